@@ -1,0 +1,161 @@
+//! From what use cases refuse with to what clients see.
+//!
+//! What a caller can correct is data, in `userErrors`. Everything else is a top-level error with a
+//! code; the cause of an internal one is logged here, once, and never shown.
+
+use async_graphql::{Context, Enum, ErrorExtensions, SimpleObject};
+use service::{Code, Mistake, ServiceError, chain};
+
+use super::scalars::Url;
+
+/// Codes of `UserError`. New ones may be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum ErrorCode {
+    /// A value is not acceptable.
+    Invalid,
+    /// A value is missing.
+    Required,
+    /// A value is over a limit.
+    TooLarge,
+    /// An object named in the input does not exist, or the caller may not see it.
+    NotFound,
+    /// Someone else changed the object: `expectedRevision` is old.
+    Conflict,
+    /// The object is not in a state that allows this.
+    WrongState,
+    /// The workflow has problems; see `problems`.
+    DefinitionInvalid,
+    /// Execution input does not fit its JSON Schema.
+    InputSchemaMismatch,
+    /// The workflow is disabled.
+    WorkflowDisabled,
+    /// The workflow has no published version.
+    NotPublished,
+    /// An idempotency or deduplication key was used before with another input.
+    Duplicate,
+}
+
+impl ErrorCode {
+    /// The user-correctable code, or `None` for codes of top-level errors.
+    const fn of(code: Code) -> Option<Self> {
+        match code {
+            Code::Invalid => Some(Self::Invalid),
+            Code::Required => Some(Self::Required),
+            Code::TooLarge => Some(Self::TooLarge),
+            Code::NotFound => Some(Self::NotFound),
+            Code::Conflict => Some(Self::Conflict),
+            Code::WrongState => Some(Self::WrongState),
+            Code::DefinitionInvalid => Some(Self::DefinitionInvalid),
+            Code::InputSchemaMismatch => Some(Self::InputSchemaMismatch),
+            Code::WorkflowDisabled => Some(Self::WorkflowDisabled),
+            Code::NotPublished => Some(Self::NotPublished),
+            Code::Duplicate => Some(Self::Duplicate),
+            Code::Unauthenticated
+            | Code::Forbidden
+            | Code::BadRequest
+            | Code::BadDocument
+            | Code::QueryTooComplex
+            | Code::Unavailable
+            | Code::Internal => None,
+        }
+    }
+}
+
+/// A mistake the caller can correct.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct UserError {
+    /// Stable code; each has a page in the documentation.
+    code: ErrorCode,
+    /// What is wrong, in one sentence, without internal detail.
+    message: String,
+    /// Path into the input, such as `["input", "labels", "2", "name"]`.
+    field: Option<Vec<String>>,
+    /// What to do about it.
+    help: Option<String>,
+    /// The page about this code.
+    documentation_url: Url,
+}
+
+impl UserError {
+    fn of(mistake: Mistake) -> Self {
+        Self {
+            code: ErrorCode::of(mistake.code).unwrap_or(ErrorCode::Invalid),
+            documentation_url: documentation(mistake.code),
+            message: mistake.message,
+            field: (!mistake.field.is_empty()).then(|| std::iter::once("input".to_owned()).chain(mistake.field).collect()),
+            help: mistake.help,
+        }
+    }
+}
+
+/// The page about a code.
+fn documentation(code: Code) -> Url {
+    Url(format!("{DOCUMENTATION}/errors/{}.md", code.as_str()))
+}
+
+/// Where the documentation of this version is found.
+pub(super) const DOCUMENTATION: &str = "https://docs.sluice.example";
+
+/// The caller's mistakes as data, everything else as a top-level error.
+pub(super) fn user_errors<T>(result: Result<T, ServiceError>) -> async_graphql::Result<Result<T, Vec<UserError>>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(ServiceError::Mistakes(mistakes)) => Ok(Err(mistakes.into_iter().map(UserError::of).collect())),
+        Err(error) => Err(top_level(&error)),
+    }
+}
+
+/// A top-level error with its code; the cause of an internal one goes to the log.
+pub(super) fn top_level(error: &ServiceError) -> async_graphql::Error {
+    let code = error.code();
+    let message = match error {
+        ServiceError::Forbidden(forbidden) => forbidden.to_string(),
+        ServiceError::Mistakes(mistakes) => {
+            let help = |mistake: &Mistake| mistake.help.as_ref().map_or_else(String::new, |help| format!(" {help}"));
+            mistakes.iter().map(|mistake| format!("{}.{}", mistake.message, help(mistake))).collect::<Vec<_>>().join(" ")
+        }
+        ServiceError::Unavailable(_) => {
+            tracing::warn!(error = %chain(error), "a request was refused, the database cannot be reached");
+            "the database cannot be reached; nothing was changed, try again".to_owned()
+        }
+        ServiceError::Internal { .. } => {
+            tracing::error!(error = %chain(error), "a request failed");
+            "internal error; the log of the server has the cause under the request id".to_owned()
+        }
+    };
+    async_graphql::Error::new(message).extend_with(|_, extensions| {
+        extensions.set("code", code.as_str());
+        extensions.set("isRetryable", code.is_retryable());
+    })
+}
+
+/// A top-level error of the caller's making, such as a malformed id.
+pub(super) fn invalid(message: impl Into<String>) -> async_graphql::Error {
+    async_graphql::Error::new(message).extend_with(|_, extensions| extensions.set("code", Code::Invalid.as_str()))
+}
+
+/// The value, or null with an error beside it.
+///
+/// A nullable resolver that returns `Err` loses its key, or the whole answer, depending on the
+/// library's version; the specification wants the key with `null`.
+pub(super) fn or_null<T>(ctx: &Context<'_>, result: async_graphql::Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) => {
+            ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
+            None
+        }
+    }
+}
+
+/// What resolvers turn use cases' refusals into.
+pub(super) trait IntoGraphql<T> {
+    /// As a top-level error.
+    fn graphql(self) -> async_graphql::Result<T>;
+}
+
+impl<T> IntoGraphql<T> for Result<T, ServiceError> {
+    fn graphql(self) -> async_graphql::Result<T> {
+        self.map_err(|error| top_level(&error))
+    }
+}

@@ -1,0 +1,73 @@
+//! Findings about definitions.
+
+use async_graphql::{Enum, SimpleObject};
+use engine::problem as found;
+
+use super::errors::DOCUMENTATION;
+use super::scalars::Url;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum Severity {
+    /// Blocks publishing.
+    Error,
+    /// Should be looked at.
+    Warning,
+}
+
+/// Place in the text of a definition. Lines and columns start at 1.
+#[derive(Debug, Clone, Copy, SimpleObject)]
+pub struct SourceRange {
+    /// First line.
+    start_line: u32,
+    /// First column.
+    start_column: u32,
+    /// Last line.
+    end_line: u32,
+    /// Column behind the last character.
+    end_column: u32,
+}
+
+/// A finding about a definition.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Problem {
+    /// Stable rule id, such as `unreachable-step`.
+    code: String,
+    /// How bad.
+    severity: Severity,
+    /// What is wrong.
+    message: String,
+    /// JSON Pointer into the definition.
+    pointer: String,
+    /// Step it is about.
+    step_key: Option<String>,
+    /// Where it stands in the text.
+    source: Option<SourceRange>,
+    /// How to correct it.
+    suggestion: Option<String>,
+    /// The page about the rule.
+    documentation_url: Url,
+}
+
+impl From<&found::Problem> for Problem {
+    fn from(problem: &found::Problem) -> Self {
+        Self {
+            code: problem.code.to_owned(),
+            severity: match problem.severity {
+                found::Severity::Error => Severity::Error,
+                found::Severity::Warning => Severity::Warning,
+            },
+            message: problem.message.clone(),
+            pointer: problem.pointer.clone(),
+            step_key: problem.step.clone(),
+            source: problem.range.map(|range| SourceRange {
+                start_line: range.start_line,
+                start_column: range.start_column,
+                end_line: range.end_line,
+                end_column: range.end_column,
+            }),
+            suggestion: problem.suggestion.clone(),
+            documentation_url: Url(format!("{DOCUMENTATION}/problems.md#{}", problem.code)),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Scalars of the API: moments, lengths of time, JSON, big integers.
+
+use std::time::Duration as StdDuration;
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::SecondsFormat;
+use engine::Timestamp;
+
+/// A moment in UTC, RFC 3339, milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DateTime(pub Timestamp);
+
+#[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        chrono::DateTime::parse_from_rfc3339(text)
+            .map(|moment| Self(Timestamp(moment.timestamp_millis())))
+            .map_err(|_not_a_moment| InputValueError::custom("expected a moment as in RFC 3339, such as `2026-03-30T12:00:00Z`"))
+    }
+
+    fn to_value(&self) -> Value {
+        let moment = chrono::DateTime::from_timestamp_millis(self.0.0).unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC);
+        Value::String(moment.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl DateTime {
+    /// From Unix milliseconds, as rows hold them.
+    pub const fn from_ms(millis: i64) -> Self {
+        Self(Timestamp(millis))
+    }
+}
+
+/// A length of time: `30s`, `5m`, `1h30m`, `500ms` or ISO 8601 `PT5M` as input; ISO 8601 as output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Duration(pub StdDuration);
+
+#[Scalar(name = "Duration")]
+impl ScalarType for Duration {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        engine::duration::parse(text).map(Self).map_err(|problem| InputValueError::custom(problem.to_string()))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(engine::duration::format_iso(self.0))
+    }
+}
+
+impl Duration {
+    /// Between two moments in Unix milliseconds; zero when they are in the wrong order.
+    pub fn between_ms(start: i64, end: i64) -> Self {
+        Self(StdDuration::from_millis(u64::try_from(end.saturating_sub(start)).unwrap_or(0)))
+    }
+}
+
+/// A whole number up to 2^53, sent as a JSON number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Long(pub i64);
+
+#[Scalar(name = "Long")]
+impl ScalarType for Long {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::Number(number) => {
+                number.as_i64().map(Self).ok_or_else(|| InputValueError::custom("expected a whole number up to 2^53"))
+            }
+            _other => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Number(self.0.into())
+    }
+}
+
+/// An absolute URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url(pub String);
+
+#[Scalar(name = "URL")]
+impl ScalarType for Url {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text)),
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// Any JSON value.
+pub type Json = async_graphql::Json<serde_json::Value>;

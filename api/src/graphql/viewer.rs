@@ -1,0 +1,115 @@
+//! Who asks, and who did something.
+
+use async_graphql::{Enum, ID, Object, SimpleObject};
+use service::viewer as known;
+
+use super::scalars::DateTime;
+
+/// Sorts of actors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum ActorKind {
+    /// A person.
+    User,
+    /// The engine itself: a schedule, a deadline, a reconciler.
+    System,
+}
+
+/// Whoever did something.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Actor {
+    /// Global id.
+    id: ID,
+    /// Name to show.
+    display_name: String,
+    /// What sort of actor.
+    kind: ActorKind,
+}
+
+impl Actor {
+    /// The actor behind a stored id.
+    pub(super) fn from_id(id: &str) -> Self {
+        known::Actor::from_id(id).into()
+    }
+}
+
+impl From<known::Actor> for Actor {
+    fn from(actor: known::Actor) -> Self {
+        let kind = match actor.kind {
+            known::ActorKind::User => ActorKind::User,
+            known::ActorKind::System => ActorKind::System,
+        };
+        Self { id: ID(actor.id), display_name: actor.display_name, kind }
+    }
+}
+
+/// What a caller may do in an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "service::viewer::Permission")]
+pub enum Permission {
+    /// See workflows and their versions.
+    WorkflowRead,
+    /// Create and change workflows.
+    WorkflowWrite,
+    /// Publish, enable and disable workflows.
+    WorkflowPublish,
+    /// See executions.
+    ExecutionRead,
+    /// See inputs, outputs and data of executions.
+    ExecutionDataRead,
+    /// Start executions.
+    ExecutionStart,
+    /// See events.
+    EventRead,
+    /// Emit events.
+    EventEmit,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Organization {
+    /// Global id, prefix `org_`.
+    id: ID,
+    /// Name for addresses.
+    slug: String,
+    /// Title.
+    name: String,
+    /// When it was created.
+    created_at: DateTime,
+}
+
+impl From<store::OrganizationRow> for Organization {
+    fn from(row: store::OrganizationRow) -> Self {
+        Self { id: ID(row.id.to_string()), slug: row.slug, name: row.name, created_at: DateTime::from_ms(row.created_at_ms) }
+    }
+}
+
+/// The caller.
+pub struct Viewer {
+    pub(super) viewer: known::Viewer,
+    pub(super) organization: Organization,
+}
+
+/// The caller.
+#[Object]
+impl Viewer {
+    /// Who.
+    async fn actor(&self) -> Actor {
+        self.viewer.actor.clone().into()
+    }
+
+    /// Current organization.
+    async fn organization(&self) -> &Organization {
+        &self.organization
+    }
+
+    /// In the current organization.
+    async fn permissions(&self) -> Vec<Permission> {
+        permissions_of(&self.viewer)
+    }
+}
+
+/// What the viewer may do.
+pub(super) fn permissions_of(viewer: &known::Viewer) -> Vec<Permission> {
+    let held = known::Permission::ALL.into_iter().filter(|permission| viewer.permissions.contains(*permission));
+    held.map(Permission::from).collect()
+}

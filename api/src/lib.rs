@@ -1,0 +1,28 @@
+//! The API process side: GraphQL over HTTP, SSE and WebSocket, health, metrics, GraphiQL.
+//!
+//! Everything that arrives from outside passes here first: size and type of the body, the document
+//! guard, the viewer, time limits. Resolvers live in [`graphql`] and only translate.
+
+mod config;
+mod errors;
+pub mod graphql;
+pub mod guard;
+mod health;
+mod http;
+pub mod limits;
+mod operation;
+mod request_id;
+mod runner;
+mod server;
+mod shutdown;
+mod viewers;
+mod ws;
+
+pub use config::{HostCheck, HttpConfig};
+pub use errors::{INTERNAL_MESSAGE, internal, server_error};
+pub use health::{Health, HealthPart};
+pub use http::{FrontDoor, router};
+pub use request_id::RequestId;
+pub use server::{ServerLimits, serve};
+pub use shutdown::Shutdown;
+pub use viewers::{AuthError, Authenticate, OwnerOf, ViewerSource};

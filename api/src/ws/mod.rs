@@ -1,0 +1,67 @@
+//! Operations over a WebSocket, protocol `graphql-transport-ws`.
+//!
+//! The library's own loop lacks limits and most close codes, so this one is ours: a [`session`] per
+//! socket reads and writes, each operation is a task of its own that puts its messages into the
+//! [`outbox`], which holds a bounded number of bytes.
+
+mod close;
+mod operations;
+mod outbox;
+mod protocol;
+mod session;
+
+use std::sync::Arc;
+
+use async_graphql::Executor;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Extension, State, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use service::Code;
+
+use crate::config::admits_origin;
+use crate::http::{Shared, refusal};
+use crate::request_id::RequestId;
+use crate::server::ConnectionSlot;
+
+/// The only protocol spoken here. `graphql-ws`, its predecessor with the confusing name, is not.
+const PROTOCOL: &str = "graphql-transport-ws";
+
+/// Takes over a connection, if its page and protocol are right.
+pub(crate) async fn upgrade<E: Executor>(
+    State(shared): State<Arc<Shared<E>>>,
+    Extension(id): Extension<RequestId>,
+    slot: Option<Extension<ConnectionSlot>>,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade.protocols([PROTOCOL]),
+        Err(rejection) => {
+            let status = rejection.into_response().status();
+            return refusal(status, Code::BadRequest, "this address takes WebSocket connections only");
+        }
+    };
+    // A socket is exempt from the browser's same-origin rule: any page may open one.
+    if !admits_origin(&shared.config, &uri, &headers) {
+        return refusal(StatusCode::FORBIDDEN, Code::Forbidden, "pages of this origin may not use the API");
+    }
+    if upgrade.selected_protocol().is_none() {
+        let message = format!("ask for the WebSocket protocol `{PROTOCOL}`");
+        return refusal(StatusCode::BAD_REQUEST, Code::BadRequest, message);
+    }
+    let limits = shared.config.ws;
+    let task = shared.shutdown.tasks().token();
+    upgrade
+        // 128 KiB by default, which is most of what an idle socket costs.
+        .read_buffer_size(4096)
+        .write_buffer_size(0)
+        // A message somewhat over the limit is closed with the right code; one far over it is not even read.
+        .max_message_size(2 * limits.message_bytes)
+        .max_frame_size(2 * limits.message_bytes)
+        .on_upgrade(move |socket| async move {
+            session::run(socket, shared, headers, id).await;
+            drop((slot, task));
+        })
+}

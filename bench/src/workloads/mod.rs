@@ -1,0 +1,6 @@
+//! The workloads of the performance targets, one family a file.
+
+pub mod embedded;
+pub mod latency;
+pub mod memory;
+pub mod throughput;

@@ -1,0 +1,59 @@
+//! What the language has and this version cannot run yet. Each line goes when its part comes.
+
+use super::outline::{Outline, Use, Used};
+use super::{Existence, Finder, Registry, rules};
+
+const STEP_TYPES: &[&str] = &["approval", "wait", "parallel", "foreach", "while", "workflow"];
+
+const ACTION_TYPES: &[&str] = &[
+    "create_approval_request",
+    "start_workflow",
+    "graphql_request",
+    "create_record",
+    "update_record",
+    "delete_record",
+    "get_record",
+    "notify",
+    "llm",
+];
+
+const TRIGGER_TYPES: &[&str] = &["schedule", "webhook"];
+
+pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Finder) {
+    for used in &outline.uses {
+        let what = match used.what {
+            Used::StepType(kind) if STEP_TYPES.contains(&kind) => format!("step type `{kind}`"),
+            Used::ActionType(kind) if ACTION_TYPES.contains(&kind) => format!("action `{kind}`"),
+            Used::TriggerType(kind) if TRIGGER_TYPES.contains(&kind) => {
+                format!("trigger type `{kind}`")
+            }
+            Used::Rule => "`rule_id`".to_owned(),
+            Used::Concurrency => "`concurrency`".to_owned(),
+            Used::Loader { name, is_optional: false } => {
+                format!("loading the required resource `{name}`")
+            }
+            Used::Loader { name, is_optional: true } => {
+                unregistered(used, name, finder);
+                continue;
+            }
+            Used::Resource(name) => {
+                if known.resource_exists(name) != Existence::Yes {
+                    unregistered(used, name, finder);
+                }
+                continue;
+            }
+            Used::StepType(_) | Used::ActionType(_) | Used::TriggerType(_) | Used::Workflow(_) | Used::Service(_) => {
+                continue;
+            }
+        };
+        let message = format!("{what} is not available in this version");
+        finder.add(rules::NOT_AVAILABLE, used.pointer.clone(), used.step, message, None);
+    }
+}
+
+fn unregistered(used: &Use<'_>, name: &str, finder: &mut Finder) {
+    let message = format!("the resource `{name}` is not registered, so it will be absent");
+    let hint = "give the value in the payload, or register the resource".to_owned();
+    let pointer = used.pointer.clone();
+    finder.add(rules::UNREGISTERED_RESOURCE, pointer, used.step, message, Some(hint));
+}

@@ -1,0 +1,128 @@
+//! Checking a text: everything that is wrong with it, at once (definition-language §10).
+
+mod advice;
+mod availability;
+mod graph;
+mod outline;
+mod paths;
+mod references;
+mod registry;
+pub mod rules;
+
+use serde_json::Value;
+
+use self::outline::Outline;
+pub use self::registry::{Existence, Offline, Registry};
+pub use self::rules::RULES;
+use crate::definition::text::{self, Places};
+use crate::definition::{Definition, Format, canonical, decode_with_reads};
+use crate::problem::Problem;
+
+/// Problems that are listed; the rest is counted.
+const MOST_PROBLEMS: usize = 500;
+
+/// What checking a text found.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Errors and warnings, in the order of the text.
+    pub problems: Vec<Problem>,
+    /// The decoded definition; `None` when there are errors.
+    pub definition: Option<Definition>,
+    /// The normalised JSON; `None` when the text does not decode.
+    pub canonical: Option<Value>,
+}
+
+impl Checked {
+    /// Whether there are no errors.
+    pub fn is_valid(&self) -> bool {
+        self.definition.is_some()
+    }
+}
+
+/// Parses, decodes and checks a text. Never panics, whatever the text.
+pub fn check(text: &str, format: Format, known: &dyn Registry) -> Checked {
+    let read = match text::read(text, format) {
+        Ok(read) => read,
+        Err(problem) => {
+            return Checked { problems: vec![*problem], definition: None, canonical: None };
+        }
+    };
+    let (definition, found) = decode_with_reads(&read.value);
+    let mut finder = Finder { problems: read.problems, left_out: found.left_out };
+    finder.problems.extend(found.problems);
+
+    let outline = Outline::of(&read.value);
+    references::check(&outline, &mut finder);
+    graph::check(&outline, &mut finder);
+    availability::check(&outline, known, &mut finder);
+    registry::check(&outline, known, &mut finder);
+    if let Some(definition) = &definition {
+        paths::check(definition, &read.value, &found.reads, known, &mut finder);
+        advice::check(definition, &found.reads, &mut finder);
+    }
+
+    let canonical = definition.is_some().then(|| canonical::of(&read.value));
+    let problems = finder.finish(text, format);
+    let definition = definition.filter(|_| !problems.iter().any(Problem::is_error));
+    Checked { problems, definition, canonical }
+}
+
+/// Collects what the checks find.
+struct Finder {
+    problems: Vec<Problem>,
+    /// Problems that decoding counted without keeping them.
+    left_out: usize,
+}
+
+impl Finder {
+    fn add(
+        &mut self,
+        rule: rules::Rule,
+        pointer: String,
+        step: Option<&str>,
+        message: String,
+        suggestion: Option<String>,
+    ) {
+        self.problems.push(Problem {
+            code: rule.code,
+            severity: rule.severity,
+            message,
+            pointer,
+            step: step.filter(|step| !step.is_empty()).map(str::to_owned),
+            range: None,
+            suggestion,
+        });
+    }
+
+    /// Finds the place of every problem and puts them into the order of the text.
+    fn finish(mut self, text: &str, format: Format) -> Vec<Problem> {
+        if self.problems.is_empty() {
+            return self.problems;
+        }
+        let places = Places::find(text, format);
+        for problem in self.problems.iter_mut().filter(|problem| problem.range.is_none()) {
+            problem.range = match problem.code {
+                "unknown-key" | "duplicate-key" => places.key(&problem.pointer),
+                _ => places.value(&problem.pointer),
+            };
+        }
+        self.problems.sort_by_key(|problem| {
+            (problem.range.map(|range| (range.start_line, range.start_column)), problem.severity)
+        });
+        self.shorten();
+        self.problems
+    }
+
+    fn shorten(&mut self) {
+        let total = self.problems.len() + self.left_out;
+        if total <= MOST_PROBLEMS {
+            return;
+        }
+        // Errors first: what is left out must not be the only reason for a refusal.
+        self.problems.sort_by_key(|problem| problem.severity);
+        self.problems.truncate(MOST_PROBLEMS);
+        let message = format!("{} more problems are not listed", total - MOST_PROBLEMS);
+        let hint = Some("correct these first".to_owned());
+        self.add(rules::TOO_MANY_PROBLEMS, String::new(), None, message, hint);
+    }
+}

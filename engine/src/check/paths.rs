@@ -1,0 +1,227 @@
+//! Paths that are read, against what provides them (definition-language §4).
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Existence, Finder, Registry, rules};
+use crate::definition::reader::Read;
+use crate::definition::suggest::{did_you_mean, nearest};
+use crate::definition::{Action, ActionKind, Definition, Step, StepKind, Wait};
+use crate::expr::Template;
+use crate::pointer;
+
+/// Roots that are always there, or whose content nobody knows before it runs.
+const ALWAYS: &[&str] = &[
+    "trigger",
+    "data",
+    "error",
+    "vars",
+    "secrets",
+    "integrations",
+    "now",
+    "today",
+    "workflow",
+    "execution",
+    "approval_url",
+    "item",
+    "_index",
+    "_count",
+];
+
+const STEP_FIELDS: &[&str] = &["status", "output", "error", "attempts", "branches", "items"];
+
+pub(super) fn check(definition: &Definition, root: &Value, reads: &[Read], known: &dyn Registry, finder: &mut Finder) {
+    let mut provided = Provided { input: definition.input.as_ref(), ..Provided::default() };
+    provided.roots.extend(ALWAYS.iter().map(|root| (*root).to_owned()));
+    for load in &definition.context {
+        provided.write(load.store_as.as_deref().unwrap_or(&load.name));
+    }
+    provided.steps(&definition.steps);
+    for read in reads {
+        let step = read.step.as_deref();
+        let mut seen = BTreeSet::new();
+        for path in read.paths.iter().filter(|path| seen.insert(path.as_str())) {
+            let parts = parts(path);
+            if let ["secrets", name, ..] = parts[..]
+                && known.secret_exists(name) == Existence::No
+            {
+                let message = format!("there is no secret `{name}`");
+                finder.add(rules::UNKNOWN_SECRET, place(root, read, path), step, message, None);
+            }
+            if let Some((message, hint)) = provided.fault(path, &parts) {
+                finder.add(rules::UNKNOWN_PATH, place(root, read, path), step, message, hint);
+            }
+        }
+    }
+}
+
+/// The text in which a path is written, or else what is read as a whole.
+fn place(root: &Value, read: &Read, path: &str) -> String {
+    let found = root.pointer(&read.pointer).and_then(|value| text_with(value, path, read.pointer.clone()));
+    found.unwrap_or_else(|| read.pointer.clone())
+}
+
+fn text_with(value: &Value, path: &str, at: String) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains(path).then_some(at),
+        Value::Array(entries) => entries
+            .iter()
+            .enumerate()
+            .find_map(|(index, entry)| text_with(entry, path, pointer::join_index(&at, index))),
+        Value::Object(members) => {
+            members.iter().find_map(|(key, member)| text_with(member, path, pointer::join(&at, key)))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// The parts of a path, whichever way they are written: `a.b[0]["odd key"]`.
+fn parts(path: &str) -> Vec<&str> {
+    path.split(['.', '[', ']', '"', '\'']).filter(|part| !part.is_empty()).collect()
+}
+
+#[derive(Default)]
+struct Provided<'d> {
+    /// First parts of what is written or always there.
+    roots: BTreeSet<String>,
+    step_ids: BTreeSet<&'d str>,
+    input: Option<&'d Value>,
+    /// An event's payload is merged into the context, and may bring anything.
+    is_open: bool,
+}
+
+impl<'d> Provided<'d> {
+    fn write(&mut self, path: &str) {
+        self.roots.insert(path.split('.').next().unwrap_or_default().to_owned());
+    }
+
+    fn steps(&mut self, steps: &'d [Step]) {
+        for step in steps {
+            self.step_ids.insert(&step.id);
+            if let Some(path) = &step.save_as {
+                self.write(path);
+            }
+            match &step.kind {
+                StepKind::Set(values) => self.assignments(values),
+                StepKind::Action { execute, .. } | StepKind::Execute { execute } => {
+                    self.actions(execute);
+                }
+                StepKind::Parallel { branches, .. } => {
+                    for branch in branches {
+                        self.steps(branch);
+                    }
+                }
+                StepKind::Foreach(foreach) => {
+                    self.write(&foreach.item_var);
+                    self.write(&foreach.index_var);
+                    self.steps(&foreach.steps);
+                }
+                StepKind::While { steps, .. } => self.steps(steps),
+                StepKind::Wait(Wait::Event { .. }) => self.is_open = true,
+                StepKind::Wait(Wait::For(_) | Wait::Until(_))
+                | StepKind::Condition { .. }
+                | StepKind::Switch { .. }
+                | StepKind::Approval { .. }
+                | StepKind::Workflow { .. }
+                | StepKind::Fail { .. }
+                | StepKind::End => {}
+            }
+        }
+    }
+
+    fn assignments(&mut self, values: &[(String, Template)]) {
+        for (path, _) in values {
+            self.write(path);
+        }
+    }
+
+    fn actions(&mut self, actions: &[Action]) {
+        for action in actions {
+            if let Some(path) = &action.save_as {
+                self.write(path);
+            }
+            if let ActionKind::Set(values) = &action.kind {
+                self.assignments(values);
+            }
+        }
+    }
+
+    /// What is wrong with a path, and what to do.
+    fn fault(&self, path: &str, parts: &[&str]) -> Option<(String, Option<String>)> {
+        match parts {
+            [] | ["event" | "steps"] => None,
+            ["steps", id, rest @ ..] => self.step_fault(id, rest),
+            ["event", rest @ ..] => self.payload_fault(path, rest),
+            [root, ..] if self.roots.contains(*root) || root.starts_with("now_") => None,
+            _ => self.payload_fault(path, parts),
+        }
+    }
+
+    fn step_fault(&self, id: &str, rest: &[&str]) -> Option<(String, Option<String>)> {
+        if !self.step_ids.contains(id) {
+            let hint = did_you_mean(id, self.step_ids.iter().copied());
+            return Some((format!("`steps.{id}` is read, but there is no step `{id}`"), hint));
+        }
+        let field = rest.first().filter(|field| !STEP_FIELDS.contains(*field))?;
+        let hint = did_you_mean(field, STEP_FIELDS.iter().copied())
+            .unwrap_or_else(|| format!("its output is at `steps.{id}.output`"));
+        Some((format!("a step has no `{field}`, which `steps.{id}.{field}` reads"), Some(hint)))
+    }
+
+    fn payload_fault(&self, path: &str, parts: &[&str]) -> Option<(String, Option<String>)> {
+        if self.is_open {
+            return None;
+        }
+        let mut schema = self.input?;
+        for (index, part) in parts.iter().enumerate() {
+            if is_index(part) {
+                schema = schema.get("items")?;
+                continue;
+            }
+            if is_open(schema) || *part == "length" {
+                return None;
+            }
+            let properties = schema.get("properties")?.as_object()?;
+            let Some(next) = properties.get(*part) else {
+                // What is required is there, though nothing is said about what is in it.
+                let required = schema.get("required").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+                if required.iter().any(|name| name == part) {
+                    return None;
+                }
+                let known = properties.keys().map(String::as_str);
+                let written = self.roots.iter().map(String::as_str).filter(|_| index == 0);
+                let near = nearest(part, known.chain(written));
+                let hint = near.map(|near| format!("did you mean `{near}`?"));
+                let message = format!(
+                    "nothing provides `{path}`: the input schema has no `{part}` there, and no \
+                     step or resource writes it"
+                );
+                return Some((message, hint));
+            };
+            schema = next;
+        }
+        None
+    }
+}
+
+fn is_index(part: &str) -> bool {
+    part == "*" || part.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a schema allows more than its `properties` list.
+fn is_open(schema: &Value) -> bool {
+    const OPENING: &[&str] = &[
+        "$ref",
+        "$dynamicRef",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "if",
+        "patternProperties",
+        "dependentSchemas",
+        "unevaluatedProperties",
+    ];
+    OPENING.iter().any(|key| schema.get(key).is_some())
+        || schema.get("additionalProperties").is_some_and(|more| *more != Value::Bool(false))
+}

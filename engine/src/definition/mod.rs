@@ -1,0 +1,93 @@
+//! The definition language: from a text to a decoded [`Definition`].
+
+mod action;
+mod approval;
+pub(crate) mod canonical;
+mod context;
+mod cron;
+mod flow;
+mod method;
+mod model;
+mod names;
+pub(crate) mod reader;
+mod retry;
+mod root;
+mod schema;
+mod schema_check;
+mod step;
+pub(crate) mod suggest;
+pub(crate) mod text;
+mod trigger;
+pub(crate) mod words;
+
+use serde_json::Value;
+
+pub use self::flow::DEFAULT_MAX_ITERATIONS;
+pub use self::model::*;
+use self::reader::{At, Found, Sink};
+pub use self::retry::{DEFAULT_DELAY, DEFAULT_MAX_ATTEMPTS};
+pub use self::root::DEFAULT_QUEUE;
+pub use self::schema::json_schema;
+pub use self::schema_check::compile_schema;
+pub use self::trigger::DEFAULT_CATCH_UP_LIMIT;
+use crate::problem::Problem;
+
+/// Longest text of a definition, in bytes.
+pub const MAX_DEFINITION_BYTES: usize = 1024 * 1024;
+
+/// Deepest nesting of lists and objects in a definition.
+pub const MAX_DEPTH: usize = 64;
+
+/// How a definition is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Yaml,
+}
+
+impl Format {
+    /// The format that a file's name says, else the one the text looks like.
+    pub fn guess(text: &str, file_name: Option<&str>) -> Self {
+        let extension = file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+        match extension {
+            Some(extension) if extension.eq_ignore_ascii_case("json") => Self::Json,
+            Some(extension) if extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml") => {
+                Self::Yaml
+            }
+            // A definition is an object; in YAML hardly anybody begins it with a brace.
+            _ if text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']) => Self::Json,
+            _ => Self::Yaml,
+        }
+    }
+}
+
+/// Decodes a definition that is already a value, such as stored canonical JSON.
+///
+/// Errors are those of decoding alone: that references lead somewhere is `check`'s business.
+pub fn decode(value: &Value) -> Result<Definition, Vec<Problem>> {
+    if is_deeper(value, MAX_DEPTH) {
+        return Err(vec![text::too_deep()]);
+    }
+    let (definition, found) = decode_with_reads(value);
+    definition.ok_or(found.problems)
+}
+
+/// The definition if there are no errors, and everything found on the way.
+pub(crate) fn decode_with_reads(value: &Value) -> (Option<Definition>, Found) {
+    let sink = Sink::default();
+    let definition = root::decode(&At::root(value, &sink));
+    let found = sink.into_found();
+    let definition = definition.filter(|_| !found.problems.iter().any(Problem::is_error));
+    (definition, found)
+}
+
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    let Some(left) = levels.checked_sub(1) else {
+        return matches!(value, Value::Array(_) | Value::Object(_));
+    };
+    match value {
+        Value::Array(entries) => entries.iter().any(|entry| is_deeper(entry, left)),
+        Value::Object(members) => members.values().any(|member| is_deeper(member, left)),
+        _ => false,
+    }
+}

@@ -1,0 +1,43 @@
+//! The language as a JSON Schema, for editors: completion, hover and red lines while typing.
+
+use serde_json::Value;
+
+const LANGUAGE: &str = include_str!("language.schema.json");
+
+/// JSON Schema (2020-12) of the definition language.
+///
+/// It says what keys there are and what they hold; what only `check` can find (references, cycles,
+/// templates) it lets pass.
+pub fn json_schema() -> Value {
+    serde_json::from_str(LANGUAGE).expect("the schema is part of the source, and a test reads it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words;
+    use super::*;
+
+    #[test]
+    fn it_is_a_valid_schema() {
+        assert!(jsonschema::draft202012::meta::is_valid(&json_schema()));
+        jsonschema::draft202012::new(&json_schema()).unwrap();
+    }
+
+    #[test]
+    fn it_has_every_step_type_with_its_keys_and_every_action_type() {
+        let schema = json_schema();
+        let branches = schema["$defs"]["step"]["oneOf"].as_array().unwrap();
+        for (kind, keys) in words::STEP_TYPES {
+            let branch = branches
+                .iter()
+                .find(|branch| branch["properties"]["type"]["const"] == *kind)
+                .unwrap_or_else(|| panic!("no step type {kind}"));
+            for key in *keys {
+                assert!(branch["properties"].get(key).is_some(), "{kind} has no {key}");
+            }
+        }
+        let actions = schema["$defs"]["actionType"]["enum"].as_array().unwrap();
+        let written: Vec<_> = actions.iter().filter_map(Value::as_str).collect();
+        assert_eq!(written, words::ACTION_TYPES);
+    }
+}

@@ -1,0 +1,70 @@
+//! Where values come from: roots by name, and paths below them.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::moment;
+use super::path::{Part, Path};
+use crate::Timestamp;
+
+/// Values that expressions may read. Roots are looked up by name; for a plain path none is copied.
+pub trait Scope {
+    /// The value of a root, such as `order`, `steps` or `item`.
+    fn root(&self, name: &str) -> Option<Cow<'_, Value>>;
+
+    /// The moment that `now` stands for, the same throughout one step attempt.
+    fn now(&self) -> Timestamp;
+
+    /// Whether a missing field or an impossible comparison is an error (`missing_fields: error`).
+    fn missing_is_error(&self) -> bool {
+        false
+    }
+}
+
+/// The value at `path`; `None` when there is none.
+pub fn lookup<'a>(scope: &'a dyn Scope, path: &Path) -> Option<Cow<'a, Value>> {
+    let root = root(scope, &path.root)?;
+    match root {
+        Cow::Borrowed(value) => below(value, &path.parts),
+        Cow::Owned(value) => below(&value, &path.parts).map(|found| Cow::Owned(found.into_owned())),
+    }
+}
+
+/// A root, or one of the names that stand for the present.
+pub(super) fn root<'a>(scope: &'a dyn Scope, name: &str) -> Option<Cow<'a, Value>> {
+    if (name.starts_with("now") || name == "today")
+        && let Some(text) = moment::named(name, scope.now())
+    {
+        return Some(Cow::Owned(Value::String(text)));
+    }
+    scope.root(name)
+}
+
+fn below<'a>(value: &'a Value, parts: &[Part]) -> Option<Cow<'a, Value>> {
+    let mut value = value;
+    for (at, part) in parts.iter().enumerate() {
+        value = match part {
+            Part::Key(key) => match (value, value.get(key.as_str())) {
+                (_, Some(found)) => found,
+                (Value::Array(members), None) if key.bytes().all(|byte| byte.is_ascii_digit()) => members.get(key.parse::<usize>().ok()?)?,
+                (Value::Array(members), None) if key == "length" => return length(members.len(), &parts[at + 1..]),
+                (Value::Object(fields), None) if key == "length" => return length(fields.len(), &parts[at + 1..]),
+                (Value::String(text), None) if key == "length" => return length(text.chars().count(), &parts[at + 1..]),
+                _absent => return None,
+            },
+            Part::Index(index) => value.get(*index)?,
+            Part::Each => {
+                let rest = &parts[at + 1..];
+                let members = value.as_array()?;
+                let collected = members.iter().filter_map(|member| below(member, rest)).map(Cow::into_owned);
+                return Some(Cow::Owned(Value::Array(collected.collect())));
+            }
+        };
+    }
+    Some(Cow::Borrowed(value))
+}
+
+fn length(length: usize, rest: &[Part]) -> Option<Cow<'static, Value>> {
+    rest.is_empty().then(|| Cow::Owned(Value::from(length)))
+}

@@ -1,0 +1,165 @@
+//! The fold: how each event changes the state. Total, and the only place that changes it.
+
+use serde_json::{Map, Value, json};
+
+use super::effect::StepError;
+use super::event::Event;
+use super::outcome::Outcome;
+use super::state::{Active, Phase, ROOT, ScopeId, ScopeState, State, Status};
+use crate::Timestamp;
+
+/// Applies one event.
+pub fn apply(state: &mut State, event: &Event) {
+    match event {
+        Event::Accepted => state.status = Status::Queued,
+        Event::Started { at, step } => {
+            state.scopes.insert(ROOT, ScopeState { parent: None, prefix: String::new(), locals: Map::new(), active: Some(at_step("", step)) });
+            run(state, *at);
+        }
+        Event::Resumed { at } => run(state, *at),
+        Event::Suspended { at } => {
+            stop_running(state, *at);
+            state.status = Status::Waiting;
+        }
+        Event::StepStarted { path, step, attempt, at, .. } => {
+            state.steps_taken = state.steps_taken.saturating_add(1);
+            if let Some(active) = active_at(state, path) {
+                *active = Active {
+                    step: step.clone(),
+                    path: path.clone(),
+                    attempt: *attempt,
+                    phase: Phase::Actions { next: 0, outputs: Vec::new(), in_flight: false, now: *at },
+                };
+            }
+        }
+        Event::ActionStarted { path, .. } => {
+            if let Some(Phase::Actions { in_flight, .. }) = active_at(state, path).map(|active| &mut active.phase) {
+                *in_flight = true;
+            }
+        }
+        Event::ActionFinished { path, output, error, .. } => {
+            if let Some(Phase::Actions { next, outputs, in_flight, .. }) = active_at(state, path).map(|active| &mut active.phase) {
+                *in_flight = false;
+                *next += 1;
+                outputs.push(match error {
+                    None => output.clone(),
+                    Some(error) => json!({ "error": error_value(error, None) }),
+                });
+            }
+            if error.is_none()
+                && let Some(body) = http_body(output)
+            {
+                state.data = Some(body.clone());
+            }
+        }
+        Event::StepSucceeded { path, step, output, to, .. } => {
+            let attempts = active_at(state, path).map_or(1, |active| active.attempt);
+            finish(state, path, step, json!({ "status": "succeeded", "output": output, "attempts": attempts }), to.as_deref());
+        }
+        Event::StepSkipped { path, step, to, .. } => finish(state, path, step, json!({ "status": "skipped", "attempts": 0 }), to.as_deref()),
+        Event::RetryScheduled { path, attempt, due_at, .. } => {
+            if let Some(active) = active_at(state, path) {
+                active.attempt = attempt + 1;
+                active.phase = Phase::Backoff { due_at: *due_at };
+            }
+        }
+        Event::StepFailed { path, step, attempt, error, to, .. } => {
+            let error = error_value(error, Some(step));
+            let record = json!({ "status": "failed", "error": error, "attempts": attempt });
+            finish(state, path, step, record, to.as_deref());
+            state.context.insert("error".to_owned(), error);
+        }
+        Event::Decided(decision) => state.decision = Some(decision.clone()),
+        Event::ContextSet { path, value } => write(state, path, value),
+        Event::Logged { .. } | Event::Warned { .. } => {}
+        Event::Completed { result, at } => {
+            stop_running(state, *at);
+            state.status = Status::Completed;
+            state.result = Some(*result);
+            state.scopes.clear();
+        }
+        Event::Failed { error, step, at } => {
+            stop_running(state, *at);
+            state.status = Status::Failed;
+            state.result = Some(Outcome::Failed);
+            state.error = Some(error.clone());
+            state.failed_step.clone_from(step);
+            state.scopes.clear();
+        }
+    }
+}
+
+/// The error as conditions and templates read it.
+pub(super) fn error_value(error: &StepError, step: Option<&str>) -> Value {
+    let mut value = Map::new();
+    value.insert("code".to_owned(), Value::String(error.code.clone()));
+    value.insert("message".to_owned(), Value::String(error.message.clone()));
+    if let Some(step) = step {
+        value.insert("step".to_owned(), Value::String(step.to_owned()));
+    }
+    if let Some(status) = error.status {
+        value.insert("status".to_owned(), Value::from(status));
+    }
+    Value::Object(value)
+}
+
+/// The JSON body of an HTTP answer: what such outputs have and others do not is a numeric status.
+fn http_body(output: &Value) -> Option<&Value> {
+    let fields = output.as_object()?;
+    fields.get("status")?.as_u64()?;
+    fields.get("headers")?.as_object()?;
+    fields.get("body").filter(|body| !body.is_string() && !body.is_null())
+}
+
+fn run(state: &mut State, at: Timestamp) {
+    state.status = Status::Running;
+    state.running_since = Some(at);
+}
+
+fn stop_running(state: &mut State, at: Timestamp) {
+    if let Some(since) = state.running_since.take() {
+        state.ran_ms = state.ran_ms.saturating_add(at.0.saturating_sub(since.0).max(0));
+    }
+}
+
+pub(super) fn at_step(prefix: &str, step: &str) -> Active {
+    Active { step: step.to_owned(), path: format!("{prefix}{step}"), attempt: 1, phase: Phase::Ready }
+}
+
+/// The scope that stands at the step execution `path`.
+fn scope_at(state: &State, path: &str) -> Option<ScopeId> {
+    state.scopes.iter().find(|(_, scope)| scope.active.as_ref().is_some_and(|active| active.path == path)).map(|(id, _)| *id)
+}
+
+fn active_at<'a>(state: &'a mut State, path: &str) -> Option<&'a mut Active> {
+    let scope = scope_at(state, path)?;
+    state.scopes.get_mut(&scope)?.active.as_mut()
+}
+
+/// Records a finished step and moves its scope on.
+fn finish(state: &mut State, path: &str, step: &str, record: Value, to: Option<&str>) {
+    if let Some(scope) = scope_at(state, path).and_then(|id| state.scopes.get_mut(&id)) {
+        scope.active = to.map(|to| at_step(&scope.prefix, to));
+    }
+    state.steps.insert(step.to_owned(), record);
+}
+
+/// Writes a value at a dotted path into the context, making objects on the way.
+fn write(state: &mut State, path: &str, value: &Value) {
+    let Some((root, below)) = path.split_once('.') else {
+        if !state.replaced.iter().any(|name| name == path) {
+            state.replaced.push(path.to_owned());
+        }
+        state.context.insert(path.to_owned(), value.clone());
+        return;
+    };
+    let mut place = state.context.entry(root).or_insert_with(|| Value::Object(Map::new()));
+    for name in below.split('.') {
+        if !place.is_object() {
+            *place = Value::Object(Map::new());
+        }
+        let Value::Object(fields) = place else { return };
+        place = fields.entry(name).or_insert(Value::Null);
+    }
+    *place = value.clone();
+}

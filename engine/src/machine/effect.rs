@@ -1,0 +1,133 @@
+//! What leaves the process, and what comes back.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Path of a step execution, with iteration where it lies in a loop: `charge_items[17].refund`.
+pub type StepPath = String;
+
+/// Names one effect within its execution.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EffectId {
+    /// The step execution.
+    pub step: StepPath,
+    /// Its attempt, 1, 2, 3 …
+    pub attempt: u32,
+    /// Place of the action in the step's list.
+    pub action: u32,
+}
+
+/// A call to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effect {
+    /// Which one.
+    pub id: EffectId,
+    /// Stable idempotency key: the same after a crash and for every attempt of the step.
+    pub key: String,
+    /// Bound on the call.
+    pub timeout: Duration,
+    /// What to do.
+    pub request: EffectRequest,
+}
+
+/// What an effect does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EffectRequest {
+    /// An HTTP call.
+    Http(HttpRequest),
+    /// An event for the organization.
+    EmitEvent {
+        /// Its name.
+        event: String,
+        /// Its data.
+        payload: Value,
+    },
+}
+
+/// A rendered HTTP call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpRequest {
+    /// Signed when there is a secret for it.
+    pub is_webhook: bool,
+    /// Upper case.
+    pub method: String,
+    /// Absolute.
+    pub url: String,
+    /// In the order written.
+    pub headers: Vec<(String, String)>,
+    /// Added to the URL, in the order written.
+    pub query: Vec<(String, String)>,
+    /// What is sent.
+    pub body: Option<Body>,
+    /// Statuses that count as success; empty means 200 to 299.
+    pub expect_status: Vec<u16>,
+    /// Bound on the answer's body.
+    pub max_response_bytes: Option<u64>,
+}
+
+/// What an HTTP call sends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// As `application/json`.
+    Json(Value),
+    /// As it is.
+    Text(String),
+    /// As `application/x-www-form-urlencoded`.
+    Form(Vec<(String, String)>),
+}
+
+/// What came of an effect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EffectOutcome {
+    /// It was done.
+    Succeeded {
+        /// What it answered.
+        output: Value,
+    },
+    /// It was not, or not as wanted.
+    Failed(StepError),
+}
+
+/// Sorts of failures, for `retry_on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// It took too long.
+    Timeout,
+    /// The other side was not reached, or the connection broke.
+    Connection,
+    /// The other side answered with this status.
+    Http(u16),
+    /// Anything else.
+    Other,
+}
+
+/// Why an action, and with it a step, failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepError {
+    /// Stable code.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// Status of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// For `retry_on`.
+    pub retryable_class: ErrorClass,
+    /// The other side's wish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Duration>,
+    /// Further data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Value>,
+}
+
+impl StepError {
+    /// An error that no retry class but `*` and its code covers.
+    #[must_use]
+    pub fn other(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), status: None, retryable_class: ErrorClass::Other, retry_after: None, detail: None }
+    }
+}

@@ -1,0 +1,40 @@
+//! The machine: commands in, events and effects out; state is the fold of the events.
+//!
+//! It has no clock and no chance: the moment comes in with each command. `advance` changes the
+//! state only by applying the events that it returns, so replaying a journal gives the same state.
+
+mod actions;
+mod apply;
+mod command;
+mod effect;
+mod event;
+mod failure;
+mod invariants;
+mod outcome;
+mod outstanding;
+mod render;
+mod run;
+mod state;
+mod steps;
+mod trace;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::apply::apply;
+pub use self::command::{Command, Decided, Refused};
+pub use self::effect::{Body, Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass, HttpRequest, StepError, StepPath};
+pub use self::event::{ActionKindName, Event};
+pub use self::invariants::{Violation, violations};
+pub use self::outcome::{Decision, Outcome};
+pub use self::outstanding::{WaitKind, WaitRow, outstanding, time_limit, waits};
+pub use self::run::{accepted, advance, decide};
+pub use self::state::{Origin, State, Status};
+pub use self::trace::{AttemptTrace, Branch, CallTrace, LogLine, StepStatus, StepTrace, Trace};
+
+/// Steps that one execution may take.
+pub const STEP_BUDGET: u32 = 10_000;
+
+/// Bound on one attempt of a step that states none.
+pub const DEFAULT_STEP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);

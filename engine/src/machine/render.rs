@@ -1,0 +1,175 @@
+//! From an action as it is written to a call as it is made, and values bounded for storage.
+
+use serde_json::{Map, Value, json};
+
+use super::effect::{Body, EffectRequest, HttpRequest, StepError};
+use super::view::View;
+use crate::definition::{ActionKind, HttpAction};
+use crate::expr::{Template, to_text};
+
+/// Largest output that is stored whole, in bytes of JSON.
+const MAX_STORED: usize = 256 * 1024;
+/// Characters of a truncated output that are kept.
+const KEPT: usize = 1_000;
+
+/// `output`, or a marker that says how large it was.
+pub(super) fn bounded(output: Value, keep_full: bool) -> Value {
+    // Small values, the usual case, are told apart without being written as text.
+    if keep_full || is_surely_small(&output, &mut 2_000) {
+        return output;
+    }
+    let text = output.to_string();
+    if text.len() <= MAX_STORED {
+        return output;
+    }
+    json!({ "$truncated": true, "bytes": text.len(), "preview": text.chars().take(KEPT).collect::<String>() })
+}
+
+/// Whether a value has so few and so short parts that it cannot be over the limit.
+fn is_surely_small(value: &Value, budget: &mut usize) -> bool {
+    let mut spend = |cost: usize| {
+        *budget = budget.saturating_sub(cost.max(1));
+        *budget > 0
+    };
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => spend(1),
+        Value::String(text) => spend(text.len() / 16),
+        Value::Array(members) => spend(1) && members.iter().all(|member| is_surely_small(member, budget)),
+        Value::Object(fields) => spend(1) && fields.iter().all(|(key, field)| key.len() < 1_000 && is_surely_small(field, budget)),
+    }
+}
+
+/// The call that an action wants to make.
+pub(super) fn request(kind: &ActionKind, view: &View<'_>) -> Result<EffectRequest, StepError> {
+    match kind {
+        ActionKind::Http(call) => http(call, view).map(EffectRequest::Http),
+        ActionKind::EmitEvent { event, payload } => {
+            let payload = payload.as_ref().map(|payload| payload.render(view)).transpose()?;
+            let payload = payload.unwrap_or_else(|| Value::Object(Map::new()));
+            Ok(EffectRequest::EmitEvent { event: event.render_text(view)?, payload })
+        }
+        other => {
+            let message = format!("actions of type `{}` are not available in this version", super::actions::kind_name(other));
+            Err(StepError::other("NOT_AVAILABLE", message))
+        }
+    }
+}
+
+fn http(call: &HttpAction, view: &View<'_>) -> Result<HttpRequest, StepError> {
+    let mut headers = pairs(call.headers.as_ref(), view, "headers")?;
+    if let Some(auth) = &call.auth {
+        headers.push(("authorization".to_owned(), authorization(&auth.render(view)?)?));
+    }
+    let body = match (&call.body, &call.form) {
+        (Some(body), _) => Some(match body.render(view)? {
+            Value::String(text) => Body::Text(text),
+            other => Body::Json(other),
+        }),
+        (None, Some(form)) => Some(Body::Form(pairs(Some(form), view, "form")?)),
+        (None, None) => None,
+    };
+    Ok(HttpRequest {
+        is_webhook: call.is_webhook,
+        method: call.method.clone(),
+        url: call.url.render_text(view)?,
+        headers,
+        query: pairs(call.query.as_ref(), view, "query")?,
+        body,
+        expect_status: call.expect_status.clone(),
+        max_response_bytes: call.max_response_bytes,
+    })
+}
+
+/// An object as names and texts; a list gives a name several times.
+fn pairs(template: Option<&Template>, view: &View<'_>, what: &str) -> Result<Vec<(String, String)>, StepError> {
+    let Some(template) = template else { return Ok(Vec::new()) };
+    let Value::Object(fields) = template.render(view)? else {
+        return Err(StepError::other("INVALID_ACTION", format!("`{what}` must be an object of names and values")));
+    };
+    let mut pairs = Vec::with_capacity(fields.len());
+    for (name, value) in fields {
+        match value {
+            Value::Null => {}
+            Value::Array(members) => pairs.extend(members.iter().map(|member| (name.clone(), to_text(member)))),
+            other => pairs.push((name, to_text(&other))),
+        }
+    }
+    Ok(pairs)
+}
+
+/// The `Authorization` header of `{bearer}` or `{basic: {username, password}}`.
+fn authorization(auth: &Value) -> Result<String, StepError> {
+    if let Some(token) = auth.get("bearer").and_then(Value::as_str) {
+        return Ok(format!("Bearer {token}"));
+    }
+    if let Some(basic) = auth.get("basic") {
+        let part = |name: &str| basic.get(name).map(to_text).unwrap_or_default();
+        return Ok(format!("Basic {}", base64(format!("{}:{}", part("username"), part("password")).as_bytes())));
+    }
+    Err(StepError::other("INVALID_ACTION", "`auth` must be `{bearer: …}` or `{basic: {username, password}}`"))
+}
+
+/// Standard base 64 with padding (RFC 4648 §4).
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let letter = ALPHABET[(bits >> (18 - 6 * place)) as usize & 63];
+            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+/// Names of headers whose values never enter the journal.
+const SECRET_HEADERS: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"];
+
+/// A call as the journal keeps it: without credentials, bounded.
+pub(super) fn shown(request: &EffectRequest) -> Value {
+    match request {
+        EffectRequest::EmitEvent { event, payload } => json!({ "event": event, "payload": bounded(payload.clone(), false) }),
+        EffectRequest::Http(call) => {
+            let headers: Map<String, Value> = call
+                .headers
+                .iter()
+                .map(|(name, value)| {
+                    let is_secret = SECRET_HEADERS.contains(&name.to_ascii_lowercase().as_str());
+                    (name.clone(), Value::String(if is_secret { "***".to_owned() } else { value.clone() }))
+                })
+                .collect();
+            let body = match &call.body {
+                None => Value::Null,
+                Some(Body::Json(value)) => bounded(value.clone(), false),
+                Some(Body::Text(text)) => bounded(Value::String(text.clone()), false),
+                Some(Body::Form(fields)) => bounded(json!(fields), false),
+            };
+            json!({ "method": call.method, "url": call.url, "headers": headers, "query": call.query, "body": body })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_64_is_that_of_the_standard() {
+        for (plain, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+    }
+
+    #[test]
+    fn only_what_is_over_the_limit_is_truncated() {
+        let small = json!({ "a": [1, 2, 3], "b": "text" });
+        assert_eq!(bounded(small.clone(), false), small);
+        let large = json!({ "text": "x".repeat(MAX_STORED) });
+        let cut = bounded(large.clone(), false);
+        assert_eq!((&cut["$truncated"], cut["bytes"].as_u64()), (&json!(true), Some(MAX_STORED as u64 + 11)));
+        assert_eq!(bounded(large.clone(), true), large, "keep_output: full");
+        let many = json!((0..50_000).collect::<Vec<_>>());
+        assert_eq!(bounded(many, false)["$truncated"], true);
+    }
+}

@@ -1,0 +1,289 @@
+//! The journal folded for people: steps with their attempts, log lines, the context.
+
+use serde_json::{Map, Value};
+
+use super::apply::apply;
+use super::effect::StepError;
+use super::event::Event;
+use super::state::{Origin, State};
+use super::view::merged;
+use crate::Timestamp;
+use crate::definition::LogLevel;
+use crate::expr::Explanation;
+
+/// Where a step or an attempt stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepStatus {
+    /// Runs.
+    Running,
+    /// Failed; will be tried again.
+    Retrying,
+    /// Done.
+    Succeeded,
+    /// Failed for good.
+    Failed,
+    /// Left out by its condition.
+    Skipped,
+}
+
+/// One call of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallTrace {
+    /// Kind of the action, such as `http_request`.
+    pub kind: String,
+    /// The key that was sent to the other side.
+    pub key: String,
+    /// What was asked, without credentials.
+    pub request: Value,
+    /// What was answered.
+    pub response: Option<Value>,
+    /// What went wrong.
+    pub error: Option<StepError>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// One try of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptTrace {
+    /// 1, 2, 3 …
+    pub number: u32,
+    /// How it went.
+    pub status: StepStatus,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What went wrong.
+    pub error: Option<StepError>,
+    /// Its calls, in order.
+    pub calls: Vec<CallTrace>,
+}
+
+/// The arrow that a condition or switch took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Branch {
+    /// The step it leads to; none ends the flow.
+    pub to: Option<String>,
+    /// The conditions that were looked at; the last one decided.
+    pub why: Vec<Explanation>,
+}
+
+/// One passage through a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepTrace {
+    /// Place among the passages of the execution, from 0.
+    pub ordinal: u32,
+    /// Path with iteration.
+    pub path: String,
+    /// Id in the definition.
+    pub step_key: String,
+    /// Step type.
+    pub kind: String,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// Tries, oldest first.
+    pub attempts: Vec<AttemptTrace>,
+    /// Its result.
+    pub output: Option<Value>,
+    /// Last error.
+    pub error: Option<StepError>,
+    /// The arrow taken, for conditions, switches and skipped steps.
+    pub branch: Option<Branch>,
+    /// First attempt.
+    pub started_at: Timestamp,
+    /// End.
+    pub ended_at: Option<Timestamp>,
+    /// When it will be tried again.
+    pub next_attempt_at: Option<Timestamp>,
+}
+
+/// A logged line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// Level.
+    pub level: LogLevel,
+    /// Text.
+    pub message: String,
+    /// Further fields; null when there are none.
+    pub data: Value,
+    /// Step.
+    pub step_path: String,
+}
+
+/// What happened in an execution.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    /// Passages through steps, in the order they began.
+    pub steps: Vec<StepTrace>,
+    /// Log lines, oldest first.
+    pub logs: Vec<LogLine>,
+    /// Warnings with the step they are about.
+    pub warnings: Vec<(String, String)>,
+    /// The state after the last event.
+    pub state: State,
+}
+
+impl Trace {
+    /// Folds a journal.
+    pub fn fold(events: impl IntoIterator<Item = Event>) -> Self {
+        let mut trace = Self::default();
+        for event in events {
+            apply(&mut trace.state, &event);
+            trace.add(event);
+        }
+        trace
+    }
+
+    /// The context as templates read it: the payload with everything written over it.
+    #[must_use]
+    pub fn context(&self, origin: &Origin) -> Value {
+        let mut context = match &origin.payload {
+            Value::Object(fields) => fields.clone(),
+            other => Map::from_iter([("event".to_owned(), other.clone())]),
+        };
+        for (name, written) in &self.state.context {
+            let value = match context.get(name) {
+                Some(given) if !self.state.replaced.iter().any(|replaced| replaced == name) => merged(given, written),
+                _absent_or_replaced => written.clone(),
+            };
+            context.insert(name.clone(), value);
+        }
+        if let Some(data) = &self.state.data {
+            context.insert("data".to_owned(), data.clone());
+        }
+        context.insert("steps".to_owned(), Value::Object(self.state.steps.clone()));
+        Value::Object(context)
+    }
+
+    /// The last passage through a step.
+    #[must_use]
+    pub fn step(&self, path: &str) -> Option<&StepTrace> {
+        self.steps.iter().rev().find(|step| step.path == path)
+    }
+
+    fn last(&mut self, path: &str) -> Option<&mut StepTrace> {
+        self.steps.iter_mut().rev().find(|step| step.path == path)
+    }
+
+    fn add(&mut self, event: Event) {
+        match event {
+            Event::StepStarted { path, step, attempt, kind, at } => self.begin(path, step, attempt, kind, at),
+            Event::ActionStarted { path, kind, key, request, at, .. } => {
+                let call = CallTrace { kind, key, request, response: None, error: None, started_at: at, ended_at: None };
+                if let Some(attempt) = self.last(&path).and_then(|step| step.attempts.last_mut()) {
+                    attempt.calls.push(call);
+                }
+            }
+            Event::ActionFinished { path, output, error, at, .. } => {
+                let call = self.last(&path).and_then(|step| step.attempts.last_mut()).and_then(|attempt| attempt.calls.last_mut());
+                if let Some(call) = call.filter(|call| call.ended_at.is_none()) {
+                    call.ended_at = Some(at);
+                    call.response = error.is_none().then_some(output);
+                    call.error = error;
+                }
+            }
+            Event::StepSucceeded { path, output, to, at, .. } => {
+                if let Some(step) = self.last(&path) {
+                    step.branch = branch(&step.kind, &output, to);
+                    step.output = (!output.is_null()).then_some(output);
+                    step.end(StepStatus::Succeeded, None, at);
+                }
+            }
+            Event::StepSkipped { path, step, why, to, at } => {
+                self.begin(path.clone(), step, 0, String::new(), at);
+                if let Some(step) = self.last(&path) {
+                    step.attempts.clear();
+                    step.branch = Some(Branch { to, why: vec![why] });
+                    step.end(StepStatus::Skipped, None, at);
+                }
+            }
+            Event::RetryScheduled { path, error, due_at, at, .. } => {
+                if let Some(step) = self.last(&path) {
+                    step.end(StepStatus::Failed, Some(error), at);
+                    step.status = StepStatus::Retrying;
+                    step.ended_at = None;
+                    step.next_attempt_at = Some(due_at);
+                }
+            }
+            Event::StepFailed { path, error, to, at, .. } => {
+                if let Some(step) = self.last(&path) {
+                    step.branch = to.map(|to| Branch { to: Some(to), why: Vec::new() });
+                    step.end(StepStatus::Failed, Some(error), at);
+                }
+            }
+            Event::Logged { path, level, message, data, at } => self.logs.push(LogLine { at, level, message, data, step_path: path }),
+            Event::Warned { path, message } => self.warnings.push((path, message)),
+            Event::Failed { error, at, .. } => {
+                for step in self.steps.iter_mut().filter(|step| step.ended_at.is_none()) {
+                    step.end(StepStatus::Failed, Some(error.clone()), at);
+                }
+            }
+            Event::Accepted
+            | Event::Started { .. }
+            | Event::Resumed { .. }
+            | Event::Suspended { .. }
+            | Event::Decided(_)
+            | Event::ContextSet { .. }
+            | Event::Completed { .. } => {}
+        }
+    }
+
+    fn begin(&mut self, path: String, step_key: String, attempt: u32, kind: String, at: Timestamp) {
+        let try_ = AttemptTrace { number: attempt, status: StepStatus::Running, started_at: at, ended_at: None, error: None, calls: Vec::new() };
+        if attempt > 1
+            && let Some(step) = self.last(&path)
+        {
+            step.status = StepStatus::Running;
+            step.next_attempt_at = None;
+            step.attempts.push(try_);
+            return;
+        }
+        let ordinal = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
+        self.steps.push(StepTrace {
+            ordinal,
+            path,
+            step_key,
+            kind,
+            status: StepStatus::Running,
+            attempts: vec![try_],
+            output: None,
+            error: None,
+            branch: None,
+            started_at: at,
+            ended_at: None,
+            next_attempt_at: None,
+        });
+    }
+}
+
+impl StepTrace {
+    fn end(&mut self, status: StepStatus, error: Option<StepError>, at: Timestamp) {
+        self.status = status;
+        self.ended_at = Some(at);
+        self.next_attempt_at = None;
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.status = status;
+            attempt.ended_at = Some(at);
+            attempt.error.clone_from(&error);
+        }
+        self.error = error;
+    }
+}
+
+/// The arrow that a condition or switch took, read from its output.
+fn branch(kind: &str, output: &Value, to: Option<String>) -> Option<Branch> {
+    let read = |value: &Value| serde_json::from_value::<Explanation>(value.clone()).ok();
+    match kind {
+        "condition" => Some(Branch { to, why: read(&output["explanation"]).into_iter().collect() }),
+        "switch" => {
+            let why = output["explanations"].as_array().map(|list| list.iter().filter_map(read).collect());
+            Some(Branch { to, why: why.unwrap_or_default() })
+        }
+        _takes_no_branch => None,
+    }
+}

@@ -1,0 +1,29 @@
+//! An accepted event.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `event`.
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "event")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub event_type: String,
+    pub source: String,
+    pub subject: Option<String>,
+    /// JSON.
+    pub payload: String,
+    pub deduplication_key: Option<String>,
+    pub occurred_at_ms: i64,
+    pub received_at_ms: i64,
+    pub routed_at_ms: Option<i64>,
+    /// JSON.
+    pub matches: Option<String>,
+}
+
+/// None: rows are joined where a query needs it.
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

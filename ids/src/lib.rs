@@ -1,0 +1,170 @@
+//! Typed identifiers: a UUIDv7 inside, a type prefix and 26 Crockford characters outside.
+//!
+//! UUIDv7 sorts by the time it was made, so ordering by id is ordering by acceptance. The prefix
+//! tells a wrong kind of id apart from an object that does not exist.
+
+mod crockford;
+
+use uuid::Uuid;
+
+pub use uuid;
+
+/// Why a text is not an id of the wanted kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseIdError {
+    /// The text is an id of another kind, or no id at all.
+    #[error("`{text}` is not an id of this kind: expected `{expected}_` and 26 characters")]
+    WrongPrefix {
+        /// Prefix of the wanted kind, without the underscore.
+        expected: &'static str,
+        /// What was given, cut to 64 characters.
+        text: String,
+    },
+    /// The prefix is right but what follows is not 26 Crockford characters of 128 bits.
+    #[error("`{text}` is not a well-formed id: after `{expected}_` come 26 characters of 0-9 and a-z without i, l, o, u")]
+    Malformed {
+        /// Prefix of the wanted kind, without the underscore.
+        expected: &'static str,
+        /// What was given, cut to 64 characters.
+        text: String,
+    },
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+fn parse_prefixed(prefix: &'static str, text: &str) -> Result<Uuid, ParseIdError> {
+    let Some(body) = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')) else {
+        return Err(ParseIdError::WrongPrefix { expected: prefix, text: cut(text) });
+    };
+    crockford::decode(body)
+        .map(Uuid::from_u128)
+        .ok_or_else(|| ParseIdError::Malformed { expected: prefix, text: cut(text) })
+}
+
+macro_rules! typed_ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Prefix of this kind of id, without the underscore.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new id that sorts after those made before it.
+            #[must_use]
+            #[expect(clippy::new_without_default, reason = "a new id is an act, not a neutral value")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// Wraps a UUID that is known to be an id of this kind, such as a column's value.
+            #[must_use]
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID inside, as the database stores it.
+            #[must_use]
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str($prefix)?;
+                f.write_str("_")?;
+                f.write_str(crockford::encode(self.0.as_u128()).as_str())
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                parse_prefixed($prefix, text).map(Self)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+typed_ids! {
+    /// A tenant: everything stored belongs to exactly one.
+    OrganizationId = "org";
+    /// A person.
+    UserId = "usr";
+    /// A workflow, across all of its versions.
+    WorkflowId = "wf";
+    /// One immutable, published content of a workflow.
+    WorkflowVersionId = "wfv";
+    /// One run of a workflow version.
+    ExecutionId = "exe";
+    /// An event that was accepted.
+    EventId = "evt";
+    /// One start of one worker process; never reused.
+    WorkerId = "wkr";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_survives_being_written_and_read() {
+        let id = ExecutionId::new();
+        assert_eq!(id.to_string().parse::<ExecutionId>(), Ok(id));
+        assert_eq!(serde_json::from_str::<ExecutionId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
+    }
+
+    #[test]
+    fn ids_sort_by_text_as_they_were_made() {
+        let ids: Vec<ExecutionId> = (0..100).map(|_| ExecutionId::new()).collect();
+        let mut texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let made = texts.clone();
+        texts.sort();
+        assert_eq!(texts, made);
+    }
+
+    #[test]
+    fn another_kind_of_id_is_told_apart_from_a_malformed_one() {
+        let workflow = WorkflowId::new().to_string();
+        assert!(matches!(workflow.parse::<ExecutionId>(), Err(ParseIdError::WrongPrefix { .. })));
+        assert!(matches!("exe_short".parse::<ExecutionId>(), Err(ParseIdError::Malformed { .. })));
+        assert!(matches!("".parse::<ExecutionId>(), Err(ParseIdError::WrongPrefix { .. })));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in ".{0,80}") {
+            let _outcome = text.parse::<ExecutionId>();
+        }
+
+        #[test]
+        fn every_uuid_survives(bits in proptest::prelude::any::<u128>()) {
+            let id = EventId::from_uuid(Uuid::from_u128(bits));
+            proptest::prop_assert_eq!(id.to_string().parse::<EventId>(), Ok(id));
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Work and notices: what wakes workers and whoever listens. Only hints; the database is the truth.
+//!
+//! Two transports with one meaning: in memory for one process, Redis (Streams and pub/sub) for
+//! many. Work arrives at least once and in no order that anybody may rely on; what is lost, doubled
+//! or late costs nothing but time, because a claim in the database decides what runs.
+
+mod delays;
+mod error;
+mod message;
+mod notice;
+mod work;
+
+pub use error::QueueError;
+pub use notice::{Notice, NoticeItem, NoticeStream, Notices};
+pub use work::{AckLayer, AckService, Backlog, Consumer, ConsumerConfig, NeverFails, Priority, RedisConfig, WorkItem, WorkQueue};

@@ -1,0 +1,124 @@
+//! The queue inside one process: lists by queue and priority. What it loses with the process, the
+//! requeue reconciler finds in the database at the next start.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use ids::ExecutionId;
+use tokio::sync::Notify;
+
+use super::ack::{Receipt, Settle};
+use super::{Backlog, Consumer, ConsumerConfig, Priority, WorkItem};
+use crate::message::MAX_IDS;
+
+/// The lists; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct MemoryQueue {
+    lists: Arc<Mutex<Lists>>,
+    arrived: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    waiting: BTreeMap<(String, Priority), VecDeque<ExecutionId>>,
+    pending: BTreeMap<String, u64>,
+    turn: u64,
+}
+
+#[derive(Debug)]
+struct InHand {
+    queue: MemoryQueue,
+    name: String,
+    priority: Priority,
+    executions: Vec<ExecutionId>,
+}
+
+impl Settle for InHand {
+    fn acknowledge(&self) {
+        self.queue.settle(&self.name);
+    }
+
+    fn give_back(&self) {
+        self.queue.settle(&self.name);
+        self.queue.push(&self.name, self.priority, &self.executions);
+    }
+}
+
+impl MemoryQueue {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lists> {
+        // No code panics while holding it; a poisoned list would still be a valid one.
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, queue: &str, priority: Priority, executions: &[ExecutionId]) {
+        if executions.is_empty() {
+            return;
+        }
+        self.lock().waiting.entry((queue.to_owned(), priority)).or_default().extend(executions);
+        self.arrived.notify_waiters();
+    }
+
+    fn settle(&self, queue: &str) {
+        if let Some(pending) = self.lock().pending.get_mut(queue) {
+            *pending = pending.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn backlog(&self, queue: &str) -> Backlog {
+        let lists = self.lock();
+        let pending = lists.pending.get(queue).copied().unwrap_or(0);
+        let waiting = lists.waiting.iter().filter(|((name, _), _)| name == queue).map(|(_, list)| list.len() as u64).sum::<u64>();
+        Backlog { waiting: waiting + pending, pending, dead: 0 }
+    }
+
+    /// Takes up to [`MAX_IDS`] executions, the most urgent first; each eighth time the other way
+    /// round, so that low ones are never left out.
+    fn take(&self, queues: &[String]) -> Option<WorkItem> {
+        let mut lists = self.lock();
+        lists.turn += 1;
+        let mut priorities = Priority::ALL;
+        if lists.turn.is_multiple_of(8) {
+            priorities.reverse();
+        }
+        // Queues take turns as well.
+        let first = usize::try_from(lists.turn).unwrap_or(0) % queues.len().max(1);
+        for priority in priorities {
+            for queue in queues.iter().cycle().skip(first).take(queues.len()) {
+                let Some(list) = lists.waiting.get_mut(&(queue.clone(), priority)).filter(|list| !list.is_empty()) else { continue };
+                let count = list.len().min(MAX_IDS);
+                let executions: Vec<ExecutionId> = list.drain(..count).collect();
+                *lists.pending.entry(queue.clone()).or_default() += 1;
+                let in_hand = InHand { queue: self.clone(), name: queue.clone(), priority, executions: executions.clone() };
+                return Some(WorkItem { executions, receipt: Receipt(Arc::new(in_hand)) });
+            }
+        }
+        None
+    }
+
+    pub(super) fn consumer(&self, config: &ConsumerConfig) -> Consumer {
+        let (queue, queues) = (self.clone(), config.queues.clone());
+        // One item is fetched ahead: everything else stays where priorities still count.
+        Consumer::new(1, Box::new(move |items, stop| {
+            async move {
+                loop {
+                    let Some(Ok(place)) = stop.run_until_cancelled(items.reserve()).await else { return };
+                    let item = loop {
+                        let arrived = queue.arrived.notified();
+                        tokio::pin!(arrived);
+                        // Registered before looking, so that a push in between is not missed.
+                        arrived.as_mut().enable();
+                        if let Some(item) = queue.take(&queues) {
+                            break item;
+                        }
+                        if stop.run_until_cancelled(arrived).await.is_none() {
+                            return;
+                        }
+                    };
+                    place.send(item);
+                }
+            }
+            .boxed()
+        }))
+    }
+}

@@ -1,0 +1,165 @@
+//! The work queue: execution ids on their way to a worker.
+
+mod ack;
+mod consumer;
+mod memory;
+mod redis;
+
+use std::time::Duration;
+
+use ids::{ExecutionId, WorkerId};
+
+use self::ack::Receipt;
+use self::memory::MemoryQueue;
+use self::redis::RedisQueue;
+use crate::error::QueueError;
+
+pub use self::ack::{AckLayer, AckService};
+pub use self::consumer::{Consumer, NeverFails};
+pub use self::redis::RedisConfig;
+pub(crate) use self::redis::Redis;
+
+/// Class of priority; each has a stream of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Delivered last, but never left out.
+    Low,
+    /// The usual.
+    Normal,
+    /// Delivered first.
+    High,
+}
+
+impl Priority {
+    /// All of them, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+}
+
+/// A task: executions that may be runnable.
+#[derive(Debug, Clone)]
+pub struct WorkItem {
+    /// Which.
+    pub executions: Vec<ExecutionId>,
+    receipt: Receipt,
+}
+
+/// How a worker consumes.
+#[derive(Debug, Clone)]
+pub struct ConsumerConfig {
+    /// Who consumes; never reused.
+    pub worker: WorkerId,
+    /// From which queues.
+    pub queues: Vec<String>,
+    /// Tasks that are fetched before they are asked for, at most.
+    pub prefetch: usize,
+    /// How long a task may stay unacknowledged before another worker takes it.
+    pub claim_idle: Duration,
+}
+
+impl ConsumerConfig {
+    /// The usual settings.
+    #[must_use]
+    pub fn new(worker: WorkerId, queues: Vec<String>, prefetch: usize) -> Self {
+        Self { worker, queues, prefetch: prefetch.max(1), claim_idle: Duration::from_secs(10) }
+    }
+}
+
+/// How much waits in one queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Tasks in the queue, delivered or not.
+    pub waiting: u64,
+    /// Tasks that were delivered and not acknowledged.
+    pub pending: u64,
+    /// Tasks that could not be read and were put aside.
+    pub dead: u64,
+}
+
+/// The work queue of one process; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct WorkQueue(Transport);
+
+#[derive(Debug, Clone)]
+enum Transport {
+    Memory(MemoryQueue),
+    Redis(RedisQueue),
+}
+
+impl WorkQueue {
+    /// A queue inside this process.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self(Transport::Memory(MemoryQueue::default()))
+    }
+
+    /// A queue in Redis. Redis need not answer yet.
+    ///
+    /// # Errors
+    /// When the address cannot be read.
+    pub fn redis(config: RedisConfig) -> Result<Self, QueueError> {
+        Ok(Self(Transport::Redis(RedisQueue::new(config)?)))
+    }
+
+    /// Hands executions to the queue and does not wait for Redis: a push that fails later is counted
+    /// and logged, and the database still knows what nobody claimed.
+    ///
+    /// # Errors
+    /// When more waits to be pushed than is kept in memory.
+    pub fn push(&self, queue: &str, priority: Priority, executions: &[ExecutionId]) -> Result<(), QueueError> {
+        match &self.0 {
+            Transport::Memory(memory) => {
+                memory.push(queue, priority, executions);
+                Ok(())
+            }
+            Transport::Redis(redis) => redis.push(queue, priority, executions),
+        }
+    }
+
+    /// A backend for an apalis worker.
+    #[must_use]
+    pub fn consumer(&self, config: ConsumerConfig) -> Consumer {
+        match &self.0 {
+            Transport::Memory(memory) => memory.consumer(&config),
+            Transport::Redis(redis) => redis.consumer(config),
+        }
+    }
+
+    /// How much waits in `queue`.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn backlog(&self, queue: &str) -> Result<Backlog, QueueError> {
+        match &self.0 {
+            Transport::Memory(memory) => Ok(memory.backlog(queue)),
+            Transport::Redis(redis) => redis.backlog(queue).await,
+        }
+    }
+
+    /// Whether the queue answers.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn ping(&self) -> Result<(), QueueError> {
+        match &self.0 {
+            Transport::Memory(_) => Ok(()),
+            Transport::Redis(redis) => redis.ping().await,
+        }
+    }
+
+    /// Whether the last use of the queue worked. While it did not, workers look into the database.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        match &self.0 {
+            Transport::Memory(_) => true,
+            Transport::Redis(redis) => redis.is_up(),
+        }
+    }
+}

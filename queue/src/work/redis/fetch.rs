@@ -1,0 +1,164 @@
+//! Reads entries for one consumer, and keeps what it has from being taken by others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::ConnectionManager;
+use redis::streams::{StreamId, StreamReadReply};
+use redis::{RedisError, Value};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::acknowledge::{Acknowledger, InHand};
+use super::names::{GROUP, dead_letters, stream};
+use super::{Redis, recover};
+use crate::delays::Delays;
+use crate::message::WorkMessage;
+use crate::work::ack::Receipt;
+use crate::work::{ConsumerConfig, Priority, WorkItem};
+
+/// How long one blocking read lasts; also how late a stop may be noticed.
+const BLOCK: Duration = Duration::from_millis(1_000);
+
+/// What fetching and recovering work with.
+pub(super) struct Fetcher {
+    pub(super) redis: Redis,
+    pub(super) config: ConsumerConfig,
+    /// The streams with the queue each belongs to, the most urgent first.
+    pub(super) streams: Vec<(String, String)>,
+    pub(super) consumer: String,
+    pub(super) acknowledger: Acknowledger,
+}
+
+/// Feeds `items` until `stop`; then acknowledges what is settled, and ends.
+pub(super) async fn run(redis: Redis, config: ConsumerConfig, items: mpsc::Sender<WorkItem>, stop: CancellationToken) {
+    let (reading, plain) = match (redis.patient_connection(), redis.connection()) {
+        (Ok(reading), Ok(plain)) => (reading, plain),
+        (Err(problem), _) | (_, Err(problem)) => {
+            error!(error = %problem, "no work can be read from Redis, workers look into the database");
+            return;
+        }
+    };
+    let streams = Priority::ALL
+        .into_iter()
+        .flat_map(|priority| config.queues.iter().map(move |queue| (queue, priority)))
+        .map(|(queue, priority)| (stream(&redis.prefix, queue, priority), queue.clone()))
+        .collect();
+    let consumer = config.worker.to_string();
+    let acknowledger = Acknowledger::start(redis.clone(), plain.clone());
+    let fetcher = Arc::new(Fetcher { redis, config, streams, consumer, acknowledger });
+    let recovering = tokio::spawn(recover::run(Arc::clone(&fetcher), plain.clone(), items.clone(), stop.clone()));
+    stop.run_until_cancelled(fetch(&fetcher, reading, &items)).await;
+    drop(items);
+    if let Err(problem) = recovering.await {
+        error!(error = %problem, "recovering entries of dead workers ended badly");
+    }
+    fetcher.acknowledger.close().await;
+}
+
+async fn fetch(fetcher: &Fetcher, mut connection: ConnectionManager, items: &mpsc::Sender<WorkItem>) {
+    let mut delays = Delays::new();
+    // A group that exists already, the usual case, is found out by reading.
+    let mut has_groups = false;
+    loop {
+        // The back-pressure: nothing is read while there is no place for it.
+        let Ok(place) = items.reserve().await else { return };
+        drop(place);
+        let read = match has_groups {
+            true => read(fetcher, &mut connection, items.capacity()).await,
+            false => make_groups(fetcher, &mut connection).await.map(|()| StreamReadReply { keys: Vec::new() }),
+        };
+        fetcher.redis.saw(&read);
+        match read {
+            Ok(reply) => {
+                has_groups = true;
+                delays.reset();
+                deliver(fetcher, reply, items).await;
+            }
+            Err(problem) if problem.code() == Some("NOGROUP") => {
+                info!("the streams were emptied, the consumer group is made again");
+                has_groups = false;
+            }
+            Err(problem) => {
+                warn!(error = %problem, redis = %fetcher.redis.address, "cannot read work from Redis at {}, will try again", fetcher.redis.address);
+                delays.wait().await;
+            }
+        }
+    }
+}
+
+async fn make_groups(fetcher: &Fetcher, connection: &mut ConnectionManager) -> Result<(), RedisError> {
+    for (stream, _queue) in &fetcher.streams {
+        // From the beginning: what was pushed before the group existed is wanted too.
+        let made: Result<Value, RedisError> =
+            redis::cmd("XGROUP").arg("CREATE").arg(stream).arg(GROUP).arg("0").arg("MKSTREAM").query_async(connection).await;
+        match made {
+            Err(problem) if problem.code() != Some("BUSYGROUP") => return Err(problem),
+            _made_or_there => {}
+        }
+    }
+    Ok(())
+}
+
+async fn read(fetcher: &Fetcher, connection: &mut ConnectionManager, room: usize) -> Result<StreamReadReply, RedisError> {
+    let mut command = redis::cmd("XREADGROUP");
+    command.arg("GROUP").arg(GROUP).arg(&fetcher.consumer).arg("COUNT").arg(room.max(1)).arg("BLOCK").arg(BLOCK.as_millis() as u64).arg("STREAMS");
+    for (stream, _queue) in &fetcher.streams {
+        command.arg(stream);
+    }
+    for _stream in &fetcher.streams {
+        command.arg(">");
+    }
+    // The connection itself has no bound on answers; half-open ones are noticed here.
+    let reply = tokio::time::timeout(BLOCK * 5, command.query_async::<Option<StreamReadReply>>(connection)).await;
+    match reply {
+        Ok(reply) => reply.map(|reply| reply.unwrap_or(StreamReadReply { keys: Vec::new() })),
+        Err(_elapsed) => Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),
+    }
+}
+
+/// Hands on what was read. All of it was read already, so the order is that of urgency: each stream
+/// gave as much as there was room for, and none is left out.
+async fn deliver(fetcher: &Fetcher, reply: StreamReadReply, items: &mpsc::Sender<WorkItem>) {
+    let mut keys = reply.keys;
+    keys.sort_by_key(|key| fetcher.streams.iter().position(|(stream, _)| *stream == key.key));
+    for key in keys {
+        let queue = fetcher.streams.iter().find(|(stream, _)| *stream == key.key).map(|(_, queue)| queue.clone()).unwrap_or_default();
+        for entry in key.ids {
+            fetcher.hand_on(&key.key, &queue, entry, items).await;
+        }
+    }
+}
+
+impl Fetcher {
+    /// Hands one entry on, or puts it aside when it cannot be read.
+    pub(super) async fn hand_on(&self, stream: &str, queue: &str, entry: StreamId, items: &mpsc::Sender<WorkItem>) {
+        let body = match entry.map.get("m") {
+            Some(Value::BulkString(body)) => WorkMessage::decode(body),
+            _absent => Err(crate::message::BadMessage::NoBody),
+        };
+        match body {
+            Ok(executions) => {
+                let in_hand = InHand { stream: stream.to_owned(), entry: entry.id, executions: executions.clone() };
+                let receipt = Receipt(self.acknowledger.take(in_hand));
+                let item = WorkItem { executions, receipt };
+                if let Err(closed) = items.send(item).await {
+                    closed.0.receipt.0.give_back();
+                }
+            }
+            Err(problem) => {
+                metrics::counter!("sluice_queue_dead_letters_total").increment(1);
+                error!(stream, entry = %entry.id, error = %problem, "entry {} of `{stream}` cannot be read, it is put aside", entry.id);
+                let dead = dead_letters(&self.redis.prefix, queue);
+                self.acknowledger.put_aside(stream.to_owned(), entry, dead);
+            }
+        }
+    }
+
+    /// When a look for entries of dead workers is due again.
+    pub(super) fn next_recovery(&self) -> Instant {
+        Instant::now() + self.config.claim_idle / 3
+    }
+}

@@ -1,0 +1,156 @@
+//! The queue over Redis Streams: a stream for each queue and priority, one consumer group.
+//!
+//! Fetching, running and acknowledging are apart from each other: a slow handler delays no
+//! acknowledgement, and a Redis that is away stops nothing but the arrival of new work.
+
+mod acknowledge;
+mod fetch;
+mod names;
+mod push;
+mod recover;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt;
+use ids::ExecutionId;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, IntoConnectionInfo, RedisError};
+
+use super::{Backlog, Consumer, ConsumerConfig, Priority};
+use crate::error::QueueError;
+use push::Pusher;
+
+/// How Redis is used.
+#[derive(Debug, Clone)]
+pub struct RedisConfig {
+    /// `redis://host:6379`, or `rediss://` with TLS in front.
+    pub url: String,
+    /// What stands before every key; the part of a queue is a hash tag, so that it stays in one slot.
+    pub prefix: String,
+    /// How long a command may take.
+    pub timeout: Duration,
+}
+
+impl RedisConfig {
+    /// The usual settings.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), prefix: "sluice".to_owned(), timeout: Duration::from_secs(2) }
+    }
+}
+
+/// A Redis that is spoken to; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Redis {
+    pub(crate) client: Client,
+    pub(crate) address: Arc<str>,
+    pub(crate) prefix: Arc<str>,
+    timeout: Duration,
+    is_up: Arc<AtomicBool>,
+}
+
+impl Redis {
+    pub(crate) fn new(config: &RedisConfig) -> Result<Self, QueueError> {
+        let refuse = |source| QueueError::Address { url: without_password(&config.url), source };
+        let info = config.url.as_str().into_connection_info().map_err(refuse)?;
+        let address = info.addr().to_string().into();
+        let client = Client::open(info).map_err(refuse)?;
+        Ok(Self { client, address, prefix: config.prefix.as_str().into(), timeout: config.timeout, is_up: Arc::new(AtomicBool::new(true)) })
+    }
+
+    /// A connection that is made when it is first used and mends itself.
+    pub(crate) fn connection(&self) -> Result<ConnectionManager, RedisError> {
+        ConnectionManager::new_lazy_with_config(self.client.clone(), self.settings(Some(self.timeout)))
+    }
+
+    /// The same without a bound on answers, for commands that block.
+    fn patient_connection(&self) -> Result<ConnectionManager, RedisError> {
+        ConnectionManager::new_lazy_with_config(self.client.clone(), self.settings(None))
+    }
+
+    fn settings(&self, response: Option<Duration>) -> ConnectionManagerConfig {
+        ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(response)
+            // Trying again is ours: the manager only mends the connection.
+            .set_number_of_retries(0)
+    }
+
+    pub(crate) fn saw<T>(&self, outcome: &Result<T, RedisError>) {
+        let is_up = match outcome {
+            Ok(_) => true,
+            // An answer that says no is an answer.
+            Err(problem) => !(problem.is_io_error() || problem.is_connection_dropped() || problem.is_connection_refusal() || problem.is_timeout()),
+        };
+        self.is_up.store(is_up, Ordering::Relaxed);
+    }
+
+    fn unavailable(&self, source: RedisError) -> QueueError {
+        QueueError::Unavailable { address: self.address.to_string(), source }
+    }
+}
+
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}://***{}", &url[..scheme], &url[at..]),
+        _no_password => url.to_owned(),
+    }
+}
+
+/// The queue of one process.
+#[derive(Debug, Clone)]
+pub(super) struct RedisQueue {
+    redis: Redis,
+    pusher: Pusher,
+}
+
+impl RedisQueue {
+    pub(super) fn new(config: RedisConfig) -> Result<Self, QueueError> {
+        let redis = Redis::new(&config)?;
+        let pusher = Pusher::start(redis.clone());
+        Ok(Self { redis, pusher })
+    }
+
+    pub(super) fn push(&self, queue: &str, priority: Priority, executions: &[ExecutionId]) -> Result<(), QueueError> {
+        self.pusher.push(names::stream(&self.redis.prefix, queue, priority), executions)
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.redis.is_up.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), QueueError> {
+        let asked: Result<String, RedisError> = async {
+            let mut connection = self.redis.connection()?;
+            redis::cmd("PING").query_async(&mut connection).await
+        }
+        .await;
+        self.redis.saw(&asked);
+        asked.map(|_pong| ()).map_err(|source| self.redis.unavailable(source))
+    }
+
+    pub(super) async fn backlog(&self, queue: &str) -> Result<Backlog, QueueError> {
+        let asked: Result<Backlog, RedisError> = async {
+            let mut connection = self.redis.connection()?;
+            let mut pipeline = redis::pipe();
+            for priority in Priority::ALL {
+                pipeline.cmd("XLEN").arg(names::stream(&self.redis.prefix, queue, priority));
+            }
+            pipeline.cmd("XLEN").arg(names::dead_letters(&self.redis.prefix, queue));
+            let (high, normal, low, dead): (u64, u64, u64, u64) = pipeline.query_async(&mut connection).await?;
+            let pending = recover::pending(&mut connection, &self.redis.prefix, queue).await?;
+            Ok(Backlog { waiting: high + normal + low, pending, dead })
+        }
+        .await;
+        self.redis.saw(&asked);
+        asked.map_err(|source| self.redis.unavailable(source))
+    }
+
+    pub(super) fn consumer(&self, config: ConsumerConfig) -> Consumer {
+        let redis = self.redis.clone();
+        let prefetch = config.prefetch;
+        Consumer::new(prefetch, Box::new(move |items, stop| fetch::run(redis, config, items, stop).boxed()))
+    }
+}

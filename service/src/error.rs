@@ -1,0 +1,112 @@
+//! What use cases refuse with, and how a chain of causes is written.
+
+use std::fmt;
+
+use crate::code::Code;
+use crate::viewer::Forbidden;
+
+/// A mistake of the caller in one place of the input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// What is wrong, for programs.
+    pub code: Code,
+    /// What is wrong, in one sentence, without internal detail.
+    pub message: String,
+    /// Path into the input, such as `["labels", "2", "name"]`.
+    pub field: Vec<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Mistake {
+    /// A mistake in `field`, a path with dots such as `labels.2.name`; empty for the whole input.
+    #[must_use]
+    pub fn new(code: Code, field: &str, message: impl Into<String>) -> Self {
+        let field = if field.is_empty() { Vec::new() } else { field.split('.').map(str::to_owned).collect() };
+        Self { code, message: message.into(), field, help: None }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// Why a use case did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The viewer lacks a permission.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// The caller can correct this; all mistakes at once.
+    #[error("the input has {} mistakes", .0.len())]
+    Mistakes(Vec<Mistake>),
+    /// The database is away or overloaded; the same request may succeed later.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] store::StoreError),
+    /// Something broke on our side.
+    #[error("{what}")]
+    Internal {
+        /// What could not be done.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl ServiceError {
+    /// One mistake of the caller.
+    #[must_use]
+    pub fn mistake(mistake: Mistake) -> Self {
+        Self::Mistakes(vec![mistake])
+    }
+
+    /// Something that broke on our side while doing `what`.
+    pub fn internal(what: &'static str) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> Self {
+        move |source| Self::Internal { what, source }
+    }
+
+    /// The code of a top-level error; mistakes have codes of their own.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Forbidden(_) => Code::Forbidden,
+            Self::Mistakes(mistakes) => mistakes.first().map_or(Code::Invalid, |mistake| mistake.code),
+            Self::Unavailable(_) => Code::Unavailable,
+            Self::Internal { .. } => Code::Internal,
+        }
+    }
+}
+
+impl From<store::StoreError> for ServiceError {
+    fn from(error: store::StoreError) -> Self {
+        if error.is_retryable() {
+            Self::Unavailable(error)
+        } else {
+            Self::Internal { what: "the database refused", source: Box::new(error) }
+        }
+    }
+}
+
+/// An error with its causes, on one line: `cannot record: the database is away: timed out`.
+#[must_use]
+pub fn chain<'a>(error: &'a (dyn std::error::Error + 'static)) -> impl fmt::Display + 'a {
+    Chain(error)
+}
+
+struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,50 @@
+//! Reads events.
+
+use ids::EventId;
+use store::{EventFilter, EventOrder, EventRow, Page, PageRequest};
+
+use crate::error::ServiceError;
+use crate::services::Services;
+use crate::viewer::{Permission, Viewer};
+
+/// One event; `None` when the organization has none such.
+///
+/// # Errors
+/// `Forbidden`, or the database is away.
+pub async fn event(services: &Services, viewer: &Viewer, id: EventId) -> Result<Option<EventRow>, ServiceError> {
+    viewer.require(Permission::EventRead)?;
+    Ok(services.store().event(viewer.organization, id).await?)
+}
+
+/// Several events, in any order; unknown ones are left out.
+///
+/// # Errors
+/// `Forbidden`, or the database is away.
+pub async fn events_by_ids(services: &Services, viewer: &Viewer, ids: &[EventId]) -> Result<Vec<EventRow>, ServiceError> {
+    viewer.require(Permission::EventRead)?;
+    Ok(services.store().events_by_ids(viewer.organization, ids).await?)
+}
+
+/// A page of the events that fit.
+///
+/// # Errors
+/// `Forbidden`, or the database is away.
+pub async fn page(
+    services: &Services,
+    viewer: &Viewer,
+    filter: &EventFilter,
+    order: EventOrder,
+    request: &PageRequest,
+) -> Result<Page<EventRow>, ServiceError> {
+    viewer.require(Permission::EventRead)?;
+    Ok(services.store().events(viewer.organization, filter, order, request).await?)
+}
+
+/// How many events fit, counted up to 10,000; false when counting stopped there.
+///
+/// # Errors
+/// `Forbidden`, or the database is away.
+pub async fn count(services: &Services, viewer: &Viewer, filter: &EventFilter) -> Result<(u64, bool), ServiceError> {
+    viewer.require(Permission::EventRead)?;
+    Ok(services.store().count_events(viewer.organization, filter).await?)
+}

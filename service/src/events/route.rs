@@ -1,0 +1,165 @@
+//! Holds an event against the triggers of its organization and starts what fits.
+//!
+//! Each start carries an idempotency key made of event and workflow, so routing an event a second
+//! time, after a crash or by two processes at once, starts nothing twice.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use engine::Timestamp;
+use engine::definition::TriggerKind;
+use engine::expr::Scope;
+use ids::WorkflowId;
+use serde_json::Value;
+use store::{EventRow, TriggerCandidate};
+
+use super::matches::{Match, MatchOutcome};
+use crate::error::ServiceError;
+use crate::executions::{StartRequest, Started, Trigger, start_batch};
+use crate::plans::{LoadedVersion, WorkflowRef};
+use crate::services::Services;
+use crate::viewer::Viewer;
+
+/// Why events could not be routed.
+#[derive(Debug, thiserror::Error)]
+#[error("event {event} cannot be routed")]
+pub struct RouteError {
+    event: String,
+    #[source]
+    source: ServiceError,
+}
+
+/// Routes events that were accepted before `older_than_ms` and are not routed; returns how many.
+///
+/// # Errors
+/// When the database is away.
+pub async fn route_forgotten(services: &Services, older_than_ms: i64, limit: u64) -> Result<u64, RouteError> {
+    let unrouted = services.store().unrouted_events(older_than_ms, limit).await;
+    let unrouted = unrouted.map_err(|error| RouteError { event: "list".to_owned(), source: error.into() })?;
+    let count = unrouted.len() as u64;
+    for row in unrouted {
+        let event = row.id.to_string();
+        route(services, row).await.map_err(|source| RouteError { event, source })?;
+    }
+    Ok(count)
+}
+
+/// Starts what `row` triggers and records what came of each workflow.
+pub(super) async fn route(services: &Services, row: EventRow) -> Result<EventRow, ServiceError> {
+    let viewer = Viewer::system(row.organization_id);
+    let payload: Value = serde_json::from_str(&row.payload)
+        .map_err(|error| ServiceError::Internal { what: "a stored event cannot be read", source: error.into() })?;
+    let candidates = services.store().triggers_for(row.organization_id, &row.event_type).await?;
+    let mut matches: BTreeMap<WorkflowId, Match> = BTreeMap::new();
+    let mut requests = Vec::new();
+    for candidate in candidates {
+        // One event starts a workflow once, also when several of its triggers fit.
+        if matches.get(&candidate.workflow_id).is_some_and(|known| known.outcome == MatchOutcome::Started) {
+            continue;
+        }
+        let version = services.plans().version(services.store(), row.organization_id, candidate.version_id).await?;
+        let Some(version) = version else { continue };
+        let Some(found) = hold_against(&row, &payload, &candidate, &version, services.now()) else { continue };
+        if found.outcome == MatchOutcome::Started {
+            requests.push(request(&row, &payload, candidate.workflow_id));
+        }
+        matches.insert(candidate.workflow_id, found);
+    }
+    let workflows: Vec<WorkflowId> = requests.iter().map(|request| workflow_of(&request.workflow)).collect::<Option<_>>().unwrap_or_default();
+    let results = start_batch(services, &viewer, requests).await?;
+    for (workflow, result) in workflows.into_iter().zip(results) {
+        if let Some(found) = matches.get_mut(&workflow) {
+            settle(found, result)?;
+        }
+    }
+    let matches: Vec<Match> = matches.into_values().collect();
+    let text = serde_json::to_string(&matches).map_err(|error| ServiceError::Internal { what: "matches cannot be written", source: error.into() })?;
+    let now_ms = services.now().0;
+    services.store().mark_routed(row.organization_id, row.id, &text, now_ms).await?;
+    Ok(EventRow { matches: Some(text), routed_at_ms: Some(now_ms), ..row })
+}
+
+fn workflow_of(reference: &WorkflowRef) -> Option<WorkflowId> {
+    match reference {
+        WorkflowRef::Id(id) => Some(*id),
+        WorkflowRef::Slug(_) => None,
+    }
+}
+
+/// What the trigger says to the event; `None` when its pattern does not fit.
+fn hold_against(row: &EventRow, payload: &Value, candidate: &TriggerCandidate, version: &LoadedVersion, now: Timestamp) -> Option<Match> {
+    let ordinal = usize::try_from(candidate.ordinal).ok()?;
+    let trigger = version.plan.definition().triggers.get(ordinal)?;
+    let TriggerKind::Event { pattern, condition } = &trigger.kind else { return None };
+    if !pattern.matches(&row.event_type) {
+        return None;
+    }
+    let mut found = Match { workflow: candidate.workflow_id, outcome: MatchOutcome::Started, why: None, execution: None, problem: None };
+    if let Some(condition) = condition {
+        match condition.evaluate(&PayloadScope { payload, now }) {
+            Ok(explanation) => {
+                if !explanation.result {
+                    found.outcome = MatchOutcome::Filtered;
+                }
+                found.why = Some(explanation);
+            }
+            Err(problem) => {
+                found.outcome = MatchOutcome::Filtered;
+                found.problem = Some(problem.to_string());
+            }
+        }
+    }
+    Some(found)
+}
+
+fn request(row: &EventRow, payload: &Value, workflow: WorkflowId) -> StartRequest {
+    StartRequest {
+        workflow: WorkflowRef::Id(workflow),
+        version: None,
+        input: Some(payload.clone()),
+        key: None,
+        idempotency_key: Some(format!("event:{}:{workflow}", row.id)),
+        labels: Vec::new(),
+        priority: None,
+        trigger: Trigger::Event {
+            id: row.id,
+            event: row.event_type.clone(),
+            source: row.source.clone(),
+            received_at: Timestamp(row.received_at_ms).to_rfc3339(),
+        },
+    }
+}
+
+/// Notes what became of the start; only what may succeed later is an error.
+fn settle(found: &mut Match, result: Result<Started, ServiceError>) -> Result<(), ServiceError> {
+    match result {
+        Ok(started) => found.execution = Some(started.execution),
+        Err(ServiceError::Mistakes(mistakes)) => {
+            let disabled = mistakes.iter().any(|mistake| mistake.code == crate::code::Code::WorkflowDisabled);
+            found.outcome = if disabled { MatchOutcome::Disabled } else { MatchOutcome::Refused };
+            found.problem = Some(mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; "));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// What a trigger's condition may read: the payload, at the root and as `event`.
+struct PayloadScope<'a> {
+    payload: &'a Value,
+    now: Timestamp,
+}
+
+impl Scope for PayloadScope<'_> {
+    fn root(&self, name: &str) -> Option<Cow<'_, Value>> {
+        match self.payload.get(name) {
+            Some(value) => Some(Cow::Borrowed(value)),
+            None if name == "event" => Some(Cow::Borrowed(self.payload)),
+            None => None,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}

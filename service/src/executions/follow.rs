@@ -1,0 +1,298 @@
+//! Follows one execution, or a filtered list of them, live: query first, then what is committed
+//! after the cursor, without gap or repeat.
+//!
+//! Both streams read the database after their own cursor and are only *woken* by notices, so a
+//! notice that is lost, doubled or late changes nothing but the delay.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::machine::Event;
+use futures::Stream;
+use ids::ExecutionId;
+use store::{ChangeCursor, ExecutionFilter, ExecutionRow};
+
+use super::read::parse_events;
+use crate::code::Code;
+use crate::cursor;
+use crate::error::{Mistake, ServiceError};
+use crate::services::Services;
+use crate::viewer::{Permission, Viewer};
+
+/// One item of a followed execution.
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// Position, for `after`.
+    pub cursor: String,
+    /// Entry of the journal; absent in the first item when there was no `after`.
+    pub event: Option<JournalEvent>,
+    /// The execution as it was when this item was read.
+    pub execution: Arc<ExecutionRow>,
+}
+
+/// One event with its place in the journal.
+#[derive(Debug, Clone)]
+pub struct JournalEvent {
+    /// Number of the journal row.
+    pub seq: i32,
+    /// Place in that row.
+    pub index: usize,
+    /// When the row was committed, Unix milliseconds.
+    pub at_ms: i64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Journal rows read at a time.
+const PAGE: u64 = 200;
+
+/// Follows execution `id` from `after`, or from its present state when absent; ends when the
+/// execution has ended and everything was delivered.
+///
+/// # Errors
+/// `Forbidden`, an unknown execution, a cursor of something else, the database away.
+pub async fn updates(
+    services: &Services,
+    viewer: &Viewer,
+    id: ExecutionId,
+    after: Option<&str>,
+) -> Result<impl Stream<Item = Result<Update, ServiceError>> + Send + use<>, ServiceError> {
+    viewer.require(Permission::ExecutionRead)?;
+    let list = format!("journal:{id}");
+    let position = after.map(|text| cursor::read::<(i32, usize)>(&list, text, "after")).transpose().map_err(ServiceError::mistake)?;
+    let news = services.live().execution(id);
+    let row = services.store().execution(viewer.organization, id).await?;
+    let Some(row) = row.map(Arc::new) else {
+        let mistake = Mistake::new(Code::NotFound, "id", format!("there is no execution `{id}`"));
+        return Err(ServiceError::mistake(mistake));
+    };
+    let mut ready = VecDeque::new();
+    // Rows up to `seq` are delivered whole; of the next one, events before `skip` are.
+    let (seq, skip) = match position {
+        // The cursor of an event means that its row is delivered up to and including it.
+        Some((seq, index)) => (seq - 1, index + 1),
+        None => {
+            let at_end = cursor::write(&list, &(row.seq, usize::MAX - 1));
+            ready.push_back(Update { cursor: at_end, event: None, execution: Arc::clone(&row) });
+            (row.seq, 0)
+        }
+    };
+    let follower = Follower { services: services.clone(), viewer: viewer.clone(), id, list, seq, skip, ready, news, is_over: false };
+    Ok(futures::stream::try_unfold(follower, |mut follower| async move {
+        Ok(follower.next().await?.map(|update| (update, follower)))
+    }))
+}
+
+struct Follower {
+    services: Services,
+    viewer: Viewer,
+    id: ExecutionId,
+    list: String,
+    seq: i32,
+    skip: usize,
+    ready: VecDeque<Update>,
+    news: crate::live::Listener<ExecutionId>,
+    is_over: bool,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Result<Option<Update>, ServiceError> {
+        loop {
+            if let Some(update) = self.ready.pop_front() {
+                return Ok(Some(update));
+            }
+            if self.is_over {
+                return Ok(None);
+            }
+            if !self.read().await? && !self.is_over {
+                self.news.changed().await;
+            }
+        }
+    }
+
+    /// Reads what comes after the cursor; false when there was nothing.
+    async fn read(&mut self) -> Result<bool, ServiceError> {
+        let store = self.services.store();
+        // The row first: if it says that all is over, the journal read after it is complete.
+        let Some(row) = store.execution(self.viewer.organization, self.id).await? else {
+            self.is_over = true;
+            return Ok(false);
+        };
+        let row = Arc::new(row);
+        let entries = store.journal(self.viewer.organization, self.id, self.seq, PAGE).await?;
+        let mut last = self.seq;
+        for entry in &entries {
+            for (index, event) in parse_events(&entry.events)?.into_iter().enumerate().skip(self.skip) {
+                let cursor = cursor::write(&self.list, &(entry.seq, index));
+                let event = JournalEvent { seq: entry.seq, index, at_ms: entry.at_ms, event };
+                self.ready.push_back(Update { cursor, event: Some(event), execution: Arc::clone(&row) });
+            }
+            self.skip = 0;
+            last = entry.seq;
+        }
+        self.seq = last;
+        self.is_over = row.status.is_ended() && self.seq >= row.seq;
+        Ok(!entries.is_empty())
+    }
+}
+
+/// What a change means for a filtered list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// The item fits the filter now.
+    Entered,
+    /// The item changed and still fits.
+    Updated,
+    /// The item does not fit any more.
+    Left,
+}
+
+/// One item of a followed list.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Position, for `after`.
+    pub cursor: String,
+    /// What it means for the list.
+    pub kind: ChangeKind,
+    /// The execution as it was when this item was read.
+    pub execution: Arc<ExecutionRow>,
+}
+
+const CHANGES: &str = "execution-changes";
+
+/// How many executions a subscription remembers having told about.
+const REMEMBERED: usize = 10_000;
+
+/// Follows the executions that fit `filter` from `after`, or from now on when absent; never ends.
+///
+/// # Errors
+/// `Forbidden`, a cursor of something else, a bad filter, the database away.
+pub async fn changes(
+    services: &Services,
+    viewer: &Viewer,
+    filter: ExecutionFilter,
+    after: Option<&str>,
+) -> Result<impl Stream<Item = Result<Change, ServiceError>> + Send + use<>, ServiceError> {
+    viewer.require(Permission::ExecutionRead)?;
+    let resumed = after.map(|text| cursor::read::<ChangeCursor>(CHANGES, text, "after")).transpose().map_err(ServiceError::mistake)?;
+    let news = services.live().organization(viewer.organization);
+    let is_resumed = resumed.is_some();
+    let position = match resumed {
+        Some(position) => position,
+        None => services.store().current_change_cursor(viewer.organization).await?,
+    };
+    let watcher = Watcher {
+        services: services.clone(),
+        viewer: viewer.clone(),
+        filter,
+        position,
+        is_resumed,
+        known: Known::default(),
+        ready: VecDeque::new(),
+        news,
+        looks: 0,
+    };
+    Ok(futures::stream::try_unfold(watcher, |mut watcher| async move { Ok(Some((watcher.next().await?, watcher))) }))
+}
+
+/// The executions that the subscriber was told fit; bounded, the oldest are forgotten first.
+#[derive(Default)]
+struct Known {
+    members: HashSet<ExecutionId>,
+    order: VecDeque<ExecutionId>,
+}
+
+impl Known {
+    fn insert(&mut self, id: ExecutionId) -> bool {
+        if !self.members.insert(id) {
+            return false;
+        }
+        self.order.push_back(id);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.members.remove(&oldest);
+        }
+        true
+    }
+
+    fn remove(&mut self, id: ExecutionId) -> bool {
+        let was_member = self.members.remove(&id);
+        if was_member {
+            self.order.retain(|member| *member != id);
+        }
+        was_member
+    }
+}
+
+struct Watcher {
+    services: Services,
+    viewer: Viewer,
+    filter: ExecutionFilter,
+    position: ChangeCursor,
+    is_resumed: bool,
+    known: Known,
+    ready: VecDeque<Change>,
+    news: crate::live::Listener<ids::OrganizationId>,
+    looks: u8,
+}
+
+/// How often to look again after a notice that told of nothing visible.
+const LOOKS: u8 = 4;
+/// How long to wait before each of these looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
+
+impl Watcher {
+    async fn next(&mut self) -> Result<Change, ServiceError> {
+        loop {
+            if let Some(change) = self.ready.pop_front() {
+                return Ok(change);
+            }
+            if self.read().await? {
+                continue;
+            }
+            if self.looks == 0 {
+                self.news.changed().await;
+                self.looks = LOOKS;
+            } else {
+                // What a notice told of stays invisible while an older transaction is open, and that
+                // one may end without a notice for this organization: so look again, a few times.
+                self.looks -= 1;
+                if tokio::time::timeout(LOOK_AGAIN, self.news.changed()).await.is_ok() {
+                    self.looks = LOOKS;
+                }
+            }
+        }
+    }
+
+    /// Reads what was committed after the cursor; false when there was nothing.
+    async fn read(&mut self) -> Result<bool, ServiceError> {
+        let store = self.services.store();
+        let changed = store.changes_after(self.viewer.organization, &self.position, PAGE).await?;
+        let Some(last) = changed.last() else { return Ok(false) };
+        self.position = last.cursor.clone();
+        let mut ids: Vec<ExecutionId> = changed.iter().map(|change| change.execution_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let rows = store.executions_by_ids(self.viewer.organization, &ids).await?;
+        let rows: std::collections::HashMap<ExecutionId, Arc<ExecutionRow>> =
+            rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
+        let fitting = store.filter_executions(self.viewer.organization, &ids, &self.filter).await?;
+        let fitting: HashSet<ExecutionId> = fitting.into_iter().collect();
+        for change in changed {
+            let Some(row) = rows.get(&change.execution_id) else { continue };
+            let kind = if fitting.contains(&row.id) {
+                if self.known.insert(row.id) { ChangeKind::Entered } else { ChangeKind::Updated }
+            } else if self.known.remove(row.id) || (self.is_resumed && change.seq > 1) {
+                // Before a reconnection the subscriber may have been told of it.
+                ChangeKind::Left
+            } else {
+                continue;
+            };
+            let cursor = cursor::write(CHANGES, &change.cursor);
+            self.ready.push_back(Change { cursor, kind, execution: Arc::clone(row) });
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,15 @@
+//! Use cases of executions: starting them, waiting for them, reading and following them.
+
+mod batch;
+mod follow;
+mod prepare;
+mod read;
+mod start;
+mod wait;
+
+pub use batch::{MAX_BATCH, start_batch};
+pub use follow::{Change, ChangeKind, JournalEvent, Update, changes, updates};
+pub use prepare::{Label, StartRequest, Trigger, queue_priority};
+pub use read::{Facts, context, count, execution, executions_by_ids, origin, page, parse_events, trace};
+pub use start::{Started, start};
+pub use wait::{MAX_WAIT, WaitFor, wait};

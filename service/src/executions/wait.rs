@@ -1,0 +1,66 @@
+//! Waits until an execution has decided or ended, without polling.
+
+use std::time::Duration;
+
+use ids::ExecutionId;
+use store::ExecutionRow;
+use tokio::time::Instant;
+
+use crate::error::ServiceError;
+use crate::services::Services;
+use crate::viewer::{Permission, Viewer};
+
+/// What to wait for before answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitFor {
+    /// Nothing: answer when it is accepted.
+    Nothing,
+    /// The decision, or the end when it comes first.
+    Decision,
+    /// The end.
+    Completion,
+}
+
+/// Longest wait that a caller may ask for.
+pub const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// Waits for `what`, `limit` at most (and never longer than [`MAX_WAIT`]); returns the execution
+/// as it is then, or `None` when the organization has none such.
+///
+/// # Errors
+/// `Forbidden`, or the database is away.
+pub async fn wait(
+    services: &Services,
+    viewer: &Viewer,
+    id: ExecutionId,
+    what: WaitFor,
+    limit: Duration,
+) -> Result<Option<ExecutionRow>, ServiceError> {
+    viewer.require(Permission::ExecutionRead)?;
+    let deadline = Instant::now() + limit.min(MAX_WAIT);
+    // Before the first look, or what happens between look and listening is missed.
+    let mut news = services.live().execution(id);
+    loop {
+        let row = services.store().execution(viewer.organization, id).await?;
+        let Some(row) = row else { return Ok(None) };
+        if is_reached(&row, what) {
+            return Ok(Some(row));
+        }
+        loop {
+            match tokio::time::timeout_at(deadline, news.changed()).await {
+                Err(_elapsed) => return Ok(Some(row)),
+                // Who waits for the end does not read the database for each step.
+                Ok(heard) if what == WaitFor::Completion && !heard.ended && !heard.look_again => {}
+                Ok(_heard) => break,
+            }
+        }
+    }
+}
+
+fn is_reached(row: &ExecutionRow, what: WaitFor) -> bool {
+    match what {
+        WaitFor::Nothing => true,
+        WaitFor::Decision => row.decision.is_some() || row.status.is_ended(),
+        WaitFor::Completion => row.status.is_ended(),
+    }
+}

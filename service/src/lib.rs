@@ -1,0 +1,24 @@
+//! Use cases: who may do what; load, decide, commit.
+//!
+//! Every use case takes the [`Viewer`] and checks its permission first; every read and write is in
+//! the viewer's organization. The API and the worker call these and nothing below.
+
+pub mod clock;
+pub mod code;
+pub mod cursor;
+mod error;
+pub mod events;
+pub mod executions;
+mod live;
+pub mod plans;
+mod services;
+pub mod viewer;
+pub mod workflows;
+
+pub use clock::Clock;
+pub use code::Code;
+pub use error::{Mistake, ServiceError, chain};
+pub use executions::queue_priority;
+pub use live::{Listener, Live, News};
+pub use services::{Services, Settings};
+pub use viewer::Viewer;

@@ -1,0 +1,124 @@
+//! What every use case works with: store, queue, notices, plans and clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Timestamp;
+use ids::OrganizationId;
+use queue::{Notices, WorkQueue};
+use store::Store;
+
+use crate::clock::Clock;
+use crate::live::Live;
+use crate::plans::Plans;
+
+/// Limits and defaults that use cases keep to.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Largest input, payload or output, in bytes of JSON.
+    pub max_payload_bytes: usize,
+    /// Bound on the running time of an execution whose workflow states none.
+    pub execution_timeout: Duration,
+    /// Slug of the organization that requests without credentials act in.
+    pub default_organization: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_payload_bytes: 256 * 1_024,
+            execution_timeout: Duration::from_secs(300),
+            default_organization: "default".to_owned(),
+        }
+    }
+}
+
+/// The parts of one process; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Services(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    store: Store,
+    queue: WorkQueue,
+    notices: Notices,
+    live: Live,
+    plans: Plans,
+    clock: Clock,
+    settings: Settings,
+    default_organization: OrganizationId,
+}
+
+impl Services {
+    /// Puts the parts together; the default organization is made if it does not exist yet.
+    ///
+    /// # Errors
+    /// When the database is away or not migrated.
+    pub async fn new(
+        store: Store,
+        queue: WorkQueue,
+        notices: Notices,
+        clock: Clock,
+        settings: Settings,
+    ) -> Result<Self, store::StoreError> {
+        let slug = settings.default_organization.clone();
+        let default_organization = store.ensure_organization(&slug, "Default", clock.now().0).await?;
+        let live = Live::start(&notices);
+        let plans = Plans::new(settings.execution_timeout);
+        Ok(Self(Arc::new(Parts { store, queue, notices, live, plans, clock, settings, default_organization })))
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The work queue.
+    #[must_use]
+    pub fn queue(&self) -> &WorkQueue {
+        &self.0.queue
+    }
+
+    /// The notices of what was committed.
+    #[must_use]
+    pub fn notices(&self) -> &Notices {
+        &self.0.notices
+    }
+
+    /// Who listens in this process.
+    #[must_use]
+    pub fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// Compiled versions.
+    #[must_use]
+    pub fn plans(&self) -> &Plans {
+        &self.0.plans
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Limits and defaults.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The organization that requests without credentials act in.
+    #[must_use]
+    pub fn default_organization(&self) -> OrganizationId {
+        self.0.default_organization
+    }
+}

@@ -1,0 +1,217 @@
+//! Brings definitions in: each file becomes a draft, or a published version, or is refused whole.
+
+use engine::definition::{Definition, Format};
+use engine::problem::Problem;
+use ids::{WorkflowId, WorkflowVersionId};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use store::{NewVersion, NewWorkflow, TriggerRow, WorkflowRow};
+
+use super::check::checked;
+use crate::code::Code;
+use crate::error::{Mistake, ServiceError};
+use crate::services::Services;
+use crate::viewer::{Permission, Viewer};
+
+/// One file.
+#[derive(Debug, Clone)]
+pub struct ImportFile {
+    /// Name; its ending tells the format.
+    pub path: String,
+    /// Text.
+    pub content: String,
+}
+
+/// What to import, and how far.
+#[derive(Debug, Clone)]
+pub struct ImportRequest {
+    /// The files.
+    pub files: Vec<ImportFile>,
+    /// Publish each file without errors, instead of saving it as a draft.
+    pub publish: bool,
+    /// Only check.
+    pub dry_run: bool,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportOutcome {
+    /// New workflow.
+    Created,
+    /// New draft or version.
+    Updated,
+    /// Same as before.
+    Unchanged,
+    /// Has errors; nothing was saved.
+    Rejected,
+}
+
+/// The result for one file.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// Its name.
+    pub path: String,
+    /// What became of it.
+    pub outcome: ImportOutcome,
+    /// The workflow as it is now; absent when rejected, or when it does not exist and `dry_run`.
+    pub workflow: Option<WorkflowRow>,
+    /// Errors and warnings.
+    pub problems: Vec<Problem>,
+}
+
+/// Most files in one import.
+const MAX_FILES: usize = 200;
+
+/// Imports definitions, file by file: one that is refused does not hold up the others.
+///
+/// # Errors
+/// `Forbidden`, too many files, the database away.
+pub async fn import(services: &Services, viewer: &Viewer, request: ImportRequest) -> Result<Vec<Imported>, ServiceError> {
+    viewer.require(Permission::WorkflowWrite)?;
+    if request.publish {
+        viewer.require(Permission::WorkflowPublish)?;
+    }
+    if request.files.is_empty() || request.files.len() > MAX_FILES {
+        let message = format!("an import has 1 to {MAX_FILES} files, not {}", request.files.len());
+        return Err(ServiceError::mistake(Mistake::new(Code::Invalid, "files", message)));
+    }
+    let mut results = Vec::with_capacity(request.files.len());
+    for file in request.files {
+        results.push(import_file(services, viewer, file, request.publish, request.dry_run).await?);
+    }
+    Ok(results)
+}
+
+async fn import_file(
+    services: &Services,
+    viewer: &Viewer,
+    file: ImportFile,
+    publish: bool,
+    dry_run: bool,
+) -> Result<Imported, ServiceError> {
+    let format = Format::guess(&file.content, Some(&file.path));
+    let checked = checked(&file.content, format);
+    let (Some(definition), Some(canonical)) = (checked.definition, checked.canonical) else {
+        return Ok(Imported { path: file.path, outcome: ImportOutcome::Rejected, workflow: None, problems: checked.problems });
+    };
+    let store = services.store();
+    let existing = store.workflow_by_slug(viewer.organization, &definition.workflow_id).await?;
+    let content = Content::new(file.content, format, definition, &canonical, &checked.problems);
+    let outcome = match &existing {
+        None => ImportOutcome::Created,
+        Some(workflow) if content.is_in(services, viewer, workflow, publish).await? => ImportOutcome::Unchanged,
+        Some(_other_content) => ImportOutcome::Updated,
+    };
+    if dry_run || outcome == ImportOutcome::Unchanged {
+        return Ok(Imported { path: file.path, outcome, workflow: existing, problems: checked.problems });
+    }
+    let row = content.workflow_row(services, viewer, existing.as_ref().map(|workflow| workflow.id));
+    let workflow = if publish {
+        let enable = content.definition.enabled;
+        let version = content.version(services, viewer, row.id, None, None);
+        let triggers = content.triggers();
+        store.save_and_publish(row, version, triggers, enable).await?
+    } else {
+        store.upsert_draft(row).await?
+    };
+    services.plans().forget(viewer.organization, workflow.id, &workflow.slug).await;
+    Ok(Imported { path: file.path, outcome, workflow: Some(workflow), problems: checked.problems })
+}
+
+/// A checked definition on its way into the database.
+pub(super) struct Content {
+    source: String,
+    format: Format,
+    pub(super) definition: Definition,
+    canonical: String,
+    checksum: String,
+    problems: String,
+}
+
+impl Content {
+    pub(super) fn new(source: String, format: Format, definition: Definition, canonical: &Value, problems: &[Problem]) -> Self {
+        let canonical = canonical.to_string();
+        let checksum = Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect();
+        let problems = serde_json::to_string(problems).expect("problems are plain data");
+        Self { source, format, definition, canonical, checksum, problems }
+    }
+
+    /// Whether the workflow has this content already, where it would be put.
+    async fn is_in(&self, services: &Services, viewer: &Viewer, workflow: &WorkflowRow, publish: bool) -> Result<bool, ServiceError> {
+        if !publish && workflow.draft_source.is_some() {
+            return Ok(workflow.draft_source.as_deref() == Some(self.source.as_str()));
+        }
+        let Some(published) = workflow.published_version_id else { return Ok(false) };
+        let version = services.store().version(viewer.organization, published).await?;
+        Ok(version.is_some_and(|version| version.checksum == self.checksum && version.source == self.source))
+    }
+
+    fn workflow_row(&self, services: &Services, viewer: &Viewer, id: Option<WorkflowId>) -> NewWorkflow {
+        let definition = &self.definition;
+        NewWorkflow {
+            id: id.unwrap_or_else(WorkflowId::new),
+            organization_id: viewer.organization,
+            slug: definition.workflow_id.clone(),
+            name: definition.name.clone().unwrap_or_else(|| definition.workflow_id.clone()),
+            description: definition.description.clone(),
+            namespace: String::new(),
+            tags: definition.tags.clone(),
+            draft_source: self.source.clone(),
+            draft_format: format_name(self.format).to_owned(),
+            actor: viewer.actor.id.clone(),
+            now_ms: services.now().0,
+        }
+    }
+
+    pub(super) fn version(
+        &self,
+        services: &Services,
+        viewer: &Viewer,
+        workflow_id: WorkflowId,
+        label: Option<String>,
+        changelog: Option<String>,
+    ) -> NewVersion {
+        NewVersion {
+            id: WorkflowVersionId::new(),
+            organization_id: viewer.organization,
+            workflow_id,
+            label: label.or_else(|| self.definition.version.clone()),
+            changelog,
+            definition: self.canonical.clone(),
+            source: self.source.clone(),
+            format: format_name(self.format).to_owned(),
+            checksum: self.checksum.clone(),
+            problems: self.problems.clone(),
+            published_at_ms: services.now().0,
+            published_by: viewer.actor.id.clone(),
+        }
+    }
+
+    /// The event triggers, as rows that an event's name is looked up in.
+    pub(super) fn triggers(&self) -> Vec<TriggerRow> {
+        let triggers = self.definition.triggers.iter().enumerate();
+        triggers
+            .filter_map(|(ordinal, trigger)| match &trigger.kind {
+                engine::definition::TriggerKind::Event { pattern, .. } => Some(TriggerRow {
+                    ordinal: i32::try_from(ordinal).unwrap_or(i32::MAX),
+                    pattern: pattern.as_str().to_owned(),
+                    is_exact: pattern.is_exact(),
+                }),
+                _started_otherwise => None,
+            })
+            .collect()
+    }
+}
+
+/// Name of a format in the database.
+pub(super) const fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Json => "json",
+        Format::Yaml => "yaml",
+    }
+}
+
+/// The format that [`format_name`] named.
+pub(super) fn format_from_name(name: &str) -> Format {
+    if name == "json" { Format::Json } else { Format::Yaml }
+}

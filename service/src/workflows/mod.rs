@@ -1,0 +1,15 @@
+//! Use cases of workflows: importing definitions, publishing, switching on and off, reading.
+
+mod check;
+mod import;
+mod publish;
+mod read;
+mod switch;
+
+pub use check::check;
+pub use import::{Imported, ImportFile, ImportOutcome, ImportRequest, import};
+pub use publish::{PublishRequest, PublishResult, publish};
+pub use read::{
+    count, page, version, version_by_number, versions, versions_by_ids, workflow, workflow_by_slug, workflows_by_ids,
+};
+pub use switch::{disable, enable};

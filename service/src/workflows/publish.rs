@@ -1,0 +1,87 @@
+//! Publishes a workflow's draft as a new, immutable version.
+
+use engine::problem::Problem;
+use ids::WorkflowId;
+use store::{PublishOutcome, VersionRow, WorkflowRow};
+
+use super::check::checked;
+use super::import::{Content, format_from_name};
+use crate::code::Code;
+use crate::error::{Mistake, ServiceError};
+use crate::services::Services;
+use crate::viewer::{Permission, Viewer};
+
+/// What to publish.
+#[derive(Debug, Clone)]
+pub struct PublishRequest {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// Revision that was seen; any when absent.
+    pub expected_revision: Option<i32>,
+    /// Free label; the definition's `version` when absent.
+    pub label: Option<String>,
+    /// What changed.
+    pub changelog: Option<String>,
+    /// Enable it too.
+    pub enable: bool,
+    /// Only check.
+    pub dry_run: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct PublishResult {
+    /// The workflow as it is now.
+    pub workflow: WorkflowRow,
+    /// The new version; absent when there are errors, or with `dry_run`.
+    pub version: Option<VersionRow>,
+    /// What stands in the way, and warnings.
+    pub problems: Vec<Problem>,
+}
+
+/// Publishes the draft.
+///
+/// # Errors
+/// `Forbidden`; `NOT_FOUND`, `WRONG_STATE` without a draft, `CONFLICT` when the revision has moved
+/// on, `DEFINITION_INVALID`; the database away.
+pub async fn publish(services: &Services, viewer: &Viewer, request: PublishRequest) -> Result<PublishResult, ServiceError> {
+    viewer.require(Permission::WorkflowPublish)?;
+    let store = services.store();
+    let workflow = store.workflow(viewer.organization, request.workflow).await?.ok_or_else(|| unknown(request.workflow))?;
+    if request.expected_revision.is_some_and(|expected| expected != workflow.revision) {
+        return Err(moved_on(&workflow, request.expected_revision));
+    }
+    let (Some(source), Some(format)) = (&workflow.draft_source, &workflow.draft_format) else {
+        let message = format!("workflow `{}` has no draft to publish", workflow.slug);
+        return Err(ServiceError::mistake(Mistake::new(Code::WrongState, "id", message).with_help("Import a changed definition first.")));
+    };
+    let format = format_from_name(format);
+    let checked = checked(source, format);
+    let (Some(definition), Some(canonical)) = (checked.definition, checked.canonical) else {
+        return Ok(PublishResult { workflow, version: None, problems: checked.problems });
+    };
+    if request.dry_run {
+        return Ok(PublishResult { workflow, version: None, problems: checked.problems });
+    }
+    let enable = request.enable && definition.enabled;
+    let content = Content::new(source.clone(), format, definition, &canonical, &checked.problems);
+    let version = content.version(services, viewer, workflow.id, request.label, request.changelog);
+    // Conditional on the revision that was read: a draft that was saved meanwhile is not published unseen.
+    match store.publish(version, content.triggers(), enable.then_some(true), workflow.revision).await? {
+        PublishOutcome::Published { workflow, version } => {
+            services.plans().forget(viewer.organization, workflow.id, &workflow.slug).await;
+            Ok(PublishResult { workflow, version: Some(version), problems: checked.problems })
+        }
+        PublishOutcome::RevisionMovedOn => Err(moved_on(&workflow, request.expected_revision)),
+    }
+}
+
+pub(super) fn unknown(id: WorkflowId) -> ServiceError {
+    ServiceError::mistake(Mistake::new(Code::NotFound, "id", format!("there is no workflow `{id}`")))
+}
+
+fn moved_on(workflow: &WorkflowRow, expected: Option<i32>) -> ServiceError {
+    let seen = expected.map_or_else(String::new, |revision| format!(", not {revision}"));
+    let message = format!("workflow `{}` was changed meanwhile: it is at revision {}{seen}", workflow.slug, workflow.revision);
+    ServiceError::mistake(Mistake::new(Code::Conflict, "expectedRevision", message).with_help("Read it again and decide anew."))
+}

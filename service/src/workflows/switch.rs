@@ -1,0 +1,54 @@
+//! Switches a workflow on and off. Disabled, it ignores triggers and starts; what runs goes on.
+
+use ids::WorkflowId;
+use store::WorkflowRow;
+
+use super::publish::unknown;
+use crate::code::Code;
+use crate::error::{Mistake, ServiceError};
+use crate::plans::WorkflowRef;
+use crate::services::Services;
+use crate::viewer::{Permission, Viewer};
+
+/// Lets triggers and callers start the workflow.
+///
+/// # Errors
+/// `Forbidden`, `NOT_FOUND`, `NOT_PUBLISHED`, or the database is away.
+pub async fn enable(services: &Services, viewer: &Viewer, id: WorkflowId) -> Result<WorkflowRow, ServiceError> {
+    viewer.require(Permission::WorkflowPublish)?;
+    let published = services
+        .plans()
+        .published(services.store(), viewer.organization, &WorkflowRef::Id(id))
+        .await?
+        .ok_or_else(|| unknown(id))?;
+    if published.version.is_none() {
+        let message = format!("workflow `{}` has no published version", published.slug);
+        return Err(ServiceError::mistake(Mistake::new(Code::NotPublished, "id", message).with_help("Publish its draft with `workflowPublish`.")));
+    }
+    switch(services, viewer, id, true, None).await
+}
+
+/// Keeps triggers and callers from starting the workflow.
+///
+/// # Errors
+/// `Forbidden`, `NOT_FOUND`, or the database is away.
+pub async fn disable(services: &Services, viewer: &Viewer, id: WorkflowId, reason: Option<String>) -> Result<WorkflowRow, ServiceError> {
+    viewer.require(Permission::WorkflowPublish)?;
+    switch(services, viewer, id, false, reason).await
+}
+
+async fn switch(
+    services: &Services,
+    viewer: &Viewer,
+    id: WorkflowId,
+    is_enabled: bool,
+    reason: Option<String>,
+) -> Result<WorkflowRow, ServiceError> {
+    let row = services
+        .store()
+        .set_enabled(viewer.organization, id, is_enabled, reason, services.now().0)
+        .await?
+        .ok_or_else(|| unknown(id))?;
+    services.plans().forget(viewer.organization, row.id, &row.slug).await;
+    Ok(row)
+}

@@ -1,0 +1,73 @@
+//! Writes checkpoints, ends and hand-backs, fenced by worker, epoch and sequence number.
+
+mod columns;
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+
+use super::committer::Group;
+use crate::backend::Backend;
+use crate::clean::check_texts;
+use crate::error::StoreError;
+use crate::model::execution::{Checkpoint, CommitOutcome, ExecutionStatus, Patch};
+use crate::store::Store;
+
+/// Writes the new state of executions with a journal row and their waits.
+pub struct Checkpoints(pub Arc<Backend>);
+
+impl Group for Checkpoints {
+    type Item = Checkpoint;
+    type Outcome = CommitOutcome;
+    const NAME: &'static str = "checkpoint";
+
+    async fn write(&self, items: &[Checkpoint]) -> Result<Vec<CommitOutcome>, StoreError> {
+        match &*self.0 {
+            Backend::Postgres(postgres) => postgres::write(postgres, items).await,
+            Backend::Sqlite(sqlite) => sqlite::write(sqlite, items).await,
+        }
+    }
+}
+
+impl Store {
+    /// Writes a checkpoint; durable when this returns. One that comes from a lost claim changes
+    /// nothing and is told so.
+    ///
+    /// Serves all organizations, but writes only rows of the one it names.
+    ///
+    /// # Errors
+    /// `Invalid` and `Conflict` for this checkpoint alone; `Unavailable` when the database is away:
+    /// then it may have been written all the same.
+    pub async fn commit(&self, checkpoint: Checkpoint) -> Result<CommitOutcome, StoreError> {
+        check(&checkpoint)?;
+        let outcome = self.committers.checkpoints.write(checkpoint).await?;
+        if outcome == CommitOutcome::Fenced {
+            metrics::counter!("sluice_commit_fenced_total").increment(1);
+        }
+        Ok(outcome)
+    }
+}
+
+fn check(checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    check_texts([("events", Some(checkpoint.events.as_str())), ("decision", checkpoint.decision.as_deref())])?;
+    match &checkpoint.patch {
+        Patch::Running { state } | Patch::Released { state } => check_texts([("state", Some(state.as_str()))]),
+        Patch::Parked { status, state, waits, wake_at_ms: _ } => {
+            if !matches!(status, ExecutionStatus::Waiting | ExecutionStatus::Blocked | ExecutionStatus::Paused) {
+                return Err(StoreError::Invalid { what: format!("an execution is not parked with the status {status:?}") });
+            }
+            check_texts([("state", Some(state.as_str()))])?;
+            check_texts(waits.iter().flat_map(|wait| [("step_path", Some(wait.step_path.as_str())), ("kind", Some(wait.kind.as_str()))]))
+        }
+        Patch::Ended(ended) => {
+            if !ended.status.is_ended() {
+                return Err(StoreError::Invalid { what: format!("an execution does not end with the status {:?}", ended.status) });
+            }
+            check_texts([
+                ("error_code", ended.error_code.as_deref()),
+                ("error_message", ended.error_message.as_deref()),
+                ("failed_step", ended.failed_step.as_deref()),
+            ])
+        }
+    }
+}

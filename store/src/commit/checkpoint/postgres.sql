@@ -1,0 +1,61 @@
+with
+-- one row for each checkpoint, numbered: two of them may name the same execution, one of them late
+given as (
+    select *
+    from unnest(
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::int4[], $5::int4[], $6::int8[], $7::text[], $8::text[], $9::int2[], $10::text[],
+        $11::int2[], $12::text[], $13::text[], $14::text[], $15::int8[]
+    ) with ordinality as given (
+        execution_id, organization_id, worker_id, epoch, seq, at_ms, events, decision, status, state, result, error_code,
+        error_message, failed_step, wake_at_ms, ordinal
+    )
+),
+-- only while the claim still holds and nothing was written since; any commit shows that the claim got somewhere
+written as (
+    update execution
+    set
+        status = given.status,
+        state = given.state,
+        seq = execution.seq + 1,
+        claims = 0,
+        worker_id = case when given.status = 1 then execution.worker_id end,
+        decision = coalesce(given.decision, execution.decision),
+        result = given.result,
+        error_code = given.error_code,
+        error_message = given.error_message,
+        failed_step = given.failed_step,
+        wake_at_ms = given.wake_at_ms,
+        pushed_at_ms = case when given.status = 0 then given.at_ms else execution.pushed_at_ms end,
+        ended_at_ms = case when given.status >= 5 then given.at_ms end
+    from given
+    where
+        execution.id = given.execution_id
+        and execution.organization_id = given.organization_id
+        and execution.worker_id = given.worker_id
+        and execution.epoch = given.epoch
+        and execution.seq = given.seq
+    returning given.ordinal, execution.seq
+),
+-- one journal row for each that was written
+journaled as (
+    insert into journal (organization_id, execution_id, seq, epoch, events, at_ms)
+    select given.organization_id, given.execution_id, written.seq, given.epoch, given.events, given.at_ms
+    from given
+    join written using (ordinal)
+),
+-- whoever leaves the worker's hands leaves no old waits behind
+unwaited as (
+    delete from wait
+    using given
+    join written using (ordinal)
+    where wait.execution_id = given.execution_id and given.status <> 1
+),
+-- what wakes the parked ones
+waiting as (
+    insert into wait (organization_id, execution_id, step_path, kind, due_at_ms)
+    select given.organization_id, given.execution_id, wake.step_path, wake.kind, wake.due_at_ms
+    from unnest($16::int8[], $17::text[], $18::text[], $19::int8[]) as wake (ordinal, step_path, kind, due_at_ms)
+    join given using (ordinal)
+    join written using (ordinal)
+)
+select ordinal, seq from written

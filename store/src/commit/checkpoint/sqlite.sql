@@ -1,0 +1,17 @@
+-- only while the claim still holds and nothing was written since; any commit shows that the claim got somewhere
+update execution
+set
+    status = ?8,
+    state = ?9,
+    seq = seq + 1,
+    claims = 0,
+    worker_id = case when ?8 = 1 then worker_id end,
+    decision = coalesce(?7, decision),
+    result = ?10,
+    error_code = ?11,
+    error_message = ?12,
+    failed_step = ?13,
+    wake_at_ms = ?14,
+    pushed_at_ms = case when ?8 = 0 then ?6 else pushed_at_ms end,
+    ended_at_ms = case when ?8 >= 5 then ?6 end
+where id = ?1 and organization_id = ?2 and worker_id = ?3 and epoch = ?4 and seq = ?5

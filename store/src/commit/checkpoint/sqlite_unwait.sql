@@ -1,0 +1,1 @@
+delete from wait where execution_id = ?1

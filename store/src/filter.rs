@@ -1,0 +1,21 @@
+//! What lists are filtered by, and how a filter becomes a condition.
+
+mod event;
+mod execution;
+mod parts;
+mod workflow;
+
+use crate::error::StoreError;
+
+pub use event::EventFilter;
+pub use execution::ExecutionFilter;
+pub use parts::{LabelFilter, StringFilter, TimeFilter};
+pub use workflow::WorkflowFilter;
+
+/// How deep `and`, `or` and `not` may nest.
+pub const MAX_NESTING: usize = 4;
+
+/// Refuses the level below [`MAX_NESTING`].
+fn check_depth(depth: usize) -> Result<(), StoreError> {
+    if depth > MAX_NESTING { Err(StoreError::FilterTooDeep { limit: MAX_NESTING }) } else { Ok(()) }
+}

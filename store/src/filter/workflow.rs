@@ -1,0 +1,89 @@
+//! Filters of workflows.
+
+use entity::workflow::Column;
+use sea_orm::ColumnTrait;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+
+use super::parts::{StringFilter, contains, not, position_of};
+use super::check_depth;
+use crate::backend::Dialect;
+use crate::error::StoreError;
+
+/// Which workflows; all conditions that are set must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkflowFilter {
+    /// Enabled or disabled ones.
+    pub is_enabled: Option<bool>,
+    /// Archived ones, or those that are not.
+    pub is_archived: Option<bool>,
+    /// With or without unpublished work.
+    pub has_draft: Option<bool>,
+    /// In this folder or below.
+    pub namespace: Option<String>,
+    /// With all of these tags.
+    pub tags: Vec<String>,
+    /// By title or slug.
+    pub name: Option<StringFilter>,
+    /// Words, each of which is part of the title, the slug or the description.
+    pub search: Option<String>,
+    /// All of these.
+    pub and: Vec<Self>,
+    /// At least one of these; no condition when empty.
+    pub or: Vec<Self>,
+    /// Not this.
+    pub not: Option<Box<Self>>,
+}
+
+/// Words that are looked for at most.
+const MAX_WORDS: usize = 8;
+
+impl WorkflowFilter {
+    pub(crate) fn condition(&self, dialect: Dialect) -> Result<Condition, StoreError> {
+        self.at_depth(dialect, 0)
+    }
+
+    fn at_depth(&self, dialect: Dialect, depth: usize) -> Result<Condition, StoreError> {
+        check_depth(depth)?;
+        let mut all = Condition::all()
+            .add_option(self.is_enabled.map(|is_enabled| Column::IsEnabled.eq(is_enabled)))
+            .add_option(self.is_archived.map(|is| if is { Column::ArchivedAtMs.is_not_null() } else { Column::ArchivedAtMs.is_null() }))
+            .add_option(self.has_draft.map(|has| if has { Column::DraftSource.is_not_null() } else { Column::DraftSource.is_null() }))
+            .add_option(self.namespace.as_ref().map(|namespace| in_folder(namespace, dialect)));
+        for tag in &self.tags {
+            // A quotation mark inside a tag is escaped in the list, so the quoted tag is found only as a whole.
+            let quoted = serde_json::to_string(tag).expect("a text is JSON");
+            all = all.add(position_of(Expr::val(quoted), Column::Tags.into_expr(), dialect).gt(0));
+        }
+        if let Some(name) = &self.name {
+            let either = Condition::any()
+                .add(name.condition(&Column::Name.into_expr(), dialect))
+                .add(name.condition(&Column::Slug.into_expr(), dialect));
+            all = all.add(either);
+        }
+        if let Some(search) = &self.search {
+            for word in search.split_whitespace().take(MAX_WORDS) {
+                let columns = [Column::Name, Column::Slug, Column::Description];
+                all = all.add(columns.into_iter().fold(Condition::any(), |any, column| any.add(contains(column.into_expr(), word, dialect))));
+            }
+        }
+        for part in &self.and {
+            all = all.add(part.at_depth(dialect, depth + 1)?);
+        }
+        if !self.or.is_empty() {
+            let mut any = Condition::any();
+            for part in &self.or {
+                any = any.add(part.at_depth(dialect, depth + 1)?);
+            }
+            all = all.add(any);
+        }
+        if let Some(part) = &self.not {
+            all = all.add(not(part.at_depth(dialect, depth + 1)?));
+        }
+        Ok(all)
+    }
+}
+
+fn in_folder(namespace: &str, dialect: Dialect) -> Condition {
+    let below = StringFilter { starts_with: Some(format!("{namespace}/")), ..StringFilter::default() };
+    Condition::any().add(Column::Namespace.eq(namespace)).add(below.condition(&Column::Namespace.into_expr(), dialect))
+}

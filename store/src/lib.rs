@@ -1,0 +1,46 @@
+//! The only crate with SQL: what is recorded, how it is written in groups, claimed and paged.
+//!
+//! One facade, [`Store`], over PostgreSQL and SQLite with the same meaning on both. Writes of
+//! executions go through committers (module `commit`): each takes what has queued up while the
+//! transaction before it was running, and writes it as one. Everything else is ordinary queries.
+//!
+//! JSON travels as text that callers have serialised and will parse: no column is queried by what
+//! is inside of it, so the database neither parses nor rewrites it.
+
+mod backend;
+mod changes;
+mod clean;
+mod commit;
+mod config;
+mod error;
+mod events;
+mod executions;
+mod filter;
+mod journal;
+mod migrate;
+mod model;
+mod organizations;
+mod page;
+mod reconcile;
+mod store;
+mod workers;
+mod workflows;
+
+pub use config::{DatabaseUrl, DatabaseUrlError, StoreConfig};
+pub use error::StoreError;
+pub use filter::{EventFilter, ExecutionFilter, LabelFilter, MAX_NESTING, StringFilter, TimeFilter, WorkflowFilter};
+pub use migrate::{MigrationStatus, Migration};
+pub use model::change::{ChangeCursor, ChangeRow};
+pub use model::event::{EventOutcome, EventRow, NewEvent};
+pub use model::execution::{
+    Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionRow, ExecutionStatus, Label, NewExecution, Patch,
+    Runnable, StartKey, StartOutcome, TriggerType, UnknownCode, WaitRow,
+};
+pub use model::journal::JournalRow;
+pub use model::organization::OrganizationRow;
+pub use model::worker::WorkerRow;
+pub use model::workflow::{
+    NewVersion, NewWorkflow, PublishOutcome, TriggerCandidate, TriggerRow, VersionRow, WorkflowRow,
+};
+pub use page::{Cursor, Direction, EventOrder, EventOrderField, ExecutionOrder, ExecutionOrderField, Page, PageRequest, Side, SortKey, WorkflowOrder, WorkflowOrderField};
+pub use store::Store;

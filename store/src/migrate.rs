@@ -1,0 +1,78 @@
+//! Brings the schema up and down.
+
+use migration::Migrator;
+use migration::sea_orm_migration::{MigrationStatus as Applied, MigratorTrait};
+use sea_orm::DatabaseConnection;
+
+use crate::backend::Backend;
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// One step of the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// Name.
+    pub name: String,
+    /// Whether the database has it.
+    pub status: MigrationStatus,
+}
+
+/// Whether the database has a step of the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationStatus {
+    /// It has.
+    Applied,
+    /// Not yet.
+    Pending,
+}
+
+impl Store {
+    /// Applies every pending migration; does nothing when there is none.
+    ///
+    /// # Errors
+    /// When the database is away or refuses a step; steps before it stay applied.
+    pub async fn migrate_up(&self) -> Result<(), StoreError> {
+        let _turn = self.schema_turn().await;
+        Ok(Migrator::up(self.schema_connection(), None).await?)
+    }
+
+    /// Takes back the last `steps` migrations, with their data.
+    ///
+    /// # Errors
+    /// When the database is away or refuses a step.
+    pub async fn migrate_down(&self, steps: u32) -> Result<(), StoreError> {
+        let _turn = self.schema_turn().await;
+        Ok(Migrator::down(self.schema_connection(), Some(steps)).await?)
+    }
+
+    /// Every migration, in order.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn migrations(&self) -> Result<Vec<Migration>, StoreError> {
+        let _turn = self.schema_turn().await;
+        let migrations = Migrator::get_migration_with_status(self.schema_connection()).await?;
+        let steps = migrations.into_iter().map(|step| Migration {
+            name: step.name().to_owned(),
+            status: match step.status() {
+                Applied::Applied => MigrationStatus::Applied,
+                Applied::Pending => MigrationStatus::Pending,
+            },
+        });
+        Ok(steps.collect())
+    }
+
+    fn schema_connection(&self) -> &DatabaseConnection {
+        match &*self.backend {
+            Backend::Postgres(postgres) => &postgres.queries,
+            Backend::Sqlite(sqlite) => &sqlite.writes,
+        }
+    }
+
+    async fn schema_turn(&self) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        match &*self.backend {
+            Backend::Postgres(_) => None,
+            Backend::Sqlite(sqlite) => Some(sqlite.turn().await),
+        }
+    }
+}

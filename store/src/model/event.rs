@@ -1,0 +1,69 @@
+//! Accepted events.
+
+use ids::{EventId, OrganizationId};
+
+/// An event on its way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    /// Its id.
+    pub id: EventId,
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// Name, such as `order.created`.
+    pub event_type: String,
+    /// Sender.
+    pub source: String,
+    /// What it is about.
+    pub subject: Option<String>,
+    /// Data, JSON.
+    pub payload: String,
+    /// Accepted once within seven days.
+    pub deduplication_key: Option<String>,
+    /// Tells two events with the same key apart.
+    pub fingerprint: String,
+    /// When it happened, Unix milliseconds.
+    pub occurred_at_ms: i64,
+    /// When it was accepted, Unix milliseconds.
+    pub received_at_ms: i64,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventOutcome {
+    /// It was recorded.
+    New(EventId),
+    /// Its deduplication key was used within seven days.
+    Existing {
+        /// By this event.
+        event_id: EventId,
+        /// Whether name and payload are the same too.
+        same_fingerprint: bool,
+    },
+}
+
+/// A recorded event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRow {
+    /// Its id.
+    pub id: EventId,
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// Name, such as `order.created`.
+    pub event_type: String,
+    /// Sender.
+    pub source: String,
+    /// What it is about.
+    pub subject: Option<String>,
+    /// Data, JSON.
+    pub payload: String,
+    /// Accepted once within seven days.
+    pub deduplication_key: Option<String>,
+    /// When it happened, Unix milliseconds.
+    pub occurred_at_ms: i64,
+    /// When it was accepted, Unix milliseconds.
+    pub received_at_ms: i64,
+    /// When its matches were recorded, Unix milliseconds; absent until then.
+    pub routed_at_ms: Option<i64>,
+    /// Which workflows it was held against, JSON; absent until routed.
+    pub matches: Option<String>,
+}

@@ -1,0 +1,382 @@
+//! Executions: what starts them, what a claim hands out, what a checkpoint writes.
+
+use ids::{EventId, ExecutionId, OrganizationId, WorkerId, WorkflowId, WorkflowVersionId};
+
+/// A number in the database that this version of the program knows no meaning of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{code} is no {what}")]
+pub struct UnknownCode {
+    /// What the number should tell.
+    pub what: &'static str,
+    /// The number.
+    pub code: i16,
+}
+
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident, $what:literal, { $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(i16)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant = $code,)*
+        }
+
+        impl $name {
+            /// All of them, by number.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The number in the database.
+            #[must_use]
+            pub const fn code(self) -> i16 {
+                self as i16
+            }
+        }
+
+        impl TryFrom<i16> for $name {
+            type Error = UnknownCode;
+
+            fn try_from(code: i16) -> Result<Self, UnknownCode> {
+                match code {
+                    $($code => Ok(Self::$variant),)*
+                    _ => Err(UnknownCode { what: $what, code }),
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Where an execution stands.
+    ExecutionStatus, "execution status", {
+        /// Accepted or runnable again; nobody has it.
+        Queued = 0,
+        /// A worker has it.
+        Running = 1,
+        /// Waits for a time, an event, a child or a slot.
+        Waiting = 2,
+        /// Waits for people to decide.
+        Blocked = 3,
+        /// Held by an operator.
+        Paused = 4,
+        /// Ended well.
+        Completed = 5,
+        /// Ended by an error or a deadline.
+        Failed = 6,
+        /// Ended by request.
+        Cancelled = 7,
+    }
+}
+
+impl ExecutionStatus {
+    /// Whether nothing happens any more.
+    #[must_use]
+    pub const fn is_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+codes! {
+    /// What an execution came to.
+    ExecutionResult, "execution result", {
+        /// Done, without a decision.
+        Executed = 0,
+        /// Decided to allow.
+        Allowed = 1,
+        /// Decided to block.
+        Blocked = 2,
+        /// Failed.
+        Failed = 3,
+    }
+}
+
+codes! {
+    /// What started an execution.
+    TriggerType, "trigger type", {
+        /// A person or program.
+        Manual = 0,
+        /// A matching event.
+        Event = 1,
+        /// A point in time.
+        Schedule = 2,
+        /// A call from outside.
+        Webhook = 3,
+        /// Another execution.
+        Workflow = 4,
+    }
+}
+
+/// A searchable pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Name; once per execution.
+    pub name: String,
+    /// Value.
+    pub value: String,
+}
+
+/// Same key within 24 hours, same execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartKey {
+    /// The key.
+    pub key: String,
+    /// Tells two requests with the same key apart.
+    pub fingerprint: String,
+}
+
+/// An execution on its way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewExecution {
+    /// Its id; UUIDv7, so that ids sort by acceptance.
+    pub id: ExecutionId,
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// The version it runs, for its whole life.
+    pub version_id: WorkflowVersionId,
+    /// Number of that version.
+    pub version_number: i32,
+    /// Business key.
+    pub key: Option<String>,
+    /// 0 to 9, higher first.
+    pub priority: i16,
+    /// Queue whose workers run it.
+    pub queue: String,
+    /// What started it.
+    pub trigger_type: TriggerType,
+    /// Details of what started it, JSON.
+    pub trigger: String,
+    /// The event that started it.
+    pub event_id: Option<EventId>,
+    /// Actor that started it.
+    pub started_by: String,
+    /// The payload, JSON.
+    pub input: String,
+    /// Searchable pairs; each name once.
+    pub labels: Vec<Label>,
+    /// Events of its first journal row, a JSON list.
+    pub events: String,
+    /// Its idempotency key.
+    pub start_key: Option<StartKey>,
+    /// When it was accepted, Unix milliseconds.
+    pub queued_at_ms: i64,
+    /// When it must have ended, Unix milliseconds.
+    pub deadline_at_ms: Option<i64>,
+}
+
+/// What became of a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartOutcome {
+    /// It is recorded.
+    New {
+        /// Number of its first journal row: 1.
+        seq: i32,
+    },
+    /// Its idempotency key was used within 24 hours.
+    Existing {
+        /// By this execution.
+        execution_id: ExecutionId,
+        /// Whether the request was the same too.
+        same_fingerprint: bool,
+    },
+}
+
+/// An execution as lists and details show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionRow {
+    /// Its id.
+    pub id: ExecutionId,
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// The version it runs.
+    pub version_id: WorkflowVersionId,
+    /// Number of that version.
+    pub version_number: i32,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// What it came to; absent until it ended.
+    pub result: Option<ExecutionResult>,
+    /// Business key.
+    pub key: Option<String>,
+    /// 0 to 9, higher first.
+    pub priority: i16,
+    /// Queue whose workers run it.
+    pub queue: String,
+    /// What started it.
+    pub trigger_type: TriggerType,
+    /// Details of what started it, JSON.
+    pub trigger: String,
+    /// The event that started it.
+    pub event_id: Option<EventId>,
+    /// Actor that started it.
+    pub started_by: String,
+    /// The payload, JSON.
+    pub input: String,
+    /// Searchable pairs, by name.
+    pub labels: Vec<Label>,
+    /// Number of its last journal row.
+    pub seq: i32,
+    /// Number of its last claim.
+    pub epoch: i32,
+    /// Who has it.
+    pub worker_id: Option<WorkerId>,
+    /// The decision, JSON; absent until decided.
+    pub decision: Option<String>,
+    /// Why it failed, for programs.
+    pub error_code: Option<String>,
+    /// Why it failed, in a sentence.
+    pub error_message: Option<String>,
+    /// Path of the step that failed.
+    pub failed_step: Option<String>,
+    /// Its idempotency key.
+    pub idempotency_key: Option<String>,
+    /// When it was accepted, Unix milliseconds.
+    pub queued_at_ms: i64,
+    /// When it was first claimed, Unix milliseconds.
+    pub started_at_ms: Option<i64>,
+    /// When it ended, Unix milliseconds.
+    pub ended_at_ms: Option<i64>,
+    /// When it must have ended, Unix milliseconds.
+    pub deadline_at_ms: Option<i64>,
+    /// When it is due to wake, Unix milliseconds; absent unless it waits for a time.
+    pub wake_at_ms: Option<i64>,
+}
+
+/// An execution that was claimed: from now on only this claim's epoch may write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its id.
+    pub id: ExecutionId,
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// The version it runs.
+    pub version_id: WorkflowVersionId,
+    /// Number of that version.
+    pub version_number: i32,
+    /// 0 to 9, higher first.
+    pub priority: i16,
+    /// Its queue.
+    pub queue: String,
+    /// Details of what started it, JSON.
+    pub trigger: String,
+    /// The payload, JSON.
+    pub input: String,
+    /// The machine's state, JSON; absent before the first checkpoint.
+    pub state: Option<String>,
+    /// Number of its last journal row.
+    pub seq: i32,
+    /// Number of this claim.
+    pub epoch: i32,
+    /// Claims since anything was committed, this one included.
+    pub claims: i32,
+    /// When it was accepted, Unix milliseconds.
+    pub queued_at_ms: i64,
+    /// When it was first claimed, Unix milliseconds.
+    pub started_at_ms: i64,
+    /// When it must have ended, Unix milliseconds.
+    pub deadline_at_ms: Option<i64>,
+}
+
+/// What wakes a parked execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitRow {
+    /// Path of the step that waits.
+    pub step_path: String,
+    /// Kind of wait, such as `retry`.
+    pub kind: String,
+    /// When it wakes, Unix milliseconds; absent if only something from outside wakes it.
+    pub due_at_ms: Option<i64>,
+}
+
+/// What a claim writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Who has it.
+    pub worker_id: WorkerId,
+    /// Number of the claim.
+    pub epoch: i32,
+    /// Number of the last journal row known; the new one gets the next.
+    pub seq: i32,
+    /// Events of the new journal row, a JSON list.
+    pub events: String,
+    /// The decision if there is one by now, JSON; absent keeps what is recorded.
+    pub decision: Option<String>,
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+    /// How the execution goes on.
+    pub patch: Patch,
+}
+
+/// How an execution goes on after a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Patch {
+    /// In the same hands.
+    Running {
+        /// The machine's state, JSON.
+        state: String,
+    },
+    /// In nobody's hands until something wakes it.
+    Parked {
+        /// `Waiting`, `Blocked` or `Paused`.
+        status: ExecutionStatus,
+        /// The machine's state, JSON.
+        state: String,
+        /// What wakes it; replaces what is recorded.
+        waits: Vec<WaitRow>,
+        /// The earliest `due_at_ms`.
+        wake_at_ms: Option<i64>,
+    },
+    /// Not at all.
+    Ended(Ended),
+    /// In other hands: back in the queue.
+    Released {
+        /// The machine's state, JSON.
+        state: String,
+    },
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// `Completed`, `Failed` or `Cancelled`.
+    pub status: ExecutionStatus,
+    /// What it came to.
+    pub result: Option<ExecutionResult>,
+    /// Why it failed, for programs.
+    pub error_code: Option<String>,
+    /// Why it failed, in a sentence.
+    pub error_message: Option<String>,
+    /// Path of the step that failed.
+    pub failed_step: Option<String>,
+}
+
+/// What became of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// It is durable.
+    Committed {
+        /// Number of its journal row.
+        seq: i32,
+    },
+    /// The execution is in other hands, or was written since: nothing was done.
+    Fenced,
+}
+
+/// An execution that can run and should be pushed to its queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runnable {
+    /// The execution.
+    pub id: ExecutionId,
+    /// Its queue.
+    pub queue: String,
+    /// 0 to 9, higher first.
+    pub priority: i16,
+}

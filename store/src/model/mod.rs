@@ -1,0 +1,9 @@
+//! What goes into the store and what comes out of it.
+
+pub mod change;
+pub mod event;
+pub mod execution;
+pub mod journal;
+pub mod organization;
+pub mod worker;
+pub mod workflow;

@@ -1,0 +1,1 @@
+select id, epoch from execution where worker_id = ?1

@@ -1,0 +1,16 @@
+with
+-- claims of workers that fell silent or have no row at all, unless somebody is writing them right now
+lost as (
+    select id
+    from execution
+    where
+        worker_id is not null
+        and worker_id not in (select worker.id from worker where worker.heartbeat_at_ms >= $1)
+    limit $3
+    for update skip locked
+)
+update execution
+set status = 0, worker_id = null, pushed_at_ms = $2
+from lost
+where execution.id = lost.id
+returning execution.id, execution.queue, execution.priority

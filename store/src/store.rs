@@ -1,0 +1,63 @@
+//! The facade.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sea_orm::ConnectionTrait;
+
+use crate::backend::Backend;
+use crate::commit::Committers;
+use crate::config::StoreConfig;
+use crate::error::StoreError;
+
+/// The database of one installation; cheap to clone.
+///
+/// Every query takes the organization whose rows it may see. The exceptions say so: claims and
+/// checkpoints of workers, and reconcilers, which serve all organizations.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) backend: Arc<Backend>,
+    pub(crate) committers: Arc<Committers>,
+    name: Arc<str>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.name).finish()
+    }
+}
+
+impl Store {
+    /// Connects once, and starts the committers. Trying again is the caller's.
+    ///
+    /// # Errors
+    /// When the database is away. The error does not name it; [`Store::describe`] and the URL's
+    /// text do, without the password.
+    pub async fn connect(config: &StoreConfig) -> Result<Self, StoreError> {
+        let backend = Arc::new(Backend::connect(config).await?);
+        let committers = Arc::new(Committers::start(&backend));
+        Ok(Self { backend, committers, name: config.url.to_string().into() })
+    }
+
+    /// Which database it is, for people; without the password.
+    #[must_use]
+    pub fn describe(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.backend.reads().execute_unprepared("select 1").await?;
+        Ok(())
+    }
+
+    /// Writes what was handed in, then ends the committers and closes every connection. Writes of
+    /// executions that come later are refused with [`StoreError::Closed`].
+    pub async fn close(&self) {
+        self.committers.close().await;
+        self.backend.close().await;
+    }
+}

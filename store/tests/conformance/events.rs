@@ -1,0 +1,103 @@
+use ids::EventId;
+use store::{Direction, EventFilter, EventOrder, EventOrderField, EventOutcome, NewEvent, PageRequest, StringFilter, TimeFilter};
+
+use crate::harness::Database;
+use crate::on_both_databases;
+
+fn new_event(database: &Database, event_type: &str) -> NewEvent {
+    let now_ms = database.now();
+    NewEvent {
+        id: EventId::new(),
+        organization_id: database.organization,
+        event_type: event_type.to_owned(),
+        source: "shop".to_owned(),
+        subject: None,
+        payload: r#"{"id":1}"#.to_owned(),
+        deduplication_key: None,
+        fingerprint: "f".to_owned(),
+        occurred_at_ms: -now_ms,
+        received_at_ms: now_ms,
+    }
+}
+
+async fn found(database: &Database, filter: &EventFilter, order: EventOrder) -> Vec<EventId> {
+    let page = database.store.events(database.organization, filter, order, &PageRequest::first(10)).await.unwrap();
+    assert_eq!(database.store.count_events(database.organization, filter).await.unwrap(), (page.rows.len() as u64, true));
+    page.rows.into_iter().map(|(_, row)| row.id).collect()
+}
+
+on_both_databases! {
+    async fn an_event_is_recorded_then_routed_once(database: &Database) {
+        let new = new_event(database, "order.created");
+        let (id, organization) = (new.id, database.organization);
+        assert_eq!(database.store.insert_event(new.clone()).await.unwrap(), EventOutcome::New(id));
+        let row = database.store.event(organization, id).await.unwrap().unwrap();
+        assert_eq!((row.event_type.as_str(), row.payload, row.routed_at_ms, row.matches), ("order.created", new.payload, None, None));
+        let unrouted = database.store.unrouted_events(new.received_at_ms, 10).await.unwrap();
+        assert_eq!(unrouted, [], "not before its time");
+        let unrouted = database.store.unrouted_events(new.received_at_ms + 1, 10).await.unwrap();
+        assert_eq!(unrouted.iter().map(|row| row.id).collect::<Vec<_>>(), [id]);
+        database.store.mark_routed(organization, id, "[1]", 7).await.unwrap();
+        database.store.mark_routed(organization, id, "[2]", 8).await.unwrap();
+        let row = database.store.event(organization, id).await.unwrap().unwrap();
+        assert_eq!((row.routed_at_ms, row.matches.as_deref()), (Some(7), Some("[1]")));
+        assert_eq!(database.store.unrouted_events(i64::MAX, 10).await.unwrap(), []);
+    }
+
+    async fn of_many_events_with_one_key_at_once_one_is_new(database: &Database) {
+        let inserts = (0..20).map(|_| {
+            let mut new = new_event(database, "order.created");
+            new.deduplication_key = Some("key".to_owned());
+            database.store.insert_event(new)
+        });
+        let outcomes: Vec<_> = futures::future::join_all(inserts).await.into_iter().map(Result::unwrap).collect();
+        let new: Vec<_> = outcomes.iter().filter_map(|outcome| if let EventOutcome::New(id) = outcome { Some(*id) } else { None }).collect();
+        assert_eq!(new.len(), 1);
+        let existing = EventOutcome::Existing { event_id: new[0], same_fingerprint: true };
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == existing).count(), 19);
+        assert_eq!(database.store.count_events(database.organization, &EventFilter::default()).await.unwrap(), (1, true));
+    }
+
+    async fn a_deduplication_key_counts_for_seven_days(database: &Database) {
+        let mut first = new_event(database, "a");
+        first.deduplication_key = Some("key".to_owned());
+        database.store.insert_event(first.clone()).await.unwrap();
+        let week_ms = 7 * 24 * 60 * 60 * 1_000;
+        let another = NewEvent { id: EventId::new(), fingerprint: "g".to_owned(), received_at_ms: first.received_at_ms + week_ms - 1, ..first.clone() };
+        let existing = EventOutcome::Existing { event_id: first.id, same_fingerprint: false };
+        assert_eq!(database.store.insert_event(another.clone()).await.unwrap(), existing);
+        let late = NewEvent { received_at_ms: first.received_at_ms + week_ms, ..another };
+        assert_eq!(database.store.insert_event(late.clone()).await.unwrap(), EventOutcome::New(late.id));
+    }
+
+    async fn events_are_filtered_and_ordered(database: &Database) {
+        let store = &database.store;
+        let mut first = new_event(database, "order.created");
+        first.subject = Some("order/1".to_owned());
+        let mut second = new_event(database, "order.paid");
+        second.source = "bank".to_owned();
+        let (one, two, middle) = (first.id, second.id, second.received_at_ms);
+        store.insert_event(first).await.unwrap();
+        store.insert_event(second).await.unwrap();
+        let mut execution = database.new_execution();
+        execution.event_id = Some(one);
+        database.started(execution).await;
+        let none = || EventFilter::default();
+        let text = |filter: StringFilter| Some(filter);
+        let cases = [
+            (none(), vec![two, one]),
+            (EventFilter { event_type: text(StringFilter { eq: Some("order.paid".to_owned()), ..StringFilter::default() }), ..none() }, vec![two]),
+            (EventFilter { event_type: text(StringFilter { starts_with: Some("order.".to_owned()), ..StringFilter::default() }), ..none() }, vec![two, one]),
+            (EventFilter { source: text(StringFilter { ne: Some("bank".to_owned()), ..StringFilter::default() }), ..none() }, vec![one]),
+            (EventFilter { subject: text(StringFilter { contains: Some("ORDER/".to_owned()), ..StringFilter::default() }), ..none() }, vec![one]),
+            (EventFilter { received_at: Some(TimeFilter { gte: Some(middle), ..TimeFilter::default() }), ..none() }, vec![two]),
+            (EventFilter { has_executions: Some(true), ..none() }, vec![one]),
+            (EventFilter { has_executions: Some(false), ..none() }, vec![two]),
+        ];
+        for (filter, expected) in cases {
+            assert_eq!(found(database, &filter, EventOrder::default()).await, expected, "{filter:?}");
+        }
+        let by_occurrence = EventOrder { field: EventOrderField::OccurredAt, direction: Direction::Ascending };
+        assert_eq!(found(database, &none(), by_occurrence).await, [two, one]);
+    }
+}

@@ -1,0 +1,232 @@
+//! A fresh, migrated database for each test, and builders for what goes into it.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use ids::{ExecutionId, OrganizationId, WorkerId, WorkflowId, WorkflowVersionId};
+use sqlx::{ConnectOptions, Connection, Executor};
+use store::{
+    Checkpoint, Claimed, CommitOutcome, DatabaseUrl, Ended, ExecutionResult, ExecutionStatus, Label, NewExecution, Patch,
+    StartKey, StartOutcome, Store, StoreConfig, TriggerType, WaitRow,
+};
+
+/// Runs each case on a database of its own, on SQLite and on PostgreSQL.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($(async fn $name:ident($database:ident: &$kind:ident) $body:block)*) => {$(
+        mod $name {
+            #[expect(clippy::allow_attributes, reason = "not every file of cases needs every import")]
+            #[allow(unused_imports, reason = "not every case needs every import")]
+            use super::*;
+
+            async fn case($database: &$kind) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn on_sqlite() {
+                let database = $crate::harness::Database::sqlite().await;
+                case(&database).await;
+                database.end().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn on_postgresql() {
+                let Some(database) = $crate::harness::Database::postgresql(stringify!($name)).await else { return };
+                case(&database).await;
+                database.end().await;
+            }
+        }
+    )*};
+}
+
+/// An empty database with one organization in it.
+pub struct Database {
+    pub store: Store,
+    pub organization: OrganizationId,
+    config: StoreConfig,
+    clock_ms: AtomicI64,
+    place: Place,
+}
+
+enum Place {
+    Folder { _folder: tempfile::TempDir },
+    Server { url: String, name: String },
+}
+
+/// 2026-01-01.
+pub const EPOCH_MS: i64 = 1_767_225_600_000;
+
+impl Database {
+    pub async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::sqlite(folder.path().join("test.db"));
+        Self::migrated(url, Place::Folder { _folder: folder }).await
+    }
+
+    /// `None`, and a line on standard error, when no server is named.
+    pub async fn postgresql(case: &str) -> Option<Self> {
+        let Ok(url) = std::env::var("SLUICE_TEST_DATABASE_URL") else {
+            eprintln!("skipped: {case} on PostgreSQL, because SLUICE_TEST_DATABASE_URL is not set");
+            return None;
+        };
+        let name = format!("sluice_store_{}", ids::uuid::Uuid::now_v7().simple());
+        on_server(&url, &format!("create database {name}")).await;
+        let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+        let own: DatabaseUrl = options.database(&name).to_url_lossy().as_str().parse().unwrap();
+        Some(Self::migrated(own, Place::Server { url, name }).await)
+    }
+
+    async fn migrated(url: DatabaseUrl, place: Place) -> Self {
+        let config = StoreConfig::new(url);
+        let store = Store::connect(&config).await.unwrap();
+        store.migrate_up().await.unwrap();
+        let organization = store.ensure_organization("default", "Default", EPOCH_MS).await.unwrap();
+        Self { store, organization, config, clock_ms: AtomicI64::new(EPOCH_MS), place }
+    }
+
+    /// The same database through connections and committers of its own, as another process has it.
+    pub async fn another_process(&self) -> Store {
+        Store::connect(&self.config).await.unwrap()
+    }
+
+    /// A moment later than all before it.
+    pub fn now(&self) -> i64 {
+        self.clock_ms.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// How to connect to it without the store.
+    pub fn postgresql_options(&self) -> sqlx::postgres::PgConnectOptions {
+        let Place::Server { url, name } = &self.place else { panic!("this is no PostgreSQL database") };
+        url.parse::<sqlx::postgres::PgConnectOptions>().unwrap().database(name)
+    }
+
+    /// Closes and removes it.
+    pub async fn end(self) {
+        self.store.close().await;
+        if let Place::Server { url, name } = &self.place {
+            on_server(url, &format!("drop database {name} with (force)")).await;
+        }
+    }
+
+    /// An execution without anything special.
+    pub fn new_execution(&self) -> NewExecution {
+        new_execution(self.organization, self.now())
+    }
+
+    /// Starts an execution; returns its id.
+    pub async fn started(&self, new: NewExecution) -> ExecutionId {
+        let id = new.id;
+        assert_eq!(self.store.start(new).await.unwrap(), StartOutcome::New { seq: 1 });
+        id
+    }
+
+    /// Starts one for a worker and claims it.
+    pub async fn claimed(&self, worker: WorkerId) -> Claimed {
+        let id = self.started(self.new_execution()).await;
+        let mut claimed = self.store.claim(worker, &[id], self.now()).await.unwrap();
+        assert_eq!(claimed.len(), 1);
+        claimed.remove(0)
+    }
+
+    /// Starts one and runs it to its end.
+    pub async fn ended(&self, new: NewExecution, ended: Ended) -> ExecutionId {
+        let worker = WorkerId::new();
+        let id = self.started(new).await;
+        let claimed = self.store.claim(worker, &[id], self.now()).await.unwrap().remove(0);
+        let outcome = self.store.commit(self.checkpoint(&claimed, worker, Patch::Ended(ended))).await.unwrap();
+        assert_eq!(outcome, CommitOutcome::Committed { seq: 2 });
+        id
+    }
+
+    /// A checkpoint of what was claimed, after nothing else was written.
+    pub fn checkpoint(&self, claimed: &Claimed, worker: WorkerId, patch: Patch) -> Checkpoint {
+        Checkpoint {
+            organization_id: claimed.organization_id,
+            execution_id: claimed.id,
+            worker_id: worker,
+            epoch: claimed.epoch,
+            seq: claimed.seq,
+            events: r#"["went on"]"#.to_owned(),
+            decision: None,
+            at_ms: self.now(),
+            patch,
+        }
+    }
+}
+
+async fn on_server(url: &str, statement: &str) {
+    let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+    let mut connection = options.connect().await.unwrap();
+    connection.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+pub fn new_execution(organization: OrganizationId, now_ms: i64) -> NewExecution {
+    NewExecution {
+        id: ExecutionId::new(),
+        organization_id: organization,
+        workflow_id: WorkflowId::new(),
+        version_id: WorkflowVersionId::new(),
+        version_number: 1,
+        key: None,
+        priority: 5,
+        queue: "default".to_owned(),
+        trigger_type: TriggerType::Manual,
+        trigger: r#"{"type":"manual"}"#.to_owned(),
+        event_id: None,
+        started_by: "usr_test".to_owned(),
+        input: r#"{"order":{"id":"o-1"}}"#.to_owned(),
+        labels: Vec::new(),
+        events: r#"["accepted"]"#.to_owned(),
+        start_key: None,
+        queued_at_ms: now_ms,
+        deadline_at_ms: None,
+    }
+}
+
+pub fn label(name: &str, value: &str) -> Label {
+    Label { name: name.to_owned(), value: value.to_owned() }
+}
+
+pub fn start_key(key: &str, fingerprint: &str) -> Option<StartKey> {
+    Some(StartKey { key: key.to_owned(), fingerprint: fingerprint.to_owned() })
+}
+
+pub fn running() -> Patch {
+    Patch::Running { state: r#"{"step":1}"#.to_owned() }
+}
+
+pub fn released() -> Patch {
+    Patch::Released { state: r#"{"step":1}"#.to_owned() }
+}
+
+/// Waits, to be woken at each of `times_ms`.
+pub fn parked(times_ms: &[i64]) -> Patch {
+    let waits = times_ms.iter().enumerate();
+    Patch::Parked {
+        status: ExecutionStatus::Waiting,
+        state: r#"{"step":1}"#.to_owned(),
+        waits: waits
+            .map(|(index, at)| WaitRow { step_path: format!("step{index}"), kind: "retry".to_owned(), due_at_ms: Some(*at) })
+            .collect(),
+        wake_at_ms: times_ms.iter().min().copied(),
+    }
+}
+
+pub fn completed() -> Ended {
+    Ended {
+        status: ExecutionStatus::Completed,
+        result: Some(ExecutionResult::Allowed),
+        error_code: None,
+        error_message: None,
+        failed_step: None,
+    }
+}
+
+pub fn failed() -> Ended {
+    Ended {
+        status: ExecutionStatus::Failed,
+        result: Some(ExecutionResult::Failed),
+        error_code: Some("HTTP_STATUS".to_owned()),
+        error_message: Some("the service answered 500".to_owned()),
+        failed_step: Some("charge".to_owned()),
+    }
+}

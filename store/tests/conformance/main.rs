@@ -1,0 +1,21 @@
+//! What the store promises, held against both databases: SQLite always, PostgreSQL when
+//! `SLUICE_TEST_DATABASE_URL` names a server on which databases may be created.
+
+extern crate sluice_store as store;
+
+mod harness;
+
+mod changes;
+mod claims;
+mod commits;
+mod events;
+mod filters;
+mod groups;
+mod journals;
+mod organizations;
+mod pages;
+mod reconcilers;
+mod refusals;
+mod schema;
+mod starts;
+mod workflows;

@@ -1,0 +1,69 @@
+use ids::WorkerId;
+use store::{ExecutionStatus, Patch, StoreConfig, StoreError};
+
+use crate::harness::{Database, completed, label, parked, start_key};
+use crate::on_both_databases;
+
+on_both_databases! {
+    async fn a_nul_character_is_refused_with_the_name_of_its_place(database: &Database) {
+        let good = database.new_execution();
+        let bad = || "a\0b".to_owned();
+        let starts = [
+            ("key", store::NewExecution { key: Some(bad()), ..good.clone() }),
+            ("input", store::NewExecution { input: bad(), ..good.clone() }),
+            ("label", store::NewExecution { labels: vec![label("a", "\0")], ..good.clone() }),
+            ("idempotency_key", store::NewExecution { start_key: start_key("\0", "f"), ..good.clone() }),
+        ];
+        for (name, new) in starts {
+            let outcome = database.store.start(new).await;
+            assert!(matches!(&outcome, Err(StoreError::Invalid { what }) if what.contains(name)), "{outcome:?}");
+        }
+        let worker = WorkerId::new();
+        let claimed = database.claimed(worker).await;
+        let mut checkpoint = database.checkpoint(&claimed, worker, Patch::Running { state: bad() });
+        assert!(matches!(database.store.commit(checkpoint.clone()).await, Err(StoreError::Invalid { .. })));
+        checkpoint.patch = Patch::Ended(store::Ended { error_message: Some(bad()), ..completed() });
+        assert!(matches!(database.store.commit(checkpoint).await, Err(StoreError::Invalid { .. })));
+    }
+
+    async fn a_patch_whose_status_does_not_fit_it_is_refused(database: &Database) {
+        let worker = WorkerId::new();
+        let claimed = database.claimed(worker).await;
+        let Patch::Parked { state, waits, wake_at_ms, .. } = parked(&[1]) else { unreachable!("parked is parked") };
+        let patches = [
+            Patch::Parked { status: ExecutionStatus::Running, state, waits, wake_at_ms },
+            Patch::Ended(store::Ended { status: ExecutionStatus::Waiting, ..completed() }),
+        ];
+        for patch in patches {
+            let outcome = database.store.commit(database.checkpoint(&claimed, worker, patch)).await;
+            assert!(matches!(outcome, Err(StoreError::Invalid { .. })), "{outcome:?}");
+        }
+        assert_eq!(database.store.claims_of(worker).await.unwrap(), [(claimed.id, 1)]);
+    }
+
+    async fn a_closed_store_says_so(database: &Database) {
+        let store = database.another_process().await;
+        store.ping().await.unwrap();
+        store.close().await;
+        assert!(matches!(store.start(database.new_execution()).await, Err(StoreError::Closed)));
+        assert!(store.ping().await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_a_retryable_error() {
+    // Port 1 of this machine: nobody listens there.
+    let url = "postgres://sluice:secret@127.0.0.1:1/none".parse().unwrap();
+    let mut config = StoreConfig::new(url);
+    config.acquire_timeout = std::time::Duration::from_millis(500);
+    let problem = store::Store::connect(&config).await.unwrap_err();
+    assert!(problem.is_retryable(), "{problem:?}");
+    assert!(!format!("{problem:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn a_folder_that_does_not_exist_is_not_mistaken_for_an_empty_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = store::DatabaseUrl::sqlite(folder.path().join("no/such/folder/test.db"));
+    assert!(store::Store::connect(&StoreConfig::new(url)).await.is_err());
+}

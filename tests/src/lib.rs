@@ -1,0 +1,35 @@
+//! The harness of the end-to-end tests: starts the real binary, as users do, and talks to it
+//! through its doors alone.
+//!
+//! Tests over PostgreSQL and Redis run when `SLUICE_TEST_DATABASE_URL` and `SLUICE_TEST_REDIS_URL`
+//! are set, as `cargo ci` does; otherwise they say on standard error that they were skipped. Tests
+//! over the embedded mode always run.
+
+mod api;
+mod process;
+mod services;
+mod stub;
+mod system;
+
+pub use api::{Api, Events};
+pub use process::{Process, free_port};
+pub use services::{Services, SharedRedis};
+pub use stub::{Received, Stub};
+pub use system::{Embedded, Fleet};
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Waits until `condition` holds; fails with `what` after half a minute.
+///
+/// # Panics
+/// When the condition does not hold in time.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !condition().await {
+        assert!(Instant::now() < limit, "not within a minute: {what}");
+        // tidy: allow no-sleep because this is the pause between two looks at a condition
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}

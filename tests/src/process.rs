@@ -1,0 +1,93 @@
+//! One `sluice` process: started, awaited, killed by its id.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+
+/// A running `sluice`; killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// What it was started as, for messages.
+    name: String,
+}
+
+/// The binary under test: `SLUICE_BIN`, or the debug build of this workspace.
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("SLUICE_BIN") {
+        return PathBuf::from(path);
+    }
+    // This test's own executable lies in target/<profile>/deps.
+    let test = std::env::current_exe().expect("a running test has an executable");
+    let profile = test.parent().and_then(|deps| deps.parent()).expect("tests lie in target/<profile>/deps");
+    profile.join("sluice")
+}
+
+impl Process {
+    /// Starts `sluice` with `arguments`; nothing of the caller's SLUICE_* settings is passed on.
+    ///
+    /// # Panics
+    /// When the binary is not there: build it with `cargo build --workspace`.
+    #[must_use]
+    pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let binary = binary();
+        let mut command = Command::new(&binary);
+        for (name, _value) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("SLUICE_") || name == "DATABASE_URL" || name == "REDIS_URL" {
+                command.env_remove(name.as_ref());
+            }
+        }
+        let child = command
+            .args(arguments)
+            .env("SLUICE_LOG", "warn")
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|problem| panic!("{} cannot be started ({problem}): build it with `cargo build --workspace`", binary.display()));
+        Self { child, name: arguments.join(" ") }
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap_or_else(|problem| panic!("sluice {} cannot be killed: {problem}", self.name));
+    }
+
+    /// Sends a signal, such as `TERM` or `STOP`.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub async fn signal(&self, signal: &str) {
+        let id = self.child.id().unwrap_or_else(|| panic!("sluice {} has ended", self.name));
+        let status = Command::new("kill").arg(format!("-{signal}")).arg(id.to_string()).status().await;
+        assert!(status.expect("`kill` is everywhere").success(), "kill -{signal} {id}");
+    }
+
+    /// Waits for the end, and returns the exit code.
+    ///
+    /// # Panics
+    /// When it does not end within a minute.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let status = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await;
+        let status = status.unwrap_or_else(|_elapsed| panic!("sluice {} did not end within a minute", self.name));
+        status.expect("a child can be waited for").code()
+    }
+}
+
+/// A port nobody listens on.
+///
+/// # Panics
+/// When the machine has none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    listener.local_addr().expect("a bound listener has an address").port()
+}

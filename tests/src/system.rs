@@ -1,0 +1,113 @@
+//! The two ways in which Sluice runs: one process, or an API with workers.
+
+use crate::{Api, Process, Services, eventually, free_port};
+
+/// `sluice dev` in a folder of its own.
+#[derive(Debug)]
+pub struct Embedded {
+    /// Its door.
+    pub api: Api,
+    /// Its process.
+    pub process: Process,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl Embedded {
+    /// Starts it on a fresh folder and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
+        let port = free_port();
+        let process = Self::spawn(&folder, port);
+        let api = Api::new(port);
+        api.ready().await;
+        Self { api, process, folder, port }
+    }
+
+    /// Starts it again on the same folder and port, after it was killed.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart(&mut self) {
+        self.process = Self::spawn(&self.folder, self.port);
+        self.api.ready().await;
+    }
+
+    fn spawn(folder: &tempfile::TempDir, port: u16) -> Process {
+        let data = folder.path().to_str().expect("temporary folders have plain names");
+        Process::start(&["dev", "--bind", &format!("127.0.0.1:{port}"), "--data-dir", data], &[])
+    }
+}
+
+/// `sluice api` and some `sluice worker`s over PostgreSQL and Redis.
+#[derive(Debug)]
+pub struct Fleet {
+    /// The API's door.
+    pub api: Api,
+    /// The API's process.
+    pub api_process: Process,
+    /// The workers.
+    pub workers: Vec<Process>,
+    /// What they run on.
+    pub services: Services,
+    variables: Vec<(&'static str, String)>,
+    port: u16,
+}
+
+/// 32 bytes, for tests alone.
+const SECRET_KEY: &str = "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdC0=";
+
+impl Fleet {
+    /// Starts an API and `workers` workers with a lease of `lease`, and waits until the API answers.
+    ///
+    /// # Panics
+    /// When they do not start.
+    pub async fn start(services: Services, workers: usize, lease: &str) -> Self {
+        let variables = vec![
+            ("DATABASE_URL", services.database_url.clone()),
+            ("REDIS_URL", services.redis_url.clone()),
+            ("SLUICE_SECRET_KEY", SECRET_KEY.to_owned()),
+            ("SLUICE_LEASE", lease.to_owned()),
+            ("SLUICE_EGRESS_ALLOW", "127.0.0.0/8".to_owned()),
+        ];
+        let port = free_port();
+        let api_process = spawn(&["api", "--bind", &format!("127.0.0.1:{port}")], &variables);
+        let api = Api::new(port);
+        api.ready().await;
+        let workers = (0..workers).map(|_worker| spawn(&["worker"], &variables)).collect();
+        Self { api, api_process, workers, services, variables, port }
+    }
+
+    /// One more worker.
+    pub fn add_worker(&mut self) {
+        self.workers.push(spawn(&["worker"], &self.variables));
+    }
+
+    /// Starts the API again after it was killed.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart_api(&mut self) {
+        self.api_process = spawn(&["api", "--bind", &format!("127.0.0.1:{}", self.port)], &self.variables);
+        self.api.ready().await;
+    }
+
+    /// Waits until no execution is live.
+    ///
+    /// # Panics
+    /// When some are still live after a minute.
+    pub async fn drained(&self) {
+        eventually("all executions end", || async {
+            self.services.number("select count(*) from execution where ended_at_ms is null").await == 0
+        })
+        .await;
+    }
+}
+
+fn spawn(arguments: &[&str], variables: &[(&'static str, String)]) -> Process {
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Process::start(arguments, &variables)
+}

@@ -1,0 +1,86 @@
+//! From a task in the queue to executions that run: take slots, claim, acknowledge, drive.
+
+use std::sync::Arc;
+
+use apalis::prelude::{BoxDynError, Data};
+use ids::ExecutionId;
+use queue::WorkItem;
+use store::{Claimed, StoreError};
+use tracing::{debug, warn};
+
+use crate::context::Context;
+use crate::drive;
+use crate::retry::Delays;
+use crate::slots::Slot;
+
+/// Handles one task. It is acknowledged when this returns without error: from then on the claim
+/// in the database protects its executions.
+///
+/// # Errors
+/// When the worker shuts down before all executions of the task were claimed; the queue gives the
+/// task to another worker.
+pub(crate) async fn handle(item: WorkItem, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
+    let mut remaining = item.executions;
+    while !remaining.is_empty() {
+        let slots = context.slots.take(remaining.len()).await?;
+        let ids: Vec<ExecutionId> = remaining.drain(..slots.len()).collect();
+        claim(&context, slots, &ids).await?;
+    }
+    Ok(())
+}
+
+/// Claims `ids` and drives what it got; what others have or what has ended needs nothing.
+async fn claim(context: &Arc<Context>, slots: Vec<Slot>, ids: &[ExecutionId]) -> Result<(), BoxDynError> {
+    let mut delays = Delays::unbounded();
+    loop {
+        let claiming = context.claiming.read().await;
+        match context.store().claim(context.worker, ids, context.now().0).await {
+            Ok(claimed) => {
+                debug!(asked = ids.len(), got = claimed.len(), "claimed {} of {} executions", claimed.len(), ids.len());
+                begin(context, claimed, slots);
+                return Ok(());
+            }
+            Err(problem) => {
+                drop(claiming);
+                doubt(context, &problem);
+                // Holding the task and its slots is the back-pressure: nothing is fetched that cannot be claimed.
+                tokio::select! {
+                    () = tokio::time::sleep(delays.next()) => {}
+                    () = context.hand_back.cancelled() => return Err(problem.into()),
+                }
+            }
+        }
+    }
+}
+
+/// Claims what the database has, without the queue: for when the queue is away.
+pub(crate) async fn poll(context: &Arc<Context>, queues: &[String]) {
+    let slots = context.slots.take_free(POLL_LIMIT);
+    if slots.is_empty() {
+        return;
+    }
+    let claiming = context.claiming.read().await;
+    match context.store().claim_next(context.worker, queues, slots.len() as u64, context.now().0).await {
+        Ok(claimed) => begin(context, claimed, slots),
+        Err(problem) => {
+            drop(claiming);
+            doubt(context, &problem);
+        }
+    }
+}
+
+/// How many executions are claimed in one poll at most.
+const POLL_LIMIT: usize = 500;
+
+fn begin(context: &Arc<Context>, claimed: Vec<Claimed>, slots: Vec<Slot>) {
+    for (claimed, slot) in claimed.into_iter().zip(slots) {
+        drive::spawn(context, claimed, slot);
+    }
+}
+
+fn doubt(context: &Context, problem: &StoreError) {
+    // The claim may have been committed although its answer was lost.
+    context.doubt_claims();
+    metrics::counter!("sluice_claim_failures_total").increment(1);
+    warn!(error = %service::chain(problem), "cannot claim, will try again");
+}

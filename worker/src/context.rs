@@ -1,0 +1,79 @@
+//! What every part of one worker shares.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use engine::Timestamp;
+use ids::WorkerId;
+use service::Services;
+use store::Store;
+use tokio::sync::{Notify, RwLock};
+use tokio_util::sync::CancellationToken;
+
+use crate::driving::Driving;
+use crate::effects::Effects;
+use crate::lease::Lease;
+use crate::reconcile::Statuses;
+use crate::slots::Slots;
+
+/// Waits shorter than this are not left to the tick alone.
+const SOON: Duration = Duration::from_secs(2);
+
+/// The state of one worker.
+#[derive(Debug)]
+pub struct Context {
+    /// Store, queue, notices, plans and clock.
+    pub services: Services,
+    /// This start of this process; never reused.
+    pub worker: WorkerId,
+    /// How many executions may be driven at once.
+    pub slots: Slots,
+    /// Which are driven now.
+    pub driving: Driving,
+    /// Whether effects may still begin.
+    pub lease: Lease,
+    /// What runs effects.
+    pub effects: Arc<Effects>,
+    /// The last run of each reconciler.
+    pub statuses: Statuses,
+    /// Held for reading from before a claim until its executions are in `driving`.
+    pub claiming: RwLock<()>,
+    /// The database may hold claims of this worker that it does not drive.
+    pub claims_in_doubt: AtomicBool,
+    /// Rings when a reconciler should run before the next tick.
+    pub tick_now: Notify,
+    /// The grace time is over: drives hand back what they have.
+    pub hand_back: CancellationToken,
+}
+
+impl Context {
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.services.clock().now()
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        self.services.store()
+    }
+
+    /// Rings for the reconcilers at `due`, when that is before the next tick would come anyway.
+    pub fn wake_at(self: &Arc<Self>, due: Timestamp) {
+        let left = Duration::from_millis(u64::try_from(due.0.saturating_sub(self.now().0)).unwrap_or(0));
+        if left < SOON {
+            let context = Arc::clone(self);
+            tokio::spawn(async move {
+                tokio::time::sleep(left).await;
+                context.tick_now.notify_one();
+            });
+        }
+    }
+
+    /// Notes that the database may hold claims that are not driven; the next tick looks.
+    pub fn doubt_claims(&self) {
+        self.claims_in_doubt.store(true, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,68 @@
+//! The effects of one drive that are under way, each in a task of its own.
+
+use std::sync::Arc;
+
+use engine::machine::{Effect, EffectId, EffectOutcome};
+use futures::FutureExt;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::execution::Execution;
+use crate::context::Context;
+
+pub(super) struct InFlight {
+    tasks: JoinSet<(EffectId, EffectOutcome)>,
+    context: Arc<Context>,
+    cancel: CancellationToken,
+}
+
+impl InFlight {
+    pub(super) fn new(context: &Arc<Context>) -> Self {
+        Self { tasks: JoinSet::new(), context: Arc::clone(context), cancel: CancellationToken::new() }
+    }
+
+    /// Begins `effects`; they run whether or not somebody waits for them.
+    pub(super) fn begin(&mut self, execution: &Execution, effects: Vec<Effect>) {
+        for effect in effects {
+            let owner = execution.effect_owner();
+            let runner = Arc::clone(&self.context.effects);
+            let cancel = self.cancel.clone();
+            self.tasks.spawn(async move {
+                let outcome = runner.run(&owner, &effect, &cancel).await;
+                (effect.id, outcome)
+            });
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// Waits for the first outcome, then takes those that are there as well.
+    ///
+    /// # Errors
+    /// When a task ended without an outcome: what it did is not known, so the drive is given up.
+    pub(super) async fn next(&mut self) -> Result<Vec<(EffectId, EffectOutcome)>, JoinError> {
+        let mut outcomes = Vec::new();
+        if let Some(first) = self.tasks.join_next().await {
+            outcomes.push(first?);
+        }
+        while let Some(Some(more)) = self.tasks.join_next().now_or_never() {
+            outcomes.push(more?);
+        }
+        Ok(outcomes)
+    }
+
+    /// Asks every effect to stop; late outcomes are dropped with the set.
+    pub(super) fn cancel(&mut self) {
+        self.cancel.cancel();
+        self.tasks.abort_all();
+        self.tasks = JoinSet::new();
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}

@@ -1,0 +1,123 @@
+//! The execution in hand: its plan, its state, and what is decided but not yet committed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Timestamp;
+use engine::machine::{self, Command, Decided, Effect, Event, Origin, State};
+use ids::{ExecutionId, OrganizationId};
+use service::executions::Facts;
+use service::plans::LoadedVersion;
+use store::Claimed;
+use tokio::time::Instant;
+
+use super::DriveError;
+use crate::context::Context;
+use crate::effects::EffectOwner;
+
+/// Why a claimed execution cannot be taken up.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadError {
+    /// Its version is gone or does not compile.
+    #[error("the version cannot be loaded")]
+    Version(#[source] service::ServiceError),
+    /// Its version is gone.
+    #[error("the version does not exist")]
+    NoVersion,
+    /// The stored state is not what this program wrote.
+    #[error("the state cannot be read")]
+    State(#[source] serde_json::Error),
+    /// The stored input or trigger is not what this program wrote.
+    #[error("the input cannot be read")]
+    Origin(#[source] service::ServiceError),
+}
+
+pub(super) struct Execution {
+    pub(super) claimed: Claimed,
+    pub(super) version: Arc<LoadedVersion>,
+    pub(super) origin: Origin,
+    pub(super) state: State,
+    /// Number of the last journal row.
+    pub(super) seq: i32,
+    /// Decided, not yet committed.
+    pub(super) pending: Vec<Event>,
+    /// To begin once `pending` is committed.
+    effects: Vec<Effect>,
+}
+
+impl Execution {
+    pub(super) async fn load(context: &Arc<Context>, claimed: Claimed) -> Result<Self, LoadError> {
+        let services = &context.services;
+        let version = services
+            .plans()
+            .version(services.store(), claimed.organization_id, claimed.version_id)
+            .await
+            .map_err(LoadError::Version)?
+            .ok_or(LoadError::NoVersion)?;
+        let name = version.plan.definition().name.as_deref();
+        let facts = Facts {
+            id: claimed.id,
+            organization: claimed.organization_id,
+            version_number: claimed.version_number,
+            input: &claimed.input,
+            trigger: &claimed.trigger,
+            queued_at_ms: claimed.queued_at_ms,
+        };
+        let origin = service::executions::origin(&facts, &version.slug, name).map_err(LoadError::Origin)?;
+        let state = match &claimed.state {
+            Some(text) => serde_json::from_str(text).map_err(LoadError::State)?,
+            None => State::new(),
+        };
+        let seq = claimed.seq;
+        Ok(Self { claimed, version, origin, state, seq, pending: Vec::new(), effects: Vec::new() })
+    }
+
+    /// Begins, or goes on where a claim before this one stopped: effects that were under way are
+    /// begun again with the same keys.
+    pub(super) fn take_up(&mut self, context: &Arc<Context>) -> Result<(), DriveError> {
+        if self.claimed.state.is_some() {
+            self.effects = machine::outstanding(&self.version.plan, &self.origin, &self.state);
+        }
+        self.advance(context, Command::Wake)
+    }
+
+    /// Lets the engine decide, and keeps what it decided.
+    pub(super) fn advance(&mut self, context: &Arc<Context>, command: Command) -> Result<(), DriveError> {
+        let Decided { events, effects } =
+            machine::advance(&self.version.plan, &self.origin, &mut self.state, command, context.now())?;
+        self.pending.extend(events);
+        self.effects.extend(effects);
+        Ok(())
+    }
+
+    pub(super) const fn id(&self) -> ExecutionId {
+        self.claimed.id
+    }
+
+    pub(super) const fn organization(&self) -> OrganizationId {
+        self.claimed.organization_id
+    }
+
+    pub(super) fn effect_owner(&self) -> EffectOwner {
+        EffectOwner { organization: self.organization(), execution: self.id() }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state.has_ended()
+    }
+
+    pub(super) fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
+    pub(super) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When its running time, or its whole life, is used up.
+    pub(super) fn running_deadline(&self, now: Timestamp) -> Option<Instant> {
+        let due = machine::time_limit(&self.version.plan, &self.origin, &self.state)?;
+        let left = u64::try_from(due.0.saturating_sub(now.0)).unwrap_or(0);
+        Instant::now().checked_add(Duration::from_millis(left))
+    }
+}

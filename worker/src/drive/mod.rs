@@ -1,0 +1,158 @@
+//! Runs one claimed execution from step to step, as far as it can go: until it ends or has nothing
+//! to do but wait.
+//!
+//! What was decided is committed before an effect leaves the process, and an outcome is committed
+//! with the pure steps that follow it. A commit that misses the epoch ends the drive without a
+//! trace: another worker owns the execution.
+
+mod checkpoint;
+mod effects_in_flight;
+mod execution;
+mod patch;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use engine::machine::Command;
+use futures::FutureExt;
+use store::{Claimed, StoreError};
+use tokio::time::Instant;
+use tracing::{Instrument, error, info_span, warn};
+
+use crate::context::Context;
+use crate::driving::InHand;
+use crate::slots::Slot;
+
+use self::checkpoint::Committed;
+use self::effects_in_flight::InFlight;
+use self::execution::Execution;
+
+/// Why a drive stopped before its execution ended or was parked.
+#[derive(Debug, thiserror::Error)]
+enum DriveError {
+    /// Another worker owns the execution: nothing may be written any more.
+    #[error("another worker owns the execution")]
+    Fenced,
+    /// The lease could not be renewed in time: no effect may begin any more.
+    #[error("the lease could not be renewed in time")]
+    LeaseLost,
+    /// The database is away or refused; what it holds is the truth.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The version or the state cannot be read.
+    #[error(transparent)]
+    Load(#[from] execution::LoadError),
+    /// An effect ended without an outcome.
+    #[error("an effect ended without an outcome")]
+    EffectLost(#[from] tokio::task::JoinError),
+    /// The state cannot be written.
+    #[error("the state cannot be written")]
+    Write(#[source] serde_json::Error),
+    /// The engine refused a command: a fault of this program.
+    #[error(transparent)]
+    Refused(#[from] engine::machine::Refused),
+}
+
+/// Drives `claimed` in a task of its own; `slot` is free again when it ends.
+pub(crate) fn spawn(context: &Arc<Context>, claimed: Claimed, slot: Slot) {
+    let in_hand = context.driving.begin(claimed.id, claimed.epoch);
+    let context = Arc::clone(context);
+    let span = info_span!("execution.drive", execution.id = %claimed.id, execution.epoch = claimed.epoch);
+    tokio::spawn(async move { supervise(&context, claimed, in_hand, slot).await }.instrument(span));
+}
+
+/// Runs the drive and deals with what stops it early, a panic included.
+async fn supervise(context: &Arc<Context>, claimed: Claimed, in_hand: InHand, slot: Slot) {
+    let id = claimed.id;
+    let crashed_before = claimed.claims;
+    let outcome = AssertUnwindSafe(drive(context, claimed)).catch_unwind().await;
+    let give_up = match outcome {
+        Ok(Ok(())) => false,
+        Ok(Err(DriveError::Fenced)) => {
+            metrics::counter!("sluice_fenced_writes_total").increment(1);
+            warn!(execution.id = %id, "execution {id} belongs to another worker now, its late result is dropped");
+            false
+        }
+        Ok(Err(problem)) => {
+            error!(execution.id = %id, error = %service::chain(&problem), "execution {id} is handed back");
+            true
+        }
+        Err(_panic) => {
+            // The panic hook has logged it with its backtrace.
+            metrics::counter!("sluice_panics_total", "where" => "drive").increment(1);
+            error!(execution.id = %id, claims = crashed_before, "the drive of execution {id} panicked, it is handed back");
+            true
+        }
+    };
+    drop(in_hand);
+    drop(slot);
+    if give_up {
+        // Its claim is still in the database, and this worker still alive: the reconciler hands it back.
+        context.doubt_claims();
+        context.tick_now.notify_one();
+    }
+}
+
+/// How often an execution is claimed without getting anywhere before it is failed for good.
+const MAX_FRUITLESS_CLAIMS: i32 = 5;
+
+async fn drive(context: &Arc<Context>, claimed: Claimed) -> Result<(), DriveError> {
+    let mut in_flight = InFlight::new(context);
+    let fruitless = claimed.claims > MAX_FRUITLESS_CLAIMS;
+    let mut execution = Execution::load(context, claimed).await?;
+    if fruitless {
+        // Work that kills its worker each time must not go round for ever.
+        execution.advance(context, Command::Interrupt {
+            code: "QUARANTINED".to_owned(),
+            message: format!("its worker was lost or gave up {MAX_FRUITLESS_CLAIMS} times in a row"),
+        })?;
+    } else {
+        execution.take_up(context)?;
+    }
+    loop {
+        if execution.has_ended() {
+            return execution.end(context).await;
+        }
+        if execution.has_effects() {
+            execution.checkpoint(context).await?;
+            if !context.lease.is_safe() {
+                return Err(DriveError::LeaseLost);
+            }
+            let effects = execution.take_effects();
+            in_flight.begin(&execution, effects);
+        }
+        if in_flight.is_empty() {
+            return match execution.park(context).await? {
+                Committed::Done => Ok(()),
+                // It could go on at once, such as a back-off that ended while it was committed.
+                Committed::GoOn => continue,
+            };
+        }
+        let deadline = execution.running_deadline(context.now()).unwrap_or_else(far_away);
+        tokio::select! {
+            biased;
+            outcomes = in_flight.next() => {
+                for (effect, outcome) in outcomes? {
+                    execution.advance(context, Command::EffectDone { effect, outcome })?;
+                }
+                // Outcomes are durable before anything else is waited for.
+                if !in_flight.is_empty() && !execution.has_effects() && !execution.has_ended() {
+                    execution.checkpoint(context).await?;
+                }
+            }
+            () = tokio::time::sleep_until(deadline) => {
+                in_flight.cancel();
+                execution.advance(context, Command::Wake)?;
+            }
+            () = context.hand_back.cancelled() => {
+                in_flight.cancel();
+                return execution.hand_back(context).await;
+            }
+        }
+    }
+}
+
+fn far_away() -> Instant {
+    // A day: longer than any bound on running time, short enough for the timer wheel.
+    Instant::now() + std::time::Duration::from_secs(86_400)
+}

@@ -1,0 +1,109 @@
+//! What leaves the process: each effect runs with a deadline and ends in an outcome, never in a panic.
+
+mod emit_event;
+mod http;
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use engine::machine::{Effect, EffectOutcome, EffectRequest, ErrorClass, StepError};
+use futures::FutureExt;
+use ids::{ExecutionId, OrganizationId};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+pub use self::emit_event::{EmitError, EmitEvent, EmittedEvent};
+pub use self::http::{HttpEffect, HttpLimits, HttpSetupError};
+
+/// On whose behalf an effect runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EffectOwner {
+    /// The organization of the execution.
+    pub organization: OrganizationId,
+    /// The execution.
+    pub execution: ExecutionId,
+}
+
+/// Runs effects of every kind.
+#[derive(Debug)]
+pub struct Effects {
+    http: HttpEffect,
+    emit: Arc<dyn EmitEvent>,
+}
+
+impl Effects {
+    /// The effects of one worker.
+    #[must_use]
+    pub fn new(http: HttpEffect, emit: Arc<dyn EmitEvent>) -> Self {
+        Self { http, emit }
+    }
+
+    /// Runs `effect` to its outcome. A panic is the outcome `PANIC`; its backtrace is in the log,
+    /// where the process's panic hook writes it.
+    pub async fn run(&self, owner: &EffectOwner, effect: &Effect, cancel: &CancellationToken) -> EffectOutcome {
+        let kind = kind(&effect.request);
+        let begun = Instant::now();
+        let ran = AssertUnwindSafe(self.dispatch(owner, effect, cancel)).catch_unwind().await;
+        let outcome = ran.unwrap_or_else(|panic| panicked(owner, effect, panic.as_ref()));
+        let label = match &outcome {
+            EffectOutcome::Succeeded { .. } => "succeeded",
+            EffectOutcome::Failed(_) => "failed",
+        };
+        metrics::histogram!("sluice_effect_seconds", "kind" => kind, "outcome" => label).record(begun.elapsed());
+        outcome
+    }
+
+    async fn dispatch(&self, owner: &EffectOwner, effect: &Effect, cancel: &CancellationToken) -> EffectOutcome {
+        match &effect.request {
+            EffectRequest::Http(request) => self.http.run(request, &effect.key, effect.timeout, cancel).await,
+            EffectRequest::EmitEvent { event, payload } => {
+                let event = EmittedEvent { owner: *owner, event, payload, deduplication_key: &effect.key };
+                let emitted = emit_event::run(self.emit.as_ref(), event);
+                tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => {
+                        failed("CANCELLED", "cancelled before the event was stored", ErrorClass::Other)
+                    }
+                    outcome = tokio::time::timeout(effect.timeout, emitted) => outcome.unwrap_or_else(|_elapsed| {
+                        let message = format!("the event was not stored within {:?}", effect.timeout);
+                        failed("STEP_TIMEOUT", message, ErrorClass::Timeout)
+                    }),
+                }
+            }
+        }
+    }
+}
+
+fn kind(request: &EffectRequest) -> &'static str {
+    match request {
+        EffectRequest::Http(_) => "http",
+        EffectRequest::EmitEvent { .. } => "emit_event",
+    }
+}
+
+fn panicked(owner: &EffectOwner, effect: &Effect, panic: &(dyn Any + Send)) -> EffectOutcome {
+    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let (execution, kind) = (owner.execution, kind(&effect.request));
+    metrics::counter!("sluice_panics_total", "where" => "effect").increment(1);
+    error!(
+        execution.id = %execution,
+        effect.key = %effect.key,
+        effect.kind = kind,
+        panic = words.unwrap_or("no message"),
+        "an effect of execution {execution} panicked, its step fails",
+    );
+    failed("PANIC", format!("the {kind} action met a fault of the server, which is in its log"), ErrorClass::Other)
+}
+
+fn failed(code: &str, message: impl Into<String>, retryable_class: ErrorClass) -> EffectOutcome {
+    EffectOutcome::Failed(StepError {
+        code: code.to_owned(),
+        message: message.into(),
+        status: None,
+        retryable_class,
+        retry_after: None,
+        detail: None,
+    })
+}

@@ -1,0 +1,106 @@
+//! Functions that put right what a crash, a lost queue or the passing of time left behind.
+//!
+//! Each takes no input, reads the truth from the database, is safe in any number of processes at
+//! once, and may run at any moment: on the tick, on a signal, twice in a row. A failure is logged
+//! and counted; the next tick tries again.
+
+mod due_waits;
+mod lost_workers;
+mod own_claims;
+mod requeue;
+mod status;
+mod unrouted_events;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::FutureExt;
+use tracing::{error, info};
+
+use crate::context::Context;
+
+pub use status::{ReconcilerStatus, Statuses};
+
+/// One kind of reconciling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reconciler {
+    /// Pushes again what is queued in the database and nobody claimed.
+    Requeue,
+    /// Takes back the executions of workers that fell silent.
+    LostWorkers,
+    /// Wakes executions whose time has come.
+    DueWaits,
+    /// Routes events that were accepted but not routed.
+    UnroutedEvents,
+    /// Hands back claims of this worker that it does not drive.
+    OwnClaims,
+}
+
+/// What went wrong in one run.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The database refused or was away.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// An event could not be routed.
+    #[error(transparent)]
+    Route(#[from] service::events::RouteError),
+}
+
+impl Reconciler {
+    /// Every reconciler, in the order in which a tick runs them.
+    pub const ALL: [Self; 5] =
+        [Self::LostWorkers, Self::OwnClaims, Self::DueWaits, Self::UnroutedEvents, Self::Requeue];
+
+    /// Name in logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requeue => "requeue",
+            Self::LostWorkers => "lost_workers",
+            Self::DueWaits => "due_waits",
+            Self::UnroutedEvents => "unrouted_events",
+            Self::OwnClaims => "own_claims",
+        }
+    }
+
+    async fn work(self, context: &Context) -> Result<u64, ReconcileError> {
+        match self {
+            Self::Requeue => requeue::run(context).await,
+            Self::LostWorkers => lost_workers::run(context).await,
+            Self::DueWaits => due_waits::run(context).await,
+            Self::UnroutedEvents => unrouted_events::run(context).await,
+            Self::OwnClaims => own_claims::run(context).await,
+        }
+    }
+
+    /// Runs it once; says what it did in the log, in the metrics and in its status.
+    pub async fn run(self, context: &Arc<Context>) {
+        let began = Instant::now();
+        let outcome = AssertUnwindSafe(self.work(context)).catch_unwind().await;
+        let took = began.elapsed();
+        metrics::histogram!("sluice_reconciler_seconds", "reconciler" => self.name()).record(took);
+        let result = match outcome {
+            Ok(Ok(0)) => Ok(0),
+            Ok(Ok(count)) => {
+                info!(reconciler = self.name(), count, "reconciler `{}` put {count} right", self.name());
+                metrics::counter!("sluice_reconciler_done_total", "reconciler" => self.name()).increment(count);
+                Ok(count)
+            }
+            Ok(Err(problem)) => {
+                error!(reconciler = self.name(), error = %service::chain(&problem), "reconciler `{}` failed, the next tick tries again", self.name());
+                Err(service::chain(&problem).to_string())
+            }
+            Err(_panic) => {
+                // The panic hook has logged it with its backtrace.
+                error!(reconciler = self.name(), "reconciler `{}` panicked, the next tick tries again", self.name());
+                Err("panicked; the log has the backtrace".to_owned())
+            }
+        };
+        if result.is_err() {
+            metrics::counter!("sluice_reconciler_failures_total", "reconciler" => self.name()).increment(1);
+        }
+        context.statuses.record(self, context.now(), took, result);
+    }
+}

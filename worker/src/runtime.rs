@@ -1,0 +1,155 @@
+//! One worker: its consumer, its heartbeat, its ticks, and how it shuts down.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use apalis::prelude::{Monitor, WorkerBuilder};
+use apalis::layers::WorkerBuilderExt;
+use ids::WorkerId;
+use queue::ConsumerConfig;
+use service::Services;
+use tokio::sync::{Notify, RwLock};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::consume;
+use crate::context::Context;
+use crate::driving::Driving;
+use crate::effects::Effects;
+use crate::lease::Lease;
+use crate::reconcile::Statuses;
+use crate::slots::Slots;
+use crate::{heartbeat, tick};
+
+/// How a worker runs.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// Name for people; need not be unique.
+    pub name: String,
+    /// Queues it serves.
+    pub queues: Vec<String>,
+    /// How many executions it drives at once.
+    pub slots: usize,
+    /// How long it may be silent before others take its executions.
+    pub lease: Duration,
+    /// How long drives may go on after a shutdown has begun.
+    pub grace: Duration,
+    /// Nobody else uses the database: at the start, whatever is claimed or queued is taken up at once.
+    pub is_alone: bool,
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Worker {
+    context: Arc<Context>,
+    config: WorkerConfig,
+    stop_consuming: CancellationToken,
+    stop_ticking: CancellationToken,
+    consumer: JoinHandle<()>,
+    background: Vec<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Registers the worker and begins to consume.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn start(services: Services, effects: Arc<Effects>, config: WorkerConfig) -> Result<Self, store::StoreError> {
+        let context = Arc::new(Context {
+            services,
+            worker: WorkerId::new(),
+            slots: Slots::new(config.slots),
+            driving: Driving::default(),
+            lease: Lease::new(config.lease),
+            effects,
+            statuses: Statuses::default(),
+            claiming: RwLock::new(()),
+            claims_in_doubt: AtomicBool::new(false),
+            tick_now: Notify::new(),
+            hand_back: CancellationToken::new(),
+        });
+        heartbeat::beat(&context, &config).await?;
+        if config.is_alone {
+            take_up_everything(&context).await?;
+        }
+        let stop_consuming = CancellationToken::new();
+        let stop_ticking = CancellationToken::new();
+        let consumer = tokio::spawn(consume_until(Arc::clone(&context), config.clone(), stop_consuming.clone()));
+        let background = vec![
+            tokio::spawn(heartbeat::run(Arc::clone(&context), config.clone(), stop_ticking.clone())),
+            tokio::spawn(tick::run(Arc::clone(&context), config.queues.clone(), stop_ticking.clone())),
+        ];
+        info!(worker.id = %context.worker, worker.name = %config.name, slots = config.slots, "worker {} serves {}", context.worker, config.queues.join(", "));
+        Ok(Self { context, config, stop_consuming, stop_ticking, consumer, background })
+    }
+
+    /// What the parts of this worker share.
+    #[must_use]
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Stops claiming, lets what runs end or park within the grace time, hands back the rest.
+    pub async fn shut_down(self) {
+        self.stop_consuming.cancel();
+        self.context.slots.close();
+        let running = self.context.driving.len();
+        info!(worker.id = %self.context.worker, running, "worker {} shuts down, {running} executions have {:?} to end or park", self.context.worker, self.config.grace);
+        if tokio::time::timeout(self.config.grace, self.context.driving.emptied()).await.is_err() {
+            self.context.hand_back.cancel();
+            if tokio::time::timeout(HAND_BACK, self.context.driving.emptied()).await.is_err() {
+                warn!(left = self.context.driving.len(), "some executions could not be handed back, the lease will free them");
+            }
+        }
+        self.context.hand_back.cancel();
+        if let Err(problem) = self.consumer.await {
+            error!(error = %problem, "the consumer ended badly");
+        }
+        self.stop_ticking.cancel();
+        for task in self.background {
+            if let Err(problem) = task.await {
+                error!(error = %problem, "a background task ended badly");
+            }
+        }
+        match self.context.store().release_worker(self.context.worker, self.context.now().0).await {
+            Ok(left) => crate::wake::push(&self.context, left).await,
+            Err(problem) => warn!(error = %service::chain(&problem), "the worker cannot sign off, its lease will end by itself"),
+        }
+    }
+}
+
+/// How long handing back may take.
+const HAND_BACK: Duration = Duration::from_secs(5);
+
+/// The embedded mode: no other process exists, so nothing has to be waited for.
+async fn take_up_everything(context: &Context) -> Result<(), store::StoreError> {
+    let now = context.now().0;
+    let mut runnable = context.store().lost_workers_but(context.worker, now).await?;
+    runnable.extend(context.store().stale_queued(now + 1, now, u64::from(u32::MAX)).await?);
+    crate::wake::push(context, runnable).await;
+    Ok(())
+}
+
+async fn consume_until(context: Arc<Context>, config: WorkerConfig, stop: CancellationToken) {
+    let handlers = config.slots.clamp(1, MAX_HANDLERS);
+    let monitor = Monitor::new().should_restart(|_context, _error| true).register(move |restarts| {
+        let consumer = context.services.queue().consumer(ConsumerConfig::new(context.worker, config.queues.clone(), handlers));
+        WorkerBuilder::new(format!("{}-{restarts}", context.worker))
+            .backend(consumer)
+            .data(Arc::clone(&context))
+            .concurrency(handlers)
+            .build(consume::handle)
+    });
+    let stopped = async move {
+        stop.cancelled().await;
+        Ok::<(), std::io::Error>(())
+    };
+    if let Err(problem) = monitor.run_with_signal(stopped).await {
+        error!(error = %problem, "the consumer ended");
+    }
+}
+
+/// Tasks handled at once: enough to keep the claim committer's groups full.
+const MAX_HANDLERS: usize = 64;

@@ -1,0 +1,41 @@
+//! The tick of the reconcilers: apalis-cron each second in every process, or sooner on a signal.
+//!
+//! Ticks carry nothing and are never counted: what is due is read from the database, so a tick
+//! that is late, missed or doubled changes nothing.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use apalis_cron::CronScheduler;
+use cron::Schedule;
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::consume;
+use crate::context::Context;
+use crate::reconcile::Reconciler;
+
+/// Every second.
+const EVERY_SECOND: &str = "* * * * * *";
+
+/// Runs all reconcilers at each tick and signal until `stop`; once at the start.
+pub(crate) async fn run(context: Arc<Context>, queues: Vec<String>, stop: CancellationToken) {
+    let schedule = Schedule::from_str(EVERY_SECOND).expect("the constant is a cron expression");
+    let mut ticks = std::pin::pin!(CronScheduler::new(schedule).into_stream());
+    loop {
+        for reconciler in Reconciler::ALL {
+            reconciler.run(&context).await;
+        }
+        if !context.services.queue().is_up() {
+            consume::poll(&context, &queues).await;
+        }
+        tokio::select! {
+            tick = ticks.next() => if let Some(Err(problem)) = tick {
+                error!(error = %problem, "the tick failed");
+            },
+            () = context.tick_now.notified() => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The commands of this repository: `cargo dev`, `cargo ci` and `cargo xtask COMMAND`.
+#![expect(clippy::print_stdout, reason = "a command line tool talks on standard output")]
+
+mod bench;
+mod ci;
+mod dev;
+mod failure;
+mod interrupt;
+mod process;
+mod schema;
+mod services;
+mod tidy;
+mod web;
+mod workspace;
+
+use std::process::ExitCode;
+
+use failure::Failure;
+use workspace::Workspace;
+
+const HELP: &str = "\
+Commands of this repository
+
+  cargo dev [--no-ui] [--release] [ARGUMENTS…]
+        build what is stale and run `sluice dev`; other arguments go to it (cargo dev --bind 127.0.0.1:9000)
+  cargo ci [--list] [--only STAGE]… [--keep-going] [--verbose]
+        every check and every test, over both modes; starts the services that the tests need
+  cargo xtask services [--durable]
+        start PostgreSQL and Redis for tests, print their addresses, stop them on Ctrl+C
+  cargo xtask bench [ARGUMENTS…]
+        release build, durable services, then the benchmarks; arguments go to them
+  cargo xtask schema
+        write schema.graphql anew
+  cargo xtask tidy
+        the rules of this repository that no other tool checks
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<ExitCode, Failure> {
+    let Some((command, rest)) = arguments.split_first() else {
+        println!("{HELP}");
+        return Ok(ExitCode::from(2));
+    };
+    match command.as_str() {
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        "dev" => dev::run(&Workspace::locate()?, rest),
+        "ci" => ci::run(&Workspace::locate()?, rest),
+        "services" => services::run(&Workspace::locate()?, rest),
+        "bench" => bench::run(&Workspace::locate()?, rest),
+        "schema" => schema::run(&Workspace::locate()?),
+        "tidy" => tidy::run(&Workspace::locate()?),
+        other => Err(Failure::usage(format!("`{other}` is not a command; `cargo xtask help` lists them"))),
+    }
+}
