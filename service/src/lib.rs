@@ -22,3 +22,12 @@ pub use executions::queue_priority;
 pub use live::{Listener, Live, News};
 pub use services::{Services, Settings};
 pub use viewer::Viewer;
+
+/// The viewer's organization.
+///
+/// # Errors
+/// When the database is away, or has no such organization.
+pub async fn organization(services: &Services, viewer: &Viewer) -> Result<store::OrganizationRow, ServiceError> {
+    let row = services.store().organization(viewer.organization).await?;
+    row.ok_or_else(|| ServiceError::Internal { what: "the viewer's organization is missing", source: viewer.organization.to_string().into() })
+}

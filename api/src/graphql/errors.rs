@@ -90,11 +90,11 @@ impl UserError {
 
 /// The page about a code.
 fn documentation(code: Code) -> Url {
-    Url(format!("{DOCUMENTATION}/errors/{}.md", code.as_str()))
+    Url(format!("{DOCUMENTATION}/docs/errors/{}.md", code.as_str()))
 }
 
 /// Where the documentation of this version is found.
-pub(super) const DOCUMENTATION: &str = "https://docs.sluice.example";
+pub(super) const DOCUMENTATION: &str = concat!("https://sluice.invalid/", env!("CARGO_PKG_VERSION"));
 
 /// The caller's mistakes as data, everything else as a top-level error.
 pub(super) fn user_errors<T>(result: Result<T, ServiceError>) -> async_graphql::Result<Result<T, Vec<UserError>>> {

@@ -1,32 +1,80 @@
-//! The GraphQL schema.
+//! The GraphQL schema: resolvers translate, use cases decide.
 
-use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema, SimpleObject};
+mod connection;
+mod errors;
+mod event;
+mod execution;
+mod explanation;
+mod filters;
+mod history;
+mod loaders;
+mod mutations;
+mod payload;
+mod problem;
+mod queries;
+mod scalars;
+mod server;
+mod step;
+mod subscriptions;
+mod viewer;
+mod workflow;
+
+use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest};
+use async_graphql::{Context, Request, SDLExportOptions, Schema, SchemaBuilder, ServerResult};
+use service::Services;
 
 use crate::limits;
 
-/// Entry points of the API.
-pub struct Query;
+use self::loaders::LoaderCell;
+use self::mutations::Mutation;
+use self::queries::Query;
+use self::subscriptions::Subscription;
 
-/// This server.
-#[derive(Debug, Clone, SimpleObject)]
-pub struct ServerInfo {
-    /// Version of the program.
-    version: &'static str,
+pub use self::server::ServerMode;
+
+/// The schema of this API.
+pub type ApiSchema = Schema<Query, Mutation, Subscription>;
+
+/// Who asks.
+fn viewer_of<'a>(ctx: &Context<'a>) -> async_graphql::Result<&'a service::Viewer> {
+    ctx.data::<service::Viewer>()
 }
 
-#[Object]
-impl Query {
-    /// This server.
-    async fn server_info(&self) -> ServerInfo {
-        ServerInfo { version: env!("CARGO_PKG_VERSION") }
+/// Gives every request a loader of its own: what one viewer reads is never another's.
+struct LoaderPerRequest;
+
+impl ExtensionFactory for LoaderPerRequest {
+    fn create(&self) -> std::sync::Arc<dyn Extension> {
+        std::sync::Arc::new(Self)
     }
 }
 
-/// Builds the schema with the limits of the front door.
-pub fn schema() -> Schema<Query, EmptyMutation, EmptySubscription> {
-    Schema::build(Query, EmptyMutation, EmptySubscription)
+#[async_graphql::async_trait::async_trait]
+impl Extension for LoaderPerRequest {
+    async fn prepare_request(&self, ctx: &ExtensionContext<'_>, request: Request, next: NextPrepareRequest<'_>) -> ServerResult<Request> {
+        next.run(ctx, request.data(LoaderCell::default())).await
+    }
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query, Mutation, Subscription)
         .limit_depth(limits::MAX_DEPTH)
         .limit_complexity(limits::MAX_COST)
         .limit_directives(limits::MAX_DIRECTIVES_PER_FIELD)
-        .finish()
+        // Looking for similar names costs more than the rest of validation on long unknown ones.
+        .disable_suggestions()
+        .extension(LoaderPerRequest)
+}
+
+/// The schema over the use cases.
+#[must_use]
+pub fn schema(services: Services, mode: ServerMode) -> ApiSchema {
+    builder().data(services).data(mode).finish()
+}
+
+/// The schema as text, sorted: `schema.graphql`.
+#[must_use]
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    builder().finish().sdl_with_options(options)
 }

@@ -49,6 +49,58 @@ pub struct Problem {
     documentation_url: Url,
 }
 
+impl Problem {
+    /// Findings as they were stored with a version.
+    pub(super) fn stored(text: &str) -> async_graphql::Result<Vec<Self>> {
+        let unreadable = |_error| async_graphql::Error::new("stored findings cannot be read");
+        let list: Vec<StoredProblem> = serde_json::from_str(text).map_err(unreadable)?;
+        Ok(list.into_iter().map(Into::into).collect())
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct StoredProblem {
+    code: String,
+    severity: String,
+    message: String,
+    pointer: String,
+    step: Option<String>,
+    range: Option<StoredRange>,
+    suggestion: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct StoredRange {
+    start_line: u32,
+    start_column: u32,
+    end_line: u32,
+    end_column: u32,
+}
+
+impl From<StoredProblem> for Problem {
+    fn from(problem: StoredProblem) -> Self {
+        Self {
+            documentation_url: documentation(&problem.code),
+            code: problem.code,
+            severity: if problem.severity == "error" { Severity::Error } else { Severity::Warning },
+            message: problem.message,
+            pointer: problem.pointer,
+            step_key: problem.step,
+            source: problem.range.map(|range| SourceRange {
+                start_line: range.start_line,
+                start_column: range.start_column,
+                end_line: range.end_line,
+                end_column: range.end_column,
+            }),
+            suggestion: problem.suggestion,
+        }
+    }
+}
+
+fn documentation(code: &str) -> Url {
+    Url(format!("{DOCUMENTATION}/docs/problems.md#{code}"))
+}
+
 impl From<&found::Problem> for Problem {
     fn from(problem: &found::Problem) -> Self {
         Self {
@@ -67,7 +119,7 @@ impl From<&found::Problem> for Problem {
                 end_column: range.end_column,
             }),
             suggestion: problem.suggestion.clone(),
-            documentation_url: Url(format!("{DOCUMENTATION}/problems.md#{}", problem.code)),
+            documentation_url: documentation(problem.code),
         }
     }
 }

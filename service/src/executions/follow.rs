@@ -70,8 +70,9 @@ pub async fn updates(
     let mut ready = VecDeque::new();
     // Rows up to `seq` are delivered whole; of the next one, events before `skip` are.
     let (seq, skip) = match position {
+        Some((0, _)) => (0, 0),
         // The cursor of an event means that its row is delivered up to and including it.
-        Some((seq, index)) => (seq - 1, index + 1),
+        Some((seq, index)) => (seq.saturating_sub(1), index.saturating_add(1)),
         None => {
             let at_end = cursor::write(&list, &(row.seq, usize::MAX - 1));
             ready.push_back(Update { cursor: at_end, event: None, execution: Arc::clone(&row) });
@@ -82,6 +83,13 @@ pub async fn updates(
     Ok(futures::stream::try_unfold(follower, |mut follower| async move {
         Ok(follower.next().await?.map(|update| (update, follower)))
     }))
+}
+
+/// The cursor before everything that happens in `id`.
+#[must_use]
+pub fn beginning(id: ExecutionId) -> String {
+    // Behind every event of row 0, which does not exist.
+    cursor::write(&format!("journal:{id}"), &(0, usize::MAX - 1))
 }
 
 struct Follower {

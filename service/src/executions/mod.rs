@@ -8,8 +8,8 @@ mod start;
 mod wait;
 
 pub use batch::{MAX_BATCH, start_batch};
-pub use follow::{Change, ChangeKind, JournalEvent, Update, changes, updates};
+pub use follow::{Change, ChangeKind, JournalEvent, Update, beginning, changes, updates};
 pub use prepare::{Label, StartRequest, Trigger, queue_priority};
-pub use read::{Facts, context, count, execution, executions_by_ids, origin, page, parse_events, trace};
+pub use read::{Facts, context, count, execution, executions_by_ids, history, origin, page, parse_events, traces};
 pub use start::{Started, start};
 pub use wait::{MAX_WAIT, WaitFor, wait};

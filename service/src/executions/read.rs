@@ -1,9 +1,12 @@
 //! Reads executions, pages of them, and what their journals tell.
 
+use std::collections::BTreeMap;
+
 use engine::machine::{Event, Origin, Trace};
 use ids::ExecutionId;
 use store::{ExecutionFilter, ExecutionOrder, ExecutionRow, Page, PageRequest};
 
+use super::follow::JournalEvent;
 use crate::error::ServiceError;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
@@ -50,18 +53,32 @@ pub async fn count(services: &Services, viewer: &Viewer, filter: &ExecutionFilte
     Ok(services.store().count_executions(viewer.organization, filter).await?)
 }
 
-/// What happened in an execution, folded from its journal for people to read.
+/// What happened in each of several executions, folded from their journals for people to read.
+/// Unknown ones are left out.
+///
+/// # Errors
+/// `Forbidden`, the database is away, or a journal cannot be read.
+pub async fn traces(services: &Services, viewer: &Viewer, ids: &[ExecutionId]) -> Result<Vec<(ExecutionId, Trace)>, ServiceError> {
+    viewer.require(Permission::ExecutionDataRead)?;
+    let mut events: BTreeMap<ExecutionId, Vec<Event>> = BTreeMap::new();
+    for entry in services.store().journals(viewer.organization, ids, WHOLE_JOURNAL).await? {
+        events.entry(entry.execution_id).or_default().extend(parse_events(&entry.events)?);
+    }
+    Ok(events.into_iter().map(|(id, events)| (id, Trace::fold(events))).collect())
+}
+
+/// The journal of an execution, event by event, oldest first.
 ///
 /// # Errors
 /// `Forbidden`, the database is away, or the journal cannot be read.
-pub async fn trace(services: &Services, viewer: &Viewer, row: &ExecutionRow) -> Result<Trace, ServiceError> {
+pub async fn history(services: &Services, viewer: &Viewer, row: &ExecutionRow) -> Result<Vec<JournalEvent>, ServiceError> {
     viewer.require(Permission::ExecutionDataRead)?;
-    let entries = services.store().journal(viewer.organization, row.id, 0, WHOLE_JOURNAL).await?;
-    let mut events = Vec::new();
-    for entry in entries {
-        events.extend(parse_events(&entry.events)?);
+    let mut history = Vec::new();
+    for entry in services.store().journal(viewer.organization, row.id, 0, WHOLE_JOURNAL).await? {
+        let events = parse_events(&entry.events)?.into_iter().enumerate();
+        history.extend(events.map(|(index, event)| JournalEvent { seq: entry.seq, index, at_ms: entry.at_ms, event }));
     }
-    Ok(Trace::fold(events))
+    Ok(history)
 }
 
 /// Journal rows of one execution that a trace is made from at most.

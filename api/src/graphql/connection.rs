@@ -1,0 +1,119 @@
+//! Relay connections: arguments in, pages out, totals only when they are asked for.
+
+use async_graphql::connection::{Connection, Edge, EmptyFields};
+use async_graphql::{Context, Object, OutputType, Result};
+use service::{Services, cursor};
+use store::{Cursor, EventFilter, ExecutionFilter, Page, PageRequest, WorkflowFilter};
+
+use super::errors::{IntoGraphql, invalid};
+use super::viewer_of;
+
+/// Most items of one page.
+pub(super) const MAX_PAGE: usize = 100;
+/// Items of a page that states no size.
+const DEFAULT_PAGE: i32 = 25;
+
+/// A page of `T` with its totals.
+pub type Paged<T> = Connection<String, T, Totals, EmptyFields>;
+
+/// Arguments of every list.
+#[derive(Debug, Clone, Default)]
+pub struct PageArguments {
+    /// Take the first n items.
+    pub first: Option<i32>,
+    /// Continue after this cursor.
+    pub after: Option<String>,
+    /// Take the last n items.
+    pub last: Option<i32>,
+    /// Stop before this cursor.
+    pub before: Option<String>,
+}
+
+impl PageArguments {
+    /// What the store reads; cursors must be of `list`.
+    pub(super) fn request(&self, list: &str) -> Result<PageRequest> {
+        let size = |name: &str, size: i32| match usize::try_from(size) {
+            Ok(size) if (1..=MAX_PAGE).contains(&size) => Ok(size as u64),
+            _out_of_range => Err(invalid(format!("`{name}` must be 1 to {MAX_PAGE}, not {size}; take further items with a cursor"))),
+        };
+        let read = |name: &str, text: &Option<String>| {
+            let position = text.as_ref().map(|text| cursor::read::<Cursor>(list, text, name)).transpose();
+            position.map_err(service::ServiceError::mistake).graphql()
+        };
+        let mut request = match (self.first, self.last) {
+            (Some(_), Some(_)) => return Err(invalid("give `first` or `last`, not both")),
+            (None, Some(last)) => PageRequest::last(size("last", last)?),
+            (first, None) => PageRequest::first(size("first", first.unwrap_or(DEFAULT_PAGE))?),
+        };
+        request.after = read("after", &self.after)?;
+        request.before = read("before", &self.before)?;
+        Ok(request)
+    }
+}
+
+/// A page as clients see it.
+pub(super) fn paged<R, T: OutputType>(page: Page<R>, list: &str, count: CountOf, node: impl Fn(R) -> T) -> Paged<T> {
+    let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, Totals(count));
+    connection.edges.extend(page.rows.into_iter().map(|(position, row)| Edge::new(cursor::write(list, &position), node(row))));
+    connection
+}
+
+/// A page of a list that is in memory as a whole; cursors are places in it.
+pub(super) fn of_list<T: OutputType>(items: Vec<T>, list: &str, arguments: &PageArguments) -> Result<Paged<T>> {
+    let total = items.len();
+    // Checks sizes; positions of such lists are plain numbers.
+    let request = PageArguments { after: None, before: None, ..arguments.clone() }.request(list)?;
+    let read = |name: &str, text: &Option<String>| {
+        let position = text.as_ref().map(|text| cursor::read::<usize>(list, text, name)).transpose();
+        position.map_err(service::ServiceError::mistake).graphql()
+    };
+    let from = read("after", &arguments.after)?.map_or(0, |place| place + 1).min(total);
+    let to = read("before", &arguments.before)?.unwrap_or(total).clamp(from, total);
+    let limit = usize::try_from(request.limit).unwrap_or(MAX_PAGE);
+    let (from, to) = match request.side {
+        store::Side::First => (from, to.min(from.saturating_add(limit))),
+        store::Side::Last => (from.max(to.saturating_sub(limit)), to),
+    };
+    let mut connection = Connection::with_additional_fields(from > 0, to < total, Totals(CountOf::Known(total)));
+    let page = items.into_iter().enumerate().skip(from).take(to - from);
+    connection.edges.extend(page.map(|(place, item)| Edge::new(cursor::write(list, &place), item)));
+    Ok(connection)
+}
+
+/// What a total counts.
+#[derive(Debug)]
+pub(super) enum CountOf {
+    Executions(Box<ExecutionFilter>),
+    Workflows(Box<WorkflowFilter>),
+    Events(Box<EventFilter>),
+    Known(usize),
+}
+
+impl CountOf {
+    async fn count(&self, ctx: &Context<'_>) -> Result<(u64, bool)> {
+        let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+        match self {
+            Self::Executions(filter) => service::executions::count(services, viewer, filter).await.graphql(),
+            Self::Workflows(filter) => service::workflows::count(services, viewer, filter).await.graphql(),
+            Self::Events(filter) => service::events::count(services, viewer, filter).await.graphql(),
+            Self::Known(total) => Ok((*total as u64, true)),
+        }
+    }
+}
+
+/// Totals of a list.
+#[derive(Debug)]
+pub struct Totals(CountOf);
+
+#[Object]
+impl Totals {
+    /// How many items match, counted up to 10,000.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        Ok(i32::try_from(self.0.count(ctx).await?.0).unwrap_or(i32::MAX))
+    }
+
+    /// False when counting stopped at 10,000.
+    async fn is_total_exact(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.0.count(ctx).await?.1)
+    }
+}

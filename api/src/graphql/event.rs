@@ -1,0 +1,173 @@
+//! Events as clients see them.
+
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use service::events::{self, Match};
+use store::EventRow;
+
+use super::errors::IntoGraphql;
+use super::execution::{Decision, DecisionOutcome, Execution, decision_of};
+use super::explanation::Explanation;
+use super::loaders::{loader, shared};
+use super::payload::Payload;
+use super::scalars::DateTime;
+use super::workflow::Workflow;
+
+/// What came of holding an event against a workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "events::MatchOutcome")]
+pub enum EventMatchOutcome {
+    /// An execution was started.
+    Started,
+    /// The trigger's filter did not hold.
+    Filtered,
+    /// The payload does not fit the workflow.
+    Refused,
+    /// The workflow is disabled.
+    Disabled,
+}
+
+/// A workflow that an event was held against.
+#[derive(Debug, Clone)]
+pub struct EventMatch(Match);
+
+/// A workflow that an event was held against.
+#[Object]
+impl EventMatch {
+    /// Workflow.
+    async fn workflow(&self, ctx: &Context<'_>) -> Result<Option<Workflow>> {
+        Ok(loader(ctx)?.load_one(self.0.workflow).await.map_err(|error| shared(&error))?.map(Workflow))
+    }
+
+    /// What came of it.
+    async fn outcome(&self) -> EventMatchOutcome {
+        self.0.outcome.into()
+    }
+
+    /// Result of the filter.
+    async fn why(&self) -> Option<Explanation> {
+        self.0.why.clone().map(Explanation)
+    }
+
+    /// Why nothing was started although the filter held.
+    async fn problem(&self) -> Option<&str> {
+        self.0.problem.as_deref()
+    }
+
+    /// Execution that was started.
+    async fn execution(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
+        let Some(id) = self.0.execution else { return Ok(None) };
+        Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Execution::of))
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub struct Event(pub(super) EventRow);
+
+impl Event {
+    fn held_against(&self) -> Result<Vec<Match>> {
+        events::parse_matches(self.0.matches.as_deref()).graphql()
+    }
+
+    /// Executions that it started, in no particular order.
+    pub(super) async fn started(&self, ctx: &Context<'_>) -> Result<Vec<Execution>> {
+        let ids: Vec<_> = self.held_against()?.into_iter().filter_map(|found| found.execution).collect();
+        let rows = loader(ctx)?.load_many(ids).await.map_err(|error| shared(&error))?;
+        let mut executions: Vec<Execution> = rows.into_values().map(Execution::of).collect();
+        executions.sort_by_key(|execution| execution.0.id);
+        Ok(executions)
+    }
+}
+
+/// Something that happened.
+#[Object]
+impl Event {
+    /// Global id, prefix `evt_`.
+    async fn id(&self) -> ID {
+        ID(self.0.id.to_string())
+    }
+
+    /// Name, such as `order.checkout.initiated`.
+    #[graphql(name = "type")]
+    async fn event_type(&self) -> &str {
+        &self.0.event_type
+    }
+
+    /// Who sent it.
+    async fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// What it is about, such as `order/123`.
+    async fn subject(&self) -> Option<&str> {
+        self.0.subject.as_deref()
+    }
+
+    /// Data.
+    async fn payload(&self, #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>) -> Result<Payload> {
+        let value = serde_json::from_str(&self.0.payload).map_err(|_unreadable| async_graphql::Error::new("a stored event cannot be read"))?;
+        Payload::at(value, path.as_deref())
+    }
+
+    /// Key under which it is accepted once.
+    async fn deduplication_key(&self) -> Option<&str> {
+        self.0.deduplication_key.as_deref()
+    }
+
+    /// When it happened.
+    async fn occurred_at(&self) -> DateTime {
+        DateTime::from_ms(self.0.occurred_at_ms)
+    }
+
+    /// When it was accepted.
+    async fn received_at(&self) -> DateTime {
+        DateTime::from_ms(self.0.received_at_ms)
+    }
+
+    /// Which workflows were looked at, and why they started or not.
+    async fn matches(&self) -> Result<Vec<EventMatch>> {
+        Ok(self.held_against()?.into_iter().map(EventMatch).collect())
+    }
+
+    /// Executions it started.
+    async fn executions(&self, ctx: &Context<'_>) -> Result<Vec<Execution>> {
+        self.started(ctx).await
+    }
+
+    /// Combined decision of all started executions, once all have one: a block wins.
+    async fn decision(&self, ctx: &Context<'_>) -> Result<Option<Decision>> {
+        combined(&self.started(ctx).await?)
+    }
+}
+
+/// The decision of several executions together: a block wins, none before all have decided.
+pub(super) fn combined(executions: &[Execution]) -> Result<Option<Decision>> {
+    let mut decisions = Vec::new();
+    for execution in executions {
+        match decision_of(&execution.0)? {
+            Some(decision) => decisions.push(decision),
+            None => return Ok(None),
+        }
+    }
+    let rank = |decision: &Decision| match decision.decided() {
+        DecisionOutcome::Blocked => 0,
+        DecisionOutcome::Allowed => 1,
+        DecisionOutcome::Executed => 2,
+    };
+    Ok(decisions.into_iter().min_by_key(rank))
+}
+
+/// Answer of `eventEmit`.
+#[derive(SimpleObject)]
+pub struct EventEmitPayload {
+    /// The event.
+    pub(super) event: Option<Event>,
+    /// False when its deduplication key was known.
+    pub(super) is_new: bool,
+    /// The combined decision, if it was waited for and came in time.
+    pub(super) decision: Option<Decision>,
+    /// Executions that were started.
+    pub(super) executions: Vec<Execution>,
+    /// What the caller can correct; empty on success.
+    pub(super) user_errors: Vec<super::errors::UserError>,
+}

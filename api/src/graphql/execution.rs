@@ -1,0 +1,399 @@
+//! Executions as clients see them.
+
+use std::sync::Arc;
+
+use async_graphql::{ComplexObject, Context, Enum, ID, Object, Result, SimpleObject, Union};
+use engine::machine::{self, Trace};
+use serde_json::Value;
+use service::{Services, executions};
+use store::ExecutionRow;
+
+use super::connection::{PageArguments, Paged, of_list};
+use super::errors::IntoGraphql;
+use super::event::Event;
+use super::explanation::Explanation;
+use super::history::{ExecutionEvent, LogLine};
+use super::loaders::{TraceOf, loader, shared};
+use super::payload::Payload;
+use super::scalars::{DateTime, Duration, Json};
+use super::step::{StepExecution, StepExecutionFilter};
+use super::viewer::Actor;
+use super::viewer_of;
+use super::workflow::{Workflow, WorkflowVersion};
+
+/// Where an execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "store::ExecutionStatus")]
+pub enum ExecutionStatus {
+    /// Accepted, not begun.
+    Queued,
+    /// A step runs or is about to.
+    Running,
+    /// Nothing runs; waits for a time.
+    Waiting,
+    /// An approval must be decided.
+    Blocked,
+    /// Held by an operator.
+    Paused,
+    /// Ended well; `decision` tells the outcome.
+    Completed,
+    /// Ended by an error or a deadline.
+    Failed,
+    /// Ended by request.
+    Cancelled,
+}
+
+/// Possible answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum DecisionOutcome {
+    /// Go on.
+    Allowed,
+    /// Stop.
+    Blocked,
+    /// No decision was asked for; the work is done.
+    Executed,
+}
+
+impl From<DecisionOutcome> for store::ExecutionResult {
+    fn from(outcome: DecisionOutcome) -> Self {
+        match outcome {
+            DecisionOutcome::Allowed => Self::Allowed,
+            DecisionOutcome::Blocked => Self::Blocked,
+            DecisionOutcome::Executed => Self::Executed,
+        }
+    }
+}
+
+/// What can start an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "store::TriggerType")]
+pub enum TriggerType {
+    /// A person or program.
+    Manual,
+    /// A matching event.
+    Event,
+    /// A point in time.
+    Schedule,
+    /// A call from outside.
+    Webhook,
+    /// Another execution.
+    Workflow,
+}
+
+/// The answer to whoever asked.
+#[derive(Debug, Clone, SimpleObject)]
+#[graphql(complex)]
+pub struct Decision {
+    /// Allow, block, or just done.
+    outcome: DecisionOutcome,
+    /// For the caller.
+    reason: Option<String>,
+    /// Further data for the caller.
+    metadata: Option<Json>,
+    /// Step that decided.
+    step_path: Option<String>,
+    #[graphql(skip)]
+    execution: ExecutionRow,
+}
+
+impl Decision {
+    pub(super) const fn decided(&self) -> DecisionOutcome {
+        self.outcome
+    }
+}
+
+#[ComplexObject]
+impl Decision {
+    /// Which condition led here: that of the last branch before the deciding step.
+    async fn why(&self, ctx: &Context<'_>) -> Result<Option<Explanation>> {
+        let Some(step) = &self.step_path else { return Ok(None) };
+        let Some(trace) = trace_of(ctx, &self.execution).await? else { return Ok(None) };
+        let led_here = trace.steps.iter().rev().filter_map(|passage| passage.branch.as_ref()).find(|branch| branch.to.as_ref() == Some(step));
+        Ok(led_here.and_then(|branch| branch.why.last()).cloned().map(Explanation))
+    }
+}
+
+/// Why an execution or step failed.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct ExecutionError {
+    /// Stable code, such as `HTTP_STATUS`; each has a page in the documentation.
+    code: String,
+    /// For people.
+    message: String,
+    /// Where.
+    step_path: Option<String>,
+    /// True when trying again can help.
+    is_retryable: bool,
+    /// Further data.
+    detail: Option<Json>,
+}
+
+impl ExecutionError {
+    pub(super) fn of_step(error: &machine::StepError, step: Option<&str>) -> Self {
+        Self {
+            code: error.code.clone(),
+            message: error.message.clone(),
+            step_path: step.map(str::to_owned),
+            is_retryable: !matches!(error.retryable_class, machine::ErrorClass::Other),
+            detail: error.detail.clone().map(async_graphql::Json),
+        }
+    }
+}
+
+/// A searchable pair on an execution.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct Label {
+    /// Name.
+    name: String,
+    /// Value.
+    value: String,
+}
+
+/// Started by an event.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct EventTrigger {
+    /// The event, unless it was deleted.
+    event: Option<Event>,
+}
+
+/// Started by a person or a program.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct ManualTrigger {
+    /// Who.
+    actor: Actor,
+    /// Why.
+    reason: Option<String>,
+}
+
+/// What started an execution.
+#[derive(Debug, Clone, Union)]
+pub enum ExecutionTrigger {
+    /// An event.
+    Event(EventTrigger),
+    /// A person or a program.
+    Manual(ManualTrigger),
+}
+
+/// One run of a workflow version.
+#[derive(Debug, Clone)]
+pub struct Execution(pub(super) Arc<ExecutionRow>);
+
+impl Execution {
+    pub(super) fn of(row: ExecutionRow) -> Self {
+        Self(Arc::new(row))
+    }
+
+    async fn trace(&self, ctx: &Context<'_>) -> Result<Arc<Trace>> {
+        Ok(trace_of(ctx, &self.0).await?.unwrap_or_default())
+    }
+
+    async fn passages(&self, ctx: &Context<'_>) -> Result<Vec<StepExecution>> {
+        let trace = self.trace(ctx).await?;
+        Ok(trace.steps.iter().map(|step| StepExecution { execution: Arc::clone(&self.0), step: step.clone() }).collect())
+    }
+}
+
+/// The folded journal of an execution, read once a request.
+pub(super) async fn trace_of(ctx: &Context<'_>, row: &ExecutionRow) -> Result<Option<Arc<Trace>>> {
+    loader(ctx)?.load_one(TraceOf(row.id)).await.map_err(|error| shared(&error))
+}
+
+fn parse(text: &str) -> Result<Value> {
+    serde_json::from_str(text).map_err(|_unreadable| async_graphql::Error::new("a stored value cannot be read"))
+}
+
+/// One run of a workflow version.
+#[Object]
+impl Execution {
+    /// Global id, prefix `exe_`.
+    async fn id(&self) -> ID {
+        ID(self.0.id.to_string())
+    }
+
+    /// Business key, such as an order number.
+    async fn key(&self) -> Option<&str> {
+        self.0.key.as_deref()
+    }
+
+    /// Its workflow.
+    async fn workflow(&self, ctx: &Context<'_>) -> Result<Workflow> {
+        let row = loader(ctx)?.load_one(self.0.workflow_id).await.map_err(|error| shared(&error))?;
+        row.map(Workflow).ok_or_else(|| async_graphql::Error::new("the workflow of an execution is missing"))
+    }
+
+    /// The version it runs.
+    async fn version(&self, ctx: &Context<'_>) -> Result<WorkflowVersion> {
+        let row = loader(ctx)?.load_one(self.0.version_id).await.map_err(|error| shared(&error))?;
+        row.map(WorkflowVersion).ok_or_else(|| async_graphql::Error::new("the version of an execution is missing"))
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> ExecutionStatus {
+        self.0.status.into()
+    }
+
+    /// Allow or block, once known.
+    async fn decision(&self) -> Result<Option<Decision>> {
+        decision_of(&self.0)
+    }
+
+    /// What it was started with.
+    async fn input(&self, #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>) -> Result<Payload> {
+        Payload::at(parse(&self.0.input)?, path.as_deref())
+    }
+
+    /// Its data at this moment.
+    async fn context(&self, ctx: &Context<'_>, #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>) -> Result<Payload> {
+        let trace = self.trace(ctx).await?;
+        Payload::at(executions::context(viewer_of(ctx)?, &self.0, &trace).graphql()?, path.as_deref())
+    }
+
+    /// Why it failed.
+    async fn error(&self, ctx: &Context<'_>) -> Result<Option<ExecutionError>> {
+        if self.0.error_code.is_none() {
+            return Ok(None);
+        }
+        let trace = self.trace(ctx).await?;
+        Ok(trace.state.error().map(|error| ExecutionError::of_step(error, self.0.failed_step.as_deref())))
+    }
+
+    /// What started it.
+    async fn trigger(&self, ctx: &Context<'_>) -> Result<ExecutionTrigger> {
+        Ok(match self.0.event_id {
+            Some(id) => {
+                let row = loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?;
+                ExecutionTrigger::Event(EventTrigger { event: row.map(Event) })
+            }
+            None => {
+                let reason = parse(&self.0.trigger)?["reason"].as_str().map(str::to_owned);
+                ExecutionTrigger::Manual(ManualTrigger { actor: Actor::from_id(&self.0.started_by), reason })
+            }
+        })
+    }
+
+    /// Who started it.
+    async fn started_by(&self) -> Actor {
+        Actor::from_id(&self.0.started_by)
+    }
+
+    /// Searchable pairs.
+    async fn labels(&self) -> Vec<Label> {
+        self.0.labels.iter().map(|label| Label { name: label.name.clone(), value: label.value.clone() }).collect()
+    }
+
+    /// 0 to 9; higher goes first.
+    async fn priority(&self) -> i32 {
+        i32::from(self.0.priority)
+    }
+
+    /// When it was accepted.
+    async fn queued_at(&self) -> DateTime {
+        DateTime::from_ms(self.0.queued_at_ms)
+    }
+
+    /// When its first step began.
+    async fn started_at(&self) -> Option<DateTime> {
+        self.0.started_at_ms.map(DateTime::from_ms)
+    }
+
+    /// When it ended.
+    async fn ended_at(&self) -> Option<DateTime> {
+        self.0.ended_at_ms.map(DateTime::from_ms)
+    }
+
+    /// From start to end, or to now.
+    async fn duration(&self, ctx: &Context<'_>) -> Result<Option<Duration>> {
+        let now = ctx.data::<Services>()?.now().0;
+        Ok(self.0.started_at_ms.map(|start| Duration::between_ms(start, self.0.ended_at_ms.unwrap_or(now))))
+    }
+
+    /// When its whole life is over.
+    async fn deadline_at(&self) -> Option<DateTime> {
+        self.0.deadline_at_ms.map(DateTime::from_ms)
+    }
+
+    /// Steps that run or wait now.
+    async fn current_steps(&self, ctx: &Context<'_>) -> Result<Vec<StepExecution>> {
+        Ok(self.passages(ctx).await?.into_iter().filter(|passage| passage.step.ended_at.is_none()).collect())
+    }
+
+    /// Steps, in the order they began.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    async fn steps(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which items to return; all conditions must hold.")] filter: Option<StepExecutionFilter>,
+    ) -> Result<Paged<StepExecution>> {
+        let filter = filter.unwrap_or_default();
+        let passages = self.passages(ctx).await?.into_iter().filter(|passage| filter.fits(passage)).collect();
+        of_list(passages, &format!("steps:{}", self.0.id), &PageArguments { first, after, last, before })
+    }
+
+    /// The last passage through one step.
+    async fn step(&self, ctx: &Context<'_>, #[graphql(desc = "Path with iteration, such as `charge_items[17].refund`.")] path: String) -> Result<Option<StepExecution>> {
+        let trace = self.trace(ctx).await?;
+        Ok(trace.step(&path).map(|step| StepExecution { execution: Arc::clone(&self.0), step: step.clone() }))
+    }
+
+    /// The journal, oldest first.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+    ) -> Result<Paged<ExecutionEvent>> {
+        let events = executions::history(ctx.data::<Services>()?, viewer_of(ctx)?, &self.0).await.graphql()?;
+        let events = events.into_iter().map(|event| ExecutionEvent { execution: self.0.id, event }).collect();
+        of_list(events, &format!("history:{}", self.0.id), &PageArguments { first, after, last, before })
+    }
+
+    /// Log lines of all steps.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    async fn logs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+    ) -> Result<Paged<LogLine>> {
+        let trace = self.trace(ctx).await?;
+        let lines = trace.logs.iter().cloned().map(LogLine).collect();
+        of_list(lines, &format!("logs:{}", self.0.id), &PageArguments { first, after, last, before })
+    }
+
+    /// The event that started it.
+    async fn event(&self, ctx: &Context<'_>) -> Result<Option<Event>> {
+        let Some(id) = self.0.event_id else { return Ok(None) };
+        Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Event))
+    }
+}
+
+/// The decision of an execution; one that completed without any has `EXECUTED`.
+pub(super) fn decision_of(row: &ExecutionRow) -> Result<Option<Decision>> {
+    let Some(text) = &row.decision else {
+        let is_done = row.result == Some(store::ExecutionResult::Executed);
+        return Ok(is_done.then(|| Decision { outcome: DecisionOutcome::Executed, reason: None, metadata: None, step_path: None, execution: row.clone() }));
+    };
+    let decision: machine::Decision =
+        serde_json::from_str(text).map_err(|_unreadable| async_graphql::Error::new("a stored decision cannot be read"))?;
+    let outcome = match decision.outcome {
+        machine::Outcome::Allowed => DecisionOutcome::Allowed,
+        machine::Outcome::Blocked => DecisionOutcome::Blocked,
+        machine::Outcome::Executed | machine::Outcome::Failed => DecisionOutcome::Executed,
+    };
+    Ok(Some(Decision {
+        outcome,
+        reason: decision.reason,
+        metadata: decision.metadata.map(async_graphql::Json),
+        step_path: Some(decision.step),
+        execution: row.clone(),
+    }))
+}

@@ -1,0 +1,190 @@
+//! The journal's events and log lines.
+
+use async_graphql::{Enum, ID, Object};
+use engine::definition::LogLevel as Level;
+use engine::machine::{self, Event};
+use ids::ExecutionId;
+use service::executions::JournalEvent;
+
+use super::scalars::{DateTime, Json};
+
+/// Levels of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "Level")]
+pub enum LogLevel {
+    /// For whoever looks for a fault.
+    Debug,
+    /// For the record.
+    Info,
+    /// To be looked at.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// A logged line.
+#[derive(Debug, Clone)]
+pub struct LogLine(pub(super) machine::LogLine);
+
+/// A logged line.
+#[Object]
+impl LogLine {
+    /// When.
+    async fn at(&self) -> DateTime {
+        DateTime(self.0.at)
+    }
+
+    /// Level.
+    async fn level(&self) -> LogLevel {
+        self.0.level.into()
+    }
+
+    /// Text.
+    async fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Further fields.
+    async fn fields(&self) -> Option<Json> {
+        (!self.0.data.is_null()).then(|| async_graphql::Json(self.0.data.clone()))
+    }
+
+    /// Step.
+    async fn step_path(&self) -> &str {
+        &self.0.step_path
+    }
+}
+
+/// Sorts of journal events. New ones may be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum ExecutionEventType {
+    /// Accepted.
+    Accepted,
+    /// Its first step is next.
+    Started,
+    /// It runs again after it waited.
+    Resumed,
+    /// Nothing to do but wait.
+    Suspended,
+    /// An attempt began.
+    StepStarted,
+    /// An action left for the outside.
+    ActionStarted,
+    /// An action came to its end.
+    ActionFinished,
+    /// A step is done.
+    StepSucceeded,
+    /// A step failed for good.
+    StepFailed,
+    /// A step was left out.
+    StepSkipped,
+    /// An attempt failed and a next one was planned.
+    RetryScheduled,
+    /// A step decided.
+    Decided,
+    /// A value was written into the data.
+    ContextChanged,
+    /// A line was logged.
+    Logged,
+    /// Something to look at that did no harm.
+    Warned,
+    /// Ended well.
+    Completed,
+    /// Ended by an error.
+    Failed,
+}
+
+/// An entry of the journal.
+#[derive(Debug, Clone)]
+pub struct ExecutionEvent {
+    pub(super) execution: ExecutionId,
+    pub(super) event: JournalEvent,
+}
+
+/// An entry of the journal.
+#[Object]
+impl ExecutionEvent {
+    /// Global id, prefix `hev_`.
+    async fn id(&self) -> ID {
+        ID(format!("hev_{}_{}_{}", self.execution, self.event.seq, self.event.index))
+    }
+
+    /// Number of the commit it was written with: 1, 2, 3, ...
+    async fn sequence(&self) -> i32 {
+        self.event.seq
+    }
+
+    /// What happened.
+    #[graphql(name = "type")]
+    async fn event_type(&self) -> ExecutionEventType {
+        match self.event.event {
+            Event::Accepted => ExecutionEventType::Accepted,
+            Event::Started { .. } => ExecutionEventType::Started,
+            Event::Resumed { .. } => ExecutionEventType::Resumed,
+            Event::Suspended { .. } => ExecutionEventType::Suspended,
+            Event::StepStarted { .. } => ExecutionEventType::StepStarted,
+            Event::ActionStarted { .. } => ExecutionEventType::ActionStarted,
+            Event::ActionFinished { .. } => ExecutionEventType::ActionFinished,
+            Event::StepSucceeded { .. } => ExecutionEventType::StepSucceeded,
+            Event::StepFailed { .. } => ExecutionEventType::StepFailed,
+            Event::StepSkipped { .. } => ExecutionEventType::StepSkipped,
+            Event::RetryScheduled { .. } => ExecutionEventType::RetryScheduled,
+            Event::Decided(_) => ExecutionEventType::Decided,
+            Event::ContextSet { .. } => ExecutionEventType::ContextChanged,
+            Event::Logged { .. } => ExecutionEventType::Logged,
+            Event::Warned { .. } => ExecutionEventType::Warned,
+            Event::Completed { .. } => ExecutionEventType::Completed,
+            Event::Failed { .. } => ExecutionEventType::Failed,
+        }
+    }
+
+    /// When it was committed.
+    async fn at(&self) -> DateTime {
+        DateTime::from_ms(self.event.at_ms)
+    }
+
+    /// Step it is about.
+    async fn step_path(&self) -> Option<&str> {
+        self.event.event.step_path()
+    }
+
+    /// Attempt it is about.
+    async fn attempt(&self) -> Option<i32> {
+        self.event.event.attempt().map(|attempt| i32::try_from(attempt).unwrap_or(i32::MAX))
+    }
+
+    /// In words.
+    async fn summary(&self) -> String {
+        summary(&self.event.event)
+    }
+
+    /// Details.
+    async fn data(&self) -> Json {
+        async_graphql::Json(serde_json::to_value(&self.event.event).unwrap_or_default())
+    }
+}
+
+fn summary(event: &Event) -> String {
+    let then = |to: &Option<String>| to.as_ref().map_or_else(String::new, |to| format!(", then `{to}`"));
+    match event {
+        Event::Accepted => "accepted".to_owned(),
+        Event::Started { step, .. } => format!("begins with step `{step}`"),
+        Event::Resumed { .. } => "runs again".to_owned(),
+        Event::Suspended { .. } => "waits".to_owned(),
+        Event::StepStarted { path, attempt: 1, .. } => format!("step `{path}` begins"),
+        Event::StepStarted { path, attempt, .. } => format!("step `{path}` begins attempt {attempt}"),
+        Event::ActionStarted { path, kind, .. } => format!("step `{path}` calls {kind}"),
+        Event::ActionFinished { path, error: None, .. } => format!("an action of step `{path}` is done"),
+        Event::ActionFinished { path, error: Some(error), .. } => format!("an action of step `{path}` failed: {}", error.message),
+        Event::StepSucceeded { path, to, .. } => format!("step `{path}` is done{}", then(to)),
+        Event::StepFailed { path, error, to, .. } => format!("step `{path}` failed: {}: {}{}", error.code, error.message, then(to)),
+        Event::StepSkipped { path, to, .. } => format!("step `{path}` is left out{}", then(to)),
+        Event::RetryScheduled { path, attempt, error, .. } => format!("attempt {attempt} of step `{path}` failed ({}), another follows", error.code),
+        Event::Decided(decision) => format!("step `{}` decides{}", decision.step, decision.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))),
+        Event::ContextSet { path, .. } => format!("`{path}` is set"),
+        Event::Logged { message, .. } => message.clone(),
+        Event::Warned { message, .. } => message.clone(),
+        Event::Completed { .. } => "completed".to_owned(),
+        Event::Failed { error, .. } => format!("failed: {}: {}", error.code, error.message),
+    }
+}

@@ -1,0 +1,386 @@
+//! The mutations: ids in, use case, payload out. What a caller can correct is data.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use service::executions::{self, MAX_WAIT, StartRequest, Trigger};
+use service::{ServiceError, Services, events, workflows};
+
+use super::connection::MAX_PAGE;
+use super::errors::{IntoGraphql, UserError, or_null, user_errors};
+use super::event::{Event, EventEmitPayload, combined};
+use super::execution::Execution;
+use super::filters::{WorkflowRef, parse_id};
+use super::loaders::{loader, shared};
+use super::scalars::{DateTime, Duration, Json};
+use super::viewer_of;
+use super::workflow::{ImportResult, Workflow, WorkflowImportPayload, WorkflowPayload, WorkflowPublishPayload, WorkflowVersion};
+
+/// Changes.
+pub struct Mutation;
+
+/// A file to import.
+#[derive(InputObject)]
+pub struct ImportFileInput {
+    /// Name; its ending tells the format.
+    path: String,
+    /// Text.
+    content: String,
+}
+
+/// What to import.
+#[derive(InputObject)]
+pub struct WorkflowImportInput {
+    /// Files.
+    files: Vec<ImportFileInput>,
+    /// True: publish each file without errors.
+    #[graphql(default = false)]
+    publish: bool,
+    /// True: only check.
+    #[graphql(default = false)]
+    dry_run: bool,
+}
+
+/// What to publish.
+#[derive(InputObject)]
+pub struct WorkflowPublishInput {
+    /// Workflow.
+    id: ID,
+    /// Revision that was seen.
+    expected_revision: Option<i32>,
+    /// Free label, such as 1.4.0.
+    label: Option<String>,
+    /// What changed, Markdown.
+    changelog: Option<String>,
+    /// True: enable it too.
+    #[graphql(default = true)]
+    enable: bool,
+    /// True: only check.
+    #[graphql(default = false)]
+    dry_run: bool,
+}
+
+/// What to enable.
+#[derive(InputObject)]
+pub struct WorkflowEnableInput {
+    /// Which.
+    id: ID,
+}
+
+/// What to disable.
+#[derive(InputObject)]
+pub struct WorkflowDisableInput {
+    /// Which.
+    id: ID,
+    /// Why.
+    reason: Option<String>,
+}
+
+/// A label to set.
+#[derive(InputObject)]
+pub struct LabelInput {
+    /// Name, lower case, at most 63 characters.
+    name: String,
+    /// Value, at most 255 characters.
+    value: String,
+}
+
+/// What to wait for before answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum WaitFor {
+    /// Nothing: answer when it is accepted.
+    None,
+    /// The combined decision: allow or block.
+    Decision,
+    /// The end of all started executions.
+    Completion,
+}
+
+impl From<WaitFor> for executions::WaitFor {
+    fn from(wait: WaitFor) -> Self {
+        match wait {
+            WaitFor::None => Self::Nothing,
+            WaitFor::Decision => Self::Decision,
+            WaitFor::Completion => Self::Completion,
+        }
+    }
+}
+
+/// How long a wait lasts that states no length.
+const DEFAULT_WAIT: Duration = Duration(std::time::Duration::from_secs(5));
+
+/// What to start.
+#[derive(InputObject)]
+pub struct ExecutionStartInput {
+    /// What to start.
+    workflow: WorkflowRef,
+    /// Version; the published one when absent.
+    version: Option<i32>,
+    /// Input; must fit the input schema.
+    input: Option<Json>,
+    /// Business key.
+    key: Option<String>,
+    /// Same key within 24 hours, same execution.
+    idempotency_key: Option<String>,
+    /// Labels.
+    labels: Option<Vec<LabelInput>>,
+    /// 0 to 9; that of the workflow when absent.
+    priority: Option<i32>,
+    /// Why, for the record.
+    reason: Option<String>,
+    /// What to wait for before answering; ignored in a batch.
+    #[graphql(default_with = "WaitFor::None")]
+    wait: WaitFor,
+    /// How long, at most 30 seconds.
+    #[graphql(default_with = "DEFAULT_WAIT")]
+    wait_timeout: Duration,
+}
+
+impl ExecutionStartInput {
+    fn request(self) -> Result<StartRequest> {
+        let labels = self.labels.unwrap_or_default().into_iter();
+        Ok(StartRequest {
+            workflow: self.workflow.parse()?,
+            version: self.version,
+            input: self.input.map(|input| input.0),
+            key: self.key,
+            idempotency_key: self.idempotency_key,
+            labels: labels.map(|LabelInput { name, value }| executions::Label { name, value }).collect(),
+            priority: self.priority,
+            trigger: Trigger::Manual { reason: self.reason },
+        })
+    }
+}
+
+/// Answer of `executionStart`.
+#[derive(SimpleObject)]
+pub struct ExecutionStartPayload {
+    /// The execution, new or found by its idempotency key.
+    execution: Option<Execution>,
+    /// Cursor to follow it from, for `executionUpdated`.
+    events_after: Option<String>,
+    /// False when it was found by its idempotency key.
+    is_new: bool,
+    /// What the caller can correct; empty on success.
+    user_errors: Vec<UserError>,
+}
+
+/// What to start, many at once.
+#[derive(InputObject)]
+pub struct ExecutionStartBatchInput {
+    /// At most 1,000.
+    items: Vec<ExecutionStartInput>,
+}
+
+/// The result for one item of a batch.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct ExecutionStartResult {
+    /// Place in the input.
+    index: i32,
+    /// False when it was found by its key.
+    is_new: bool,
+    /// What was wrong.
+    user_errors: Vec<UserError>,
+    #[graphql(skip)]
+    id: Option<ids::ExecutionId>,
+}
+
+#[async_graphql::ComplexObject]
+impl ExecutionStartResult {
+    /// Id of the execution, without reading it.
+    async fn execution_id(&self) -> Option<ID> {
+        self.id.map(|id| ID(id.to_string()))
+    }
+
+    /// Execution.
+    async fn execution(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
+        let Some(id) = self.id else { return Ok(None) };
+        Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Execution::of))
+    }
+}
+
+/// Answer of `executionStartBatch`.
+#[derive(SimpleObject)]
+pub struct ExecutionStartBatchPayload {
+    /// In the order of the input.
+    results: Vec<ExecutionStartResult>,
+    /// Number of new executions.
+    started: i32,
+    /// What the caller can correct; empty on success.
+    user_errors: Vec<UserError>,
+}
+
+/// An event to accept.
+#[derive(InputObject)]
+pub struct EventEmitInput {
+    /// Name.
+    #[graphql(name = "type")]
+    event_type: String,
+    /// Data.
+    payload: Json,
+    /// Sender; the caller's name when absent.
+    source: Option<String>,
+    /// What it is about.
+    subject: Option<String>,
+    /// When it happened; now when absent.
+    occurred_at: Option<DateTime>,
+    /// Accepted once within seven days.
+    deduplication_key: Option<String>,
+    /// What to wait for before answering.
+    #[graphql(default_with = "WaitFor::None")]
+    wait: WaitFor,
+    /// How long, at most 30 seconds.
+    #[graphql(default_with = "DEFAULT_WAIT")]
+    wait_timeout: Duration,
+}
+
+#[Object]
+impl Mutation {
+    /// Brings definitions in, each as a draft or as a published version.
+    async fn workflow_import(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: WorkflowImportInput) -> Option<WorkflowImportPayload> {
+        or_null(ctx, import(ctx, input).await)
+    }
+
+    /// Makes the draft a new immutable version that new executions use.
+    async fn workflow_publish(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: WorkflowPublishInput) -> Option<WorkflowPublishPayload> {
+        or_null(ctx, publish(ctx, input).await)
+    }
+
+    /// Lets triggers and callers start it.
+    async fn workflow_enable(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: WorkflowEnableInput) -> Option<WorkflowPayload> {
+        let change = async {
+            let id = parse_id(&input.id)?;
+            switched(workflows::enable(ctx.data::<Services>()?, viewer_of(ctx)?, id).await)
+        };
+        or_null(ctx, change.await)
+    }
+
+    /// Stops triggers and callers from starting it.
+    async fn workflow_disable(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: WorkflowDisableInput) -> Option<WorkflowPayload> {
+        let change = async {
+            let id = parse_id(&input.id)?;
+            switched(workflows::disable(ctx.data::<Services>()?, viewer_of(ctx)?, id, input.reason).await)
+        };
+        or_null(ctx, change.await)
+    }
+
+    /// Starts one.
+    async fn execution_start(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: ExecutionStartInput) -> Option<ExecutionStartPayload> {
+        or_null(ctx, start(ctx, input).await)
+    }
+
+    /// Starts many; each succeeds or fails for itself.
+    #[graphql(complexity = "100 + child_complexity")]
+    async fn execution_start_batch(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: ExecutionStartBatchInput) -> Option<ExecutionStartBatchPayload> {
+        or_null(ctx, start_batch(ctx, input).await)
+    }
+
+    /// Accepts an event and starts what it triggers.
+    async fn event_emit(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: EventEmitInput) -> Option<EventEmitPayload> {
+        or_null(ctx, emit(ctx, input).await)
+    }
+}
+
+async fn import(ctx: &Context<'_>, input: WorkflowImportInput) -> Result<WorkflowImportPayload> {
+    let files = input.files.into_iter().map(|ImportFileInput { path, content }| workflows::ImportFile { path, content }).collect();
+    let request = workflows::ImportRequest { files, publish: input.publish, dry_run: input.dry_run };
+    let imported = match user_errors(workflows::import(ctx.data::<Services>()?, viewer_of(ctx)?, request).await)? {
+        Ok(imported) => imported,
+        Err(user_errors) => return Ok(WorkflowImportPayload { workflows: Vec::new(), results: Vec::new(), user_errors }),
+    };
+    let is_changed = |file: &&workflows::Imported| matches!(file.outcome, workflows::ImportOutcome::Created | workflows::ImportOutcome::Updated);
+    let workflows = imported.iter().filter(is_changed).filter_map(|file| file.workflow.clone()).map(Workflow).collect();
+    let results = imported.into_iter().map(|file| ImportResult {
+        path: file.path,
+        workflow: file.workflow.map(Workflow),
+        outcome: file.outcome.into(),
+        problems: file.problems.iter().map(Into::into).collect(),
+    });
+    Ok(WorkflowImportPayload { workflows, results: results.collect(), user_errors: Vec::new() })
+}
+
+async fn publish(ctx: &Context<'_>, input: WorkflowPublishInput) -> Result<WorkflowPublishPayload> {
+    let request = workflows::PublishRequest {
+        workflow: parse_id(&input.id)?,
+        expected_revision: input.expected_revision,
+        label: input.label,
+        changelog: input.changelog,
+        enable: input.enable,
+        dry_run: input.dry_run,
+    };
+    Ok(match user_errors(workflows::publish(ctx.data::<Services>()?, viewer_of(ctx)?, request).await)? {
+        Ok(result) => WorkflowPublishPayload {
+            workflow: Some(Workflow(result.workflow)),
+            version: result.version.map(WorkflowVersion),
+            problems: result.problems.iter().map(Into::into).collect(),
+            user_errors: Vec::new(),
+        },
+        Err(user_errors) => WorkflowPublishPayload { workflow: None, version: None, problems: Vec::new(), user_errors },
+    })
+}
+
+fn switched(result: std::result::Result<store::WorkflowRow, ServiceError>) -> Result<WorkflowPayload> {
+    Ok(match user_errors(result)? {
+        Ok(row) => WorkflowPayload { workflow: Some(Workflow(row)), user_errors: Vec::new() },
+        Err(user_errors) => WorkflowPayload { workflow: None, user_errors },
+    })
+}
+
+async fn start(ctx: &Context<'_>, input: ExecutionStartInput) -> Result<ExecutionStartPayload> {
+    let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+    let (wait, limit) = (input.wait, input.wait_timeout.0.min(MAX_WAIT));
+    let started = match user_errors(executions::start(services, viewer, input.request()?).await)? {
+        Ok(started) => started,
+        Err(user_errors) => return Ok(ExecutionStartPayload { execution: None, events_after: None, is_new: false, user_errors }),
+    };
+    let row = executions::wait(services, viewer, started.execution, wait.into(), limit).await.graphql()?;
+    Ok(ExecutionStartPayload {
+        execution: row.map(Execution::of),
+        events_after: Some(executions::beginning(started.execution)),
+        is_new: started.is_new,
+        user_errors: Vec::new(),
+    })
+}
+
+async fn start_batch(ctx: &Context<'_>, input: ExecutionStartBatchInput) -> Result<ExecutionStartBatchPayload> {
+    let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+    let requests = input.items.into_iter().map(ExecutionStartInput::request).collect::<Result<Vec<_>>>()?;
+    let outcomes = match user_errors(executions::start_batch(services, viewer, requests).await)? {
+        Ok(outcomes) => outcomes,
+        Err(user_errors) => return Ok(ExecutionStartBatchPayload { results: Vec::new(), started: 0, user_errors }),
+    };
+    let mut results = Vec::with_capacity(outcomes.len());
+    for (index, outcome) in (0..).zip(outcomes) {
+        results.push(match user_errors(outcome)? {
+            Ok(started) => ExecutionStartResult { index, is_new: started.is_new, user_errors: Vec::new(), id: Some(started.execution) },
+            Err(user_errors) => ExecutionStartResult { index, is_new: false, user_errors, id: None },
+        });
+    }
+    let started = results.iter().filter(|result| result.is_new).count();
+    Ok(ExecutionStartBatchPayload { results, started: i32::try_from(started).unwrap_or(i32::MAX), user_errors: Vec::new() })
+}
+
+async fn emit(ctx: &Context<'_>, input: EventEmitInput) -> Result<EventEmitPayload> {
+    let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+    let request = events::EmitRequest {
+        event_type: input.event_type,
+        payload: input.payload.0,
+        source: input.source,
+        subject: input.subject,
+        occurred_at: input.occurred_at.map(|moment| moment.0),
+        deduplication_key: input.deduplication_key,
+    };
+    let emitted = match user_errors(events::emit(services, viewer, request).await)? {
+        Ok(emitted) => emitted,
+        Err(user_errors) => return Ok(EventEmitPayload { event: None, is_new: false, decision: None, executions: Vec::new(), user_errors }),
+    };
+    let event = Event(emitted.event);
+    let mut executions = event.started(ctx).await?;
+    if input.wait != WaitFor::None {
+        let limit = input.wait_timeout.0.min(MAX_WAIT);
+        let waits = executions.iter().take(MAX_PAGE).map(|execution| executions::wait(services, viewer, execution.0.id, input.wait.into(), limit));
+        let rows = futures::future::try_join_all(waits).await.graphql()?;
+        executions = rows.into_iter().flatten().map(Execution::of).collect();
+    }
+    let decision = if input.wait == WaitFor::None { None } else { combined(&executions)? };
+    Ok(EventEmitPayload { event: Some(event), is_new: emitted.is_new, decision, executions, user_errors: Vec::new() })
+}

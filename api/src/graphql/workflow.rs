@@ -1,0 +1,319 @@
+//! Workflows and versions as clients see them.
+
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use serde_json::Value;
+use service::{Services, executions, workflows};
+use store::{VersionRow, WorkflowRow};
+
+use super::connection::{CountOf, PageArguments, Paged, paged};
+use super::errors::{IntoGraphql, UserError};
+use super::execution::Execution;
+use super::filters::{ExecutionFilter, ExecutionOrder};
+use super::loaders::{loader, shared};
+use super::problem::Problem;
+use super::scalars::{DateTime, Json};
+use super::viewer::{Actor, Permission, permissions_of};
+use super::viewer_of;
+
+/// Formats of definitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum DefinitionFormat {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+impl From<DefinitionFormat> for engine::definition::Format {
+    fn from(format: DefinitionFormat) -> Self {
+        match format {
+            DefinitionFormat::Json => Self::Json,
+            DefinitionFormat::Yaml => Self::Yaml,
+        }
+    }
+}
+
+fn format_named(name: &str) -> DefinitionFormat {
+    if name == "json" { DefinitionFormat::Json } else { DefinitionFormat::Yaml }
+}
+
+/// Unpublished work on a workflow.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct WorkflowDraft {
+    /// The text as written.
+    source: String,
+    /// Format of the text.
+    format: DefinitionFormat,
+}
+
+/// A named automation with its history of versions.
+#[derive(Debug, Clone)]
+pub struct Workflow(pub(super) WorkflowRow);
+
+/// A named automation with its history of versions.
+#[Object]
+impl Workflow {
+    /// Global id, prefix `wf_`.
+    async fn id(&self) -> ID {
+        ID(self.0.id.to_string())
+    }
+
+    /// Name for people and files, unique in its organization.
+    async fn slug(&self) -> &str {
+        &self.0.slug
+    }
+
+    /// Title.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What it is for, Markdown.
+    async fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+
+    /// Folder, such as `sales/orders`.
+    async fn namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    /// Tags for searching.
+    async fn tags(&self) -> &[String] {
+        &self.0.tags
+    }
+
+    /// Disabled workflows ignore triggers and starts; running executions go on.
+    async fn is_enabled(&self) -> bool {
+        self.0.is_enabled
+    }
+
+    /// Why it was disabled.
+    async fn disabled_reason(&self) -> Option<&str> {
+        self.0.disabled_reason.as_deref()
+    }
+
+    /// Grows with each change of the record or its draft.
+    async fn revision(&self) -> i32 {
+        self.0.revision
+    }
+
+    /// Unpublished work; null when there is none.
+    async fn draft(&self) -> Option<WorkflowDraft> {
+        let source = self.0.draft_source.clone()?;
+        Some(WorkflowDraft { source, format: format_named(self.0.draft_format.as_deref().unwrap_or("yaml")) })
+    }
+
+    /// The version that new executions use.
+    async fn published_version(&self, ctx: &Context<'_>) -> Result<Option<WorkflowVersion>> {
+        let Some(id) = self.0.published_version_id else { return Ok(None) };
+        Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(WorkflowVersion))
+    }
+
+    /// One version.
+    async fn version(&self, ctx: &Context<'_>, #[graphql(desc = "Version number.")] number: i32) -> Result<Option<WorkflowVersion>> {
+        let row = workflows::version_by_number(ctx.data::<Services>()?, viewer_of(ctx)?, self.0.id, number).await.graphql()?;
+        Ok(row.map(WorkflowVersion))
+    }
+
+    /// Published versions, newest first.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    async fn versions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+    ) -> Result<Paged<WorkflowVersion>> {
+        let list = format!("versions:{}", self.0.id);
+        let request = PageArguments { first, after, last, before }.request(&list)?;
+        let page = workflows::versions(ctx.data::<Services>()?, viewer_of(ctx)?, self.0.id, &request).await.graphql()?;
+        // Numbers are given without gaps, so the published one is the count or close to it.
+        let known = usize::try_from(self.0.published_number.unwrap_or(0)).unwrap_or(0);
+        Ok(paged(page, &list, CountOf::Known(known), WorkflowVersion))
+    }
+
+    /// Executions of all its versions.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    async fn executions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which items to return; all conditions must hold.")] filter: Option<ExecutionFilter>,
+        #[graphql(desc = "Sort order; the id breaks ties, so pages are stable.")] order_by: Option<ExecutionOrder>,
+    ) -> Result<Paged<Execution>> {
+        let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+        let own = store::ExecutionFilter { workflow_ids: Some(vec![self.0.id]), ..store::ExecutionFilter::default() };
+        let wanted = filter.unwrap_or_default().resolve(services, viewer).await?;
+        let filter = store::ExecutionFilter { and: vec![wanted], ..own };
+        let order = ExecutionOrder::resolve(order_by);
+        let list = format!("executions:{:?}:{:?}", order.field, order.direction);
+        let request = PageArguments { first, after, last, before }.request(&list)?;
+        let page = executions::page(services, viewer, &filter, order, &request).await.graphql()?;
+        Ok(paged(page, &list, CountOf::Executions(Box::new(filter)), Execution::of))
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime {
+        DateTime::from_ms(self.0.created_at_ms)
+    }
+
+    /// Who created it.
+    async fn created_by(&self) -> Actor {
+        Actor::from_id(&self.0.created_by)
+    }
+
+    /// Last change of record or draft.
+    async fn updated_at(&self) -> DateTime {
+        DateTime::from_ms(self.0.updated_at_ms)
+    }
+
+    /// What the caller may do with it.
+    async fn viewer_permissions(&self, ctx: &Context<'_>) -> Result<Vec<Permission>> {
+        Ok(permissions_of(viewer_of(ctx)?))
+    }
+}
+
+/// An immutable published definition.
+#[derive(Debug, Clone)]
+pub struct WorkflowVersion(pub(super) VersionRow);
+
+impl WorkflowVersion {
+    fn parsed(&self) -> Result<Value> {
+        serde_json::from_str(&self.0.definition).map_err(|_unreadable| async_graphql::Error::new("a stored definition cannot be read"))
+    }
+}
+
+/// An immutable published definition.
+#[Object]
+impl WorkflowVersion {
+    /// Global id, prefix `wfv_`.
+    async fn id(&self) -> ID {
+        ID(self.0.id.to_string())
+    }
+
+    /// Its workflow.
+    async fn workflow(&self, ctx: &Context<'_>) -> Result<Workflow> {
+        let row = loader(ctx)?.load_one(self.0.workflow_id).await.map_err(|error| shared(&error))?;
+        row.map(Workflow).ok_or_else(|| async_graphql::Error::new("the workflow of a version is missing"))
+    }
+
+    /// 1, 2, 3, ...
+    async fn number(&self) -> i32 {
+        self.0.number
+    }
+
+    /// Free label, such as 1.4.0.
+    async fn label(&self) -> Option<&str> {
+        self.0.label.as_deref()
+    }
+
+    /// What changed, Markdown.
+    async fn changelog(&self) -> Option<&str> {
+        self.0.changelog.as_deref()
+    }
+
+    /// The canonical definition.
+    async fn definition(&self) -> Result<Json> {
+        self.parsed().map(async_graphql::Json)
+    }
+
+    /// The text as written, comments kept.
+    async fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// Format of the text.
+    async fn format(&self) -> DefinitionFormat {
+        format_named(&self.0.format)
+    }
+
+    /// JSON Schema of the input; the start form is made from it.
+    async fn input_schema(&self) -> Result<Option<Json>> {
+        Ok(self.parsed()?.get("input").cloned().map(async_graphql::Json))
+    }
+
+    /// Warnings that were there at publishing.
+    async fn problems(&self) -> Result<Vec<Problem>> {
+        Problem::stored(&self.0.problems)
+    }
+
+    /// SHA-256 of the canonical definition.
+    async fn checksum(&self) -> &str {
+        &self.0.checksum
+    }
+
+    /// When.
+    async fn published_at(&self) -> DateTime {
+        DateTime::from_ms(self.0.published_at_ms)
+    }
+
+    /// By whom.
+    async fn published_by(&self) -> Actor {
+        Actor::from_id(&self.0.published_by)
+    }
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "workflows::ImportOutcome")]
+pub enum ImportOutcome {
+    /// New workflow.
+    Created,
+    /// New draft or version.
+    Updated,
+    /// Same as before.
+    Unchanged,
+    /// Has errors.
+    Rejected,
+}
+
+/// The result for one file.
+#[derive(SimpleObject)]
+pub struct ImportResult {
+    /// File.
+    pub(super) path: String,
+    /// Workflow.
+    pub(super) workflow: Option<Workflow>,
+    /// What was done.
+    pub(super) outcome: ImportOutcome,
+    /// Findings.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Answer of `workflowImport`.
+#[derive(SimpleObject)]
+pub struct WorkflowImportPayload {
+    /// Created and changed workflows.
+    pub(super) workflows: Vec<Workflow>,
+    /// File by file.
+    pub(super) results: Vec<ImportResult>,
+    /// What the caller can correct; empty on success.
+    pub(super) user_errors: Vec<UserError>,
+}
+
+/// Answer of `workflowPublish`.
+#[derive(SimpleObject)]
+pub struct WorkflowPublishPayload {
+    /// The workflow.
+    pub(super) workflow: Option<Workflow>,
+    /// The published version.
+    pub(super) version: Option<WorkflowVersion>,
+    /// What stands in the way, and warnings.
+    pub(super) problems: Vec<Problem>,
+    /// What the caller can correct; empty on success.
+    pub(super) user_errors: Vec<UserError>,
+}
+
+/// Answer of `workflowEnable` and `workflowDisable`.
+#[derive(SimpleObject)]
+pub struct WorkflowPayload {
+    /// The workflow; null when nothing was changed.
+    pub(super) workflow: Option<Workflow>,
+    /// What the caller can correct; empty on success.
+    pub(super) user_errors: Vec<UserError>,
+}
