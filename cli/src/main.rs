@@ -1,1 +1,70 @@
-fn main() {}
+//! The `sluice` binary: puts the parts together, and is a client of a running server.
+
+mod arguments;
+mod client;
+mod config;
+mod failure;
+mod output;
+mod serve;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::arguments::{Arguments, Command, SchemaKind};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(problem) => {
+            eprintln!("error: the runtime cannot be started: {problem}");
+            return ExitCode::from(1);
+        }
+    };
+    // Another installation is not possible: this is the first line that runs.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("error: another TLS provider is installed already");
+        return ExitCode::from(1);
+    }
+    let outcome = runtime.block_on(run(arguments));
+    // What still runs after an orderly end, such as a connection nobody closes, is cut.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let format = arguments.output.resolve();
+    match arguments.command {
+        Command::Dev(options) => serve::dev(options).await,
+        Command::Api(options) => serve::api(options).await,
+        Command::Worker(options) => serve::worker(options).await,
+        Command::Migrate(options) => serve::migrate(options, format).await,
+        Command::Validate { files } => validate::run(&files, format),
+        Command::Deploy(options) => client::deploy::run(options, format).await,
+        Command::List(options) => client::list::run(options, format).await,
+        Command::Start(options) => client::start::run(options, format).await,
+        Command::Emit(options) => client::emit::run(options, format).await,
+        Command::Watch(options) => client::watch::run(options, format).await,
+        Command::Health(options) => client::health::run(&options, format).await,
+        Command::Config => config::print(format),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "sluice", &mut script);
+            output::raw(&script)
+        }
+        Command::Schema { kind: SchemaKind::Graphql } => output::raw(api::graphql::sdl().as_bytes()),
+        Command::Schema { kind: SchemaKind::Definition } => {
+            let schema = serde_json::to_string_pretty(&engine::definition::json_schema()).expect("a schema is plain data");
+            output::raw(format!("{schema}\n").as_bytes())
+        }
+    }
+}

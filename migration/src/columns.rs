@@ -37,52 +37,6 @@ impl Columns {
         self.uuid_type(name)
     }
 
-    pub fn text(self, name: &'static str) -> ColumnDef {
-        ColumnDef::new(name).text().not_null().take()
-    }
-
-    pub fn maybe_text(self, name: &'static str) -> ColumnDef {
-        ColumnDef::new(name).text().take()
-    }
-
-    /// JSON as text: no query looks inside, so the database need not parse and rewrite it, and the
-    /// escape `\u0000` in users' data, which `jsonb` refuses, is kept.
-    pub fn json(self, name: &'static str) -> ColumnDef {
-        self.text(name)
-    }
-
-    pub fn maybe_json(self, name: &'static str) -> ColumnDef {
-        self.maybe_text(name)
-    }
-
-    pub fn time(self, name: &'static str) -> ColumnDef {
-        ColumnDef::new(name).big_integer().not_null().take()
-    }
-
-    pub fn maybe_time(self, name: &'static str) -> ColumnDef {
-        ColumnDef::new(name).big_integer().take()
-    }
-
-    pub fn int(self, name: &'static str) -> ColumnDef {
-        ColumnDef::new(name).integer().not_null().take()
-    }
-
-    pub fn maybe_int(self, name: &'static str) -> ColumnDef {
-        ColumnDef::new(name).integer().take()
-    }
-
-    pub fn small(self, name: &'static str) -> ColumnDef {
-        ColumnDef::new(name).small_integer().not_null().take()
-    }
-
-    pub fn maybe_small(self, name: &'static str) -> ColumnDef {
-        ColumnDef::new(name).small_integer().take()
-    }
-
-    pub fn flag(self, name: &'static str) -> ColumnDef {
-        ColumnDef::new(name).boolean().not_null().take()
-    }
-
     /// A number that rises with every row; on SQLite it is the primary key.
     pub fn position(self) -> ColumnDef {
         let mut column = ColumnDef::new("position");
@@ -94,6 +48,52 @@ impl Columns {
         }
         column
     }
+}
+
+pub fn text(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).text().not_null().take()
+}
+
+pub fn maybe_text(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).text().take()
+}
+
+/// JSON as text: no query looks inside, so the database need not parse and rewrite it, and the
+/// escape `\u0000` in users' data, which `jsonb` refuses, is kept.
+pub fn json(name: &'static str) -> ColumnDef {
+    text(name)
+}
+
+pub fn maybe_json(name: &'static str) -> ColumnDef {
+    maybe_text(name)
+}
+
+pub fn time(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).big_integer().not_null().take()
+}
+
+pub fn maybe_time(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).big_integer().take()
+}
+
+pub fn int(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).integer().not_null().take()
+}
+
+pub fn maybe_int(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).integer().take()
+}
+
+pub fn small(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).small_integer().not_null().take()
+}
+
+pub fn maybe_small(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).small_integer().take()
+}
+
+pub fn flag(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).boolean().not_null().take()
 }
 
 /// `create table`; the columns in order.

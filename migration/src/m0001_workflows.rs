@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::columns::{Columns, drop_tables, index, primary_key, table, unique};
+use crate::columns::{Columns, drop_tables, flag, index, int, json, maybe_int, maybe_text, maybe_time, primary_key, table, text, time, unique};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -11,7 +11,7 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let c = Columns::of(manager);
-        let organization = table("organization", [c.uuid("id"), c.text("slug"), c.text("name"), c.time("created_at_ms")])
+        let organization = table("organization", [c.uuid("id"), text("slug"), text("name"), time("created_at_ms")])
             .primary_key(&mut primary_key("organization_pkey", &["id"]))
             .index(&mut unique("organization_slug_key", &["slug"]))
             .take();
@@ -26,12 +26,12 @@ impl MigrationTrait for Migration {
             "event_trigger",
             [
                 c.uuid("workflow_id"),
-                c.int("ordinal"),
+                int("ordinal"),
                 c.uuid("organization_id"),
                 c.uuid("version_id"),
-                c.text("pattern"),
-                c.flag("is_exact"),
-                c.flag("is_enabled"),
+                text("pattern"),
+                flag("is_exact"),
+                flag("is_enabled"),
             ],
         )
         .primary_key(&mut primary_key("event_trigger_pkey", &["workflow_id", "ordinal"]))
@@ -51,22 +51,22 @@ fn workflow(c: Columns) -> TableCreateStatement {
     let columns = [
         c.uuid("id"),
         c.uuid("organization_id"),
-        c.text("slug"),
-        c.text("name"),
-        c.maybe_text("description"),
-        c.text("namespace"),
-        c.json("tags"),
-        c.flag("is_enabled"),
-        c.maybe_text("disabled_reason"),
-        c.int("revision"),
-        c.maybe_text("draft_source"),
-        c.maybe_text("draft_format"),
+        text("slug"),
+        text("name"),
+        maybe_text("description"),
+        text("namespace"),
+        json("tags"),
+        flag("is_enabled"),
+        maybe_text("disabled_reason"),
+        int("revision"),
+        maybe_text("draft_source"),
+        maybe_text("draft_format"),
         c.maybe_uuid("published_version_id"),
-        c.maybe_int("published_number"),
-        c.time("created_at_ms"),
-        c.text("created_by"),
-        c.time("updated_at_ms"),
-        c.maybe_time("archived_at_ms"),
+        maybe_int("published_number"),
+        time("created_at_ms"),
+        text("created_by"),
+        time("updated_at_ms"),
+        maybe_time("archived_at_ms"),
     ];
     table("workflow", columns)
         .primary_key(&mut primary_key("workflow_pkey", &["id"]))
@@ -80,16 +80,16 @@ fn workflow_version(c: Columns) -> TableCreateStatement {
         c.uuid("id"),
         c.uuid("organization_id"),
         c.uuid("workflow_id"),
-        c.int("number"),
-        c.maybe_text("label"),
-        c.maybe_text("changelog"),
-        c.json("definition"),
-        c.text("source"),
-        c.text("format"),
-        c.text("checksum"),
-        c.json("problems"),
-        c.time("published_at_ms"),
-        c.text("published_by"),
+        int("number"),
+        maybe_text("label"),
+        maybe_text("changelog"),
+        json("definition"),
+        text("source"),
+        text("format"),
+        text("checksum"),
+        json("problems"),
+        time("published_at_ms"),
+        text("published_by"),
     ];
     table("workflow_version", columns)
         .primary_key(&mut primary_key("workflow_version_pkey", &["id"]))

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::columns::{Columns, drop_tables, index, partial_index, primary_key, table, unique};
+use crate::columns::{Columns, drop_tables, index, int, json, maybe_json, maybe_small, maybe_text, maybe_time, partial_index, primary_key, small, table, text, time, unique};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -15,13 +15,13 @@ impl MigrationTrait for Migration {
         for index in execution_indexes() {
             manager.create_index(index).await?;
         }
-        let label = table("execution_label", [c.uuid("organization_id"), c.text("name"), c.text("value"), c.uuid("execution_id")])
+        let label = table("execution_label", [c.uuid("organization_id"), text("name"), text("value"), c.uuid("execution_id")])
             .primary_key(&mut primary_key("execution_label_pkey", &["organization_id", "name", "value", "execution_id"]))
             .take();
         manager.create_table(label).await?;
         let start_key = table(
             "start_key",
-            [c.uuid("organization_id"), c.text("key"), c.uuid("execution_id"), c.text("fingerprint"), c.time("created_at_ms")],
+            [c.uuid("organization_id"), text("key"), c.uuid("execution_id"), text("fingerprint"), time("created_at_ms")],
         )
         .primary_key(&mut primary_key("start_key_pkey", &["organization_id", "key"]))
         .take();
@@ -32,7 +32,7 @@ impl MigrationTrait for Migration {
         manager.create_index(index("journal", "journal_change_idx", order)).await?;
         let mut wait = table(
             "wait",
-            [c.position(), c.uuid("organization_id"), c.uuid("execution_id"), c.text("step_path"), c.text("kind"), c.maybe_time("due_at_ms")],
+            [c.position(), c.uuid("organization_id"), c.uuid("execution_id"), text("step_path"), text("kind"), maybe_time("due_at_ms")],
         );
         if c.is_postgres() {
             wait.primary_key(&mut primary_key("wait_pkey", &["position"]));
@@ -48,39 +48,39 @@ impl MigrationTrait for Migration {
 }
 
 fn execution(c: Columns) -> TableCreateStatement {
-    let columns = [
+    let columns = vec![
         c.uuid("id"),
         c.uuid("organization_id"),
         c.uuid("workflow_id"),
         c.uuid("version_id"),
-        c.int("version_number"),
-        c.small("status"),
-        c.maybe_small("result"),
-        c.maybe_text("key"),
-        c.small("priority"),
-        c.text("queue"),
-        c.small("trigger_type"),
-        c.json("trigger_data"),
+        int("version_number"),
+        small("status"),
+        maybe_small("result"),
+        maybe_text("key"),
+        small("priority"),
+        text("queue"),
+        small("trigger_type"),
+        json("trigger_data"),
         c.maybe_uuid("event_id"),
-        c.text("started_by"),
-        c.json("input"),
-        c.json("labels"),
-        c.maybe_json("state"),
-        c.int("seq"),
-        c.int("epoch"),
+        text("started_by"),
+        json("input"),
+        json("labels"),
+        maybe_json("state"),
+        int("seq"),
+        int("epoch"),
         c.maybe_uuid("worker_id"),
-        c.small("claims"),
-        c.maybe_json("decision"),
-        c.maybe_text("error_code"),
-        c.maybe_text("error_message"),
-        c.maybe_text("failed_step"),
-        c.maybe_text("idempotency_key"),
-        c.time("queued_at_ms"),
-        c.maybe_time("started_at_ms"),
-        c.maybe_time("ended_at_ms"),
-        c.maybe_time("deadline_at_ms"),
-        c.maybe_time("wake_at_ms"),
-        c.time("pushed_at_ms"),
+        small("claims"),
+        maybe_json("decision"),
+        maybe_text("error_code"),
+        maybe_text("error_message"),
+        maybe_text("failed_step"),
+        maybe_text("idempotency_key"),
+        time("queued_at_ms"),
+        maybe_time("started_at_ms"),
+        maybe_time("ended_at_ms"),
+        maybe_time("deadline_at_ms"),
+        maybe_time("wake_at_ms"),
+        time("pushed_at_ms"),
     ];
     let mut table = table("execution", columns)
         .primary_key(&mut primary_key("execution_pkey", &["id"]))
@@ -116,7 +116,7 @@ fn execution_indexes() -> [IndexCreateStatement; 8] {
 fn journal(c: Columns) -> TableCreateStatement {
     let mut table = table(
         "journal",
-        [c.position(), c.uuid("organization_id"), c.uuid("execution_id"), c.int("seq"), c.int("epoch"), c.json("events"), c.time("at_ms")],
+        [c.position(), c.uuid("organization_id"), c.uuid("execution_id"), int("seq"), int("epoch"), json("events"), time("at_ms")],
     );
     if c.is_postgres() {
         // Positions are given before the commit; by the transaction a reader knows what may still appear.

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::columns::{Columns, drop_tables, index, partial_index, primary_key, table};
+use crate::columns::{Columns, drop_tables, index, json, maybe_json, maybe_text, maybe_time, partial_index, primary_key, table, text, time};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -14,15 +14,15 @@ impl MigrationTrait for Migration {
         let columns = [
             c.uuid("id"),
             c.uuid("organization_id"),
-            c.text("event_type"),
-            c.text("source"),
-            c.maybe_text("subject"),
-            c.json("payload"),
-            c.maybe_text("deduplication_key"),
-            c.time("occurred_at_ms"),
-            c.time("received_at_ms"),
-            c.maybe_time("routed_at_ms"),
-            c.maybe_json("matches"),
+            text("event_type"),
+            text("source"),
+            maybe_text("subject"),
+            json("payload"),
+            maybe_text("deduplication_key"),
+            time("occurred_at_ms"),
+            time("received_at_ms"),
+            maybe_time("routed_at_ms"),
+            maybe_json("matches"),
         ];
         let event = table("event", columns).primary_key(&mut primary_key("event_pkey", &["id"])).take();
         manager.create_table(event).await?;
@@ -32,7 +32,7 @@ impl MigrationTrait for Migration {
         manager.create_index(unrouted).await?;
         let event_key = table(
             "event_key",
-            [c.uuid("organization_id"), c.text("key"), c.uuid("event_id"), c.text("fingerprint"), c.time("created_at_ms")],
+            [c.uuid("organization_id"), text("key"), c.uuid("event_id"), text("fingerprint"), time("created_at_ms")],
         )
         .primary_key(&mut primary_key("event_key_pkey", &["organization_id", "key"]))
         .take();

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::columns::{Columns, drop_tables, primary_key, table};
+use crate::columns::{Columns, drop_tables, flag, int, json, primary_key, table, text, time};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -13,12 +13,12 @@ impl MigrationTrait for Migration {
         let c = Columns::of(manager);
         let columns = [
             c.uuid("id"),
-            c.text("name"),
-            c.json("queues"),
-            c.int("slots"),
-            c.time("started_at_ms"),
-            c.time("heartbeat_at_ms"),
-            c.flag("draining"),
+            text("name"),
+            json("queues"),
+            int("slots"),
+            time("started_at_ms"),
+            time("heartbeat_at_ms"),
+            flag("draining"),
         ];
         let worker = table("worker", columns).primary_key(&mut primary_key("worker_pkey", &["id"])).take();
         manager.create_table(worker).await

@@ -186,7 +186,7 @@ impl Sort {
 }
 
 fn pair(first: SimpleExpr, second: SimpleExpr) -> SimpleExpr {
-    Expr::tuple([first, second]).into()
+    Expr::tuple([first, second])
 }
 
 /// Reads a page of `select`. `cursor` tells the place of a row, in the same order as `sort`.

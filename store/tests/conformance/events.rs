@@ -75,7 +75,7 @@ on_both_databases! {
         let mut first = new_event(database, "order.created");
         first.subject = Some("order/1".to_owned());
         let mut second = new_event(database, "order.paid");
-        second.source = "bank".to_owned();
+        second.source = String::from("bank");
         let (one, two, middle) = (first.id, second.id, second.received_at_ms);
         store.insert_event(first).await.unwrap();
         store.insert_event(second).await.unwrap();

@@ -42,7 +42,7 @@ async fn sample(database: &Database) -> Sample {
     new.labels = vec![label("team", "a")];
     new.workflow_id = flow.id;
     new.version_number = 3;
-    new.started_by = "usr_else".to_owned();
+    new.started_by = String::from("usr_else");
     let third = database.ended(new, completed()).await;
     Sample { plain, order, other, third, event, workflow: flow.id }
 }

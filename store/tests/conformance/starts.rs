@@ -12,7 +12,7 @@ on_both_databases! {
     async fn a_started_execution_is_read_as_it_was_written(database: &Database) {
         let mut new = database.new_execution();
         new.key = Some("order 1 \u{1f980}".to_owned());
-        new.input = r#"{"escaped":"\u0000","text":"ü"}"#.to_owned();
+        new.input = String::from(r#"{"escaped":"\u0000","text":"ü"}"#);
         new.labels = vec![label("team", "payments"), label("region", "eu\"1\"")];
         new.event_id = Some(ids::EventId::new());
         new.deadline_at_ms = Some(5);

@@ -47,7 +47,7 @@ async fn record(postgres: &Postgres, given: &[&NewExecution]) -> Result<HashSet<
         .bind(column.of(|item| item.event_id.map(ids::EventId::uuid)))
         .bind(column.of(|item| item.started_by.as_str()))
         .bind(column.of(|item| item.input.as_str()))
-        .bind(column.of(|item| labels_json(item)))
+        .bind(column.of(labels_json))
         .bind(column.of(|item| item.start_key.as_ref().map(|start_key| start_key.key.as_str())))
         .bind(column.of(|item| item.start_key.as_ref().map(|start_key| start_key.fingerprint.as_str())))
         .bind(column.of(|item| item.queued_at_ms))

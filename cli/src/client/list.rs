@@ -1,0 +1,40 @@
+//! `sluice list`: the workflows of a server.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::server::Server;
+use crate::arguments::ServerOptions;
+use crate::failure::Failure;
+use crate::output::{self, Format};
+
+const LIST: &str = "query($after: String) { workflows(first: 100, after: $after) {
+  nodes { id slug name isEnabled tags publishedVersion { number label } updatedAt }
+  pageInfo { hasNextPage endCursor } } }";
+
+pub async fn run(options: ServerOptions, format: Format) -> Result<ExitCode, Failure> {
+    let server = Server::new(&options)?;
+    let mut workflows: Vec<Value> = Vec::new();
+    let mut after = Value::Null;
+    loop {
+        let mut page = server.run("workflows", LIST, json!({ "after": after })).await?;
+        workflows.extend(page["nodes"].as_array().cloned().unwrap_or_default());
+        if page["pageInfo"]["hasNextPage"] != true {
+            break;
+        }
+        after = page["pageInfo"]["endCursor"].take();
+    }
+    match format {
+        Format::Json => output::json(&Value::Array(workflows)),
+        Format::Table => {
+            let row = |workflow: &Value| {
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                let version = workflow["publishedVersion"]["number"].as_i64().map_or_else(|| "draft".to_owned(), |number| number.to_string());
+                let enabled = if workflow["isEnabled"] == true { "yes" } else { "no" };
+                vec![text(&workflow["slug"]), text(&workflow["name"]), version, enabled.to_owned(), text(&workflow["updatedAt"])]
+            };
+            output::table(&["workflow", "name", "version", "enabled", "updated"], workflows.iter().map(row).collect())
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! GraphQL over HTTP, and what can go wrong with it, in words.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::arguments::ServerOptions;
+use crate::failure::Failure;
+use crate::validate;
+
+/// A server to talk to.
+pub struct Server {
+    client: Client,
+    options: ServerOptions,
+}
+
+impl Server {
+    pub fn new(options: &ServerOptions) -> Result<Self, Failure> {
+        let client = Client::builder().connect_timeout(Duration::from_secs(5)).user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION"))).build();
+        let client = client.map_err(|problem| Failure::of("no client can be made", &problem))?;
+        Ok(Self { client, options: options.clone() })
+    }
+
+    /// A request to `path` with the credentials.
+    pub fn post(&self) -> RequestBuilder {
+        self.with_token(self.client.post(format!("{}/graphql", self.options.url.trim_end_matches('/'))))
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.with_token(self.client.get(format!("{}{path}", self.options.url.trim_end_matches('/'))))
+    }
+
+    fn with_token(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.options.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    pub fn unreachable(&self, problem: &reqwest::Error) -> Failure {
+        Failure::of(&format!("no answer from {}", self.options.url), problem)
+            .help("start a server with `sluice dev`, or name one with --url or SLUICE_URL")
+    }
+
+    /// The root field `field` of the answer; the caller's mistakes are a failure.
+    pub async fn run(&self, field: &str, query: &str, variables: Value) -> Result<Value, Failure> {
+        let request = self.post().header("accept", "application/json").timeout(Duration::from_secs(45));
+        let answer = request.json(&json!({ "query": query, "variables": variables })).send().await.map_err(|problem| self.unreachable(&problem))?;
+        let status = answer.status();
+        let mut answer: Value = answer.json().await.map_err(|_not_json| {
+            Failure::new(format!("{} answered {status}, and not as a Sluice server does", self.options.url))
+        })?;
+        refuse_errors(&answer)?;
+        let value = answer["data"][field].take();
+        refuse_mistakes(&value)?;
+        Ok(value)
+    }
+}
+
+/// A failure when the answer has top-level errors.
+pub fn refuse_errors(answer: &Value) -> Result<(), Failure> {
+    let Some(errors) = answer["errors"].as_array().filter(|errors| !errors.is_empty()) else { return Ok(()) };
+    let told = errors.iter().map(|error| {
+        let code = error["extensions"]["code"].as_str().unwrap_or("INTERNAL");
+        format!("{} ({code})", error["message"].as_str().unwrap_or_default())
+    });
+    Err(Failure::new(told.collect::<Vec<_>>().join("\n       ")))
+}
+
+fn refuse_mistakes(payload: &Value) -> Result<(), Failure> {
+    let Some(mistakes) = payload["userErrors"].as_array().filter(|mistakes| !mistakes.is_empty()) else { return Ok(()) };
+    let told = mistakes.iter().map(|mistake| {
+        let field = mistake["field"].as_array().map(|parts| parts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("."));
+        let place = field.map_or_else(String::new, |field| format!("{field}: "));
+        format!("{place}{} ({})", mistake["message"].as_str().unwrap_or_default(), mistake["code"].as_str().unwrap_or_default())
+    });
+    let help: Vec<&str> = mistakes.iter().filter_map(|mistake| mistake["help"].as_str()).collect();
+    let failure = Failure::new(told.collect::<Vec<_>>().join("\n       "));
+    Err(if help.is_empty() { failure } else { failure.help(help.join("\n      ")) })
+}
+
+/// JSON given on the command line, or in a file named after `@`.
+pub fn json_argument(name: &str, argument: Option<&str>) -> Result<Value, Failure> {
+    let Some(argument) = argument else { return Ok(json!({})) };
+    let (text, place) = match argument.strip_prefix('@') {
+        Some(path) => (validate::read(Path::new(path))?, path.to_owned()),
+        None => (argument.to_owned(), name.to_owned()),
+    };
+    serde_json::from_str(&text).map_err(|problem| Failure::usage(format!("{place} is not JSON: {problem}")))
+}

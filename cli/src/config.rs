@@ -1,0 +1,242 @@
+//! The settings: one table says name, meaning, default and whether the value is a secret. Flags go
+//! over the environment, the environment over `sluice.toml`, that over the defaults.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::{self, Format};
+
+/// One setting.
+pub struct Setting {
+    /// Name of the variable.
+    pub name: &'static str,
+    /// What it means, with its unit.
+    pub meaning: &'static str,
+    /// What holds when it is not set.
+    pub default: Option<&'static str>,
+    /// Never printed.
+    pub is_secret: bool,
+}
+
+const fn setting(name: &'static str, meaning: &'static str, default: Option<&'static str>) -> Setting {
+    Setting { name, meaning, default, is_secret: false }
+}
+
+/// Every setting.
+pub const SETTINGS: &[Setting] = &[
+    Setting { name: "DATABASE_URL", meaning: "PostgreSQL of `api`, `worker` and `migrate`: postgres://user:password@host:5432/database", default: None, is_secret: true },
+    Setting { name: "REDIS_URL", meaning: "Redis of `api` and `worker`: redis://host:6379", default: None, is_secret: true },
+    setting("SLUICE_BIND", "address that the API listens on", Some("127.0.0.1:8080")),
+    setting("SLUICE_DATA_DIR", "folder of the embedded database", Some(".sluice")),
+    setting("SLUICE_LOG", "what is logged, as a filter such as `info` or `sluice_worker=debug,info`", Some("info")),
+    setting("SLUICE_LOG_FORMAT", "`text` or `json`", Some("text")),
+    Setting { name: "SLUICE_SECRET_KEY", meaning: "32 bytes in base64; required by `api` and `worker`", default: None, is_secret: true },
+    setting("SLUICE_WORKER_SLOTS", "executions that one worker drives at once", Some("256")),
+    setting("SLUICE_WORKER_QUEUES", "queues that a worker serves, separated by commas", Some("default")),
+    setting("SLUICE_LEASE", "how long a worker may be silent before others take its executions", Some("10s")),
+    setting("SLUICE_SHUTDOWN_GRACE", "how long running executions may go on after a shutdown has begun", Some("30s")),
+    setting("SLUICE_MAX_PAYLOAD", "largest input or payload, in bytes, KiB or MiB", Some("256KiB")),
+    setting("SLUICE_EXECUTION_TIMEOUT", "running time of executions whose workflow states none", Some("5m")),
+    setting("SLUICE_EGRESS_ALLOW", "private addresses that actions may call: CIDRs and host:port, separated by commas", Some("")),
+    setting("SLUICE_DATABASE_POOL", "connections to the database besides those of the committers", Some("10")),
+    setting("SLUICE_INSECURE_NO_AUTH", "`true`: serve without sign-in on any address; everybody acts as the owner", Some("false")),
+    setting("SLUICE_URL", "server that client commands talk to", Some("http://127.0.0.1:8080")),
+    Setting { name: "SLUICE_TOKEN", meaning: "credentials of client commands", default: None, is_secret: true },
+];
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Environment,
+    File,
+    Default,
+}
+
+/// The settings in force.
+#[derive(Debug)]
+pub struct Config {
+    values: BTreeMap<&'static str, (String, Origin)>,
+}
+
+impl Config {
+    /// Reads environment and `sluice.toml`; all problems at once.
+    pub fn read() -> Result<Self, Failure> {
+        let mut problems = Vec::new();
+        let file = read_file(&mut problems);
+        for (name, _value) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            let is_ours = name.starts_with("SLUICE_") && !name.starts_with("SLUICE_TEST_") && name != "SLUICE_BIN";
+            if is_ours && !SETTINGS.iter().any(|setting| setting.name == name) {
+                problems.push(format!("the variable {name} is not known{}", nearest(&name)));
+            }
+        }
+        let mut values = BTreeMap::new();
+        for setting in SETTINGS {
+            let found = match std::env::var(setting.name) {
+                Ok(value) if !value.is_empty() => Some((value, Origin::Environment)),
+                Err(std::env::VarError::NotUnicode(_)) => {
+                    problems.push(format!("the variable {} is not text", setting.name));
+                    None
+                }
+                _unset => file.get(setting.name).map(|value| (value.clone(), Origin::File)),
+            };
+            if let Some(value) = found.or_else(|| setting.default.map(|value| (value.to_owned(), Origin::Default))) {
+                values.insert(setting.name, value);
+            }
+        }
+        let config = Self { values };
+        problems.extend(config.problems());
+        if problems.is_empty() {
+            return Ok(config);
+        }
+        Err(Failure::usage(format!("the configuration cannot be used:\n  - {}", problems.join("\n  - "))).help("`sluice config` lists every setting with its meaning"))
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<String> = ["SLUICE_LEASE", "SLUICE_SHUTDOWN_GRACE", "SLUICE_EXECUTION_TIMEOUT"]
+            .into_iter()
+            .filter_map(|name| engine::duration::parse(self.text(name)).err().map(|problem| format!("{name}: {problem}")))
+            .collect();
+        for name in ["SLUICE_WORKER_SLOTS", "SLUICE_DATABASE_POOL"] {
+            if self.text(name).parse::<u32>().map_or(true, |number| number == 0) {
+                problems.push(format!("{name}: `{}` is not a number from 1", self.text(name)));
+            }
+        }
+        if size(self.text("SLUICE_MAX_PAYLOAD")).is_none() {
+            problems.push(format!("SLUICE_MAX_PAYLOAD: `{}` is not a size such as 256KiB", self.text("SLUICE_MAX_PAYLOAD")));
+        }
+        if !["text", "json"].contains(&self.text("SLUICE_LOG_FORMAT")) {
+            problems.push(format!("SLUICE_LOG_FORMAT: `{}` is neither `text` nor `json`", self.text("SLUICE_LOG_FORMAT")));
+        }
+        if !["true", "false"].contains(&self.text("SLUICE_INSECURE_NO_AUTH")) {
+            problems.push(format!("SLUICE_INSECURE_NO_AUTH: `{}` is neither `true` nor `false`", self.text("SLUICE_INSECURE_NO_AUTH")));
+        }
+        if let Err(problem) = tracing_subscriber::EnvFilter::try_new(self.text("SLUICE_LOG")) {
+            problems.push(format!("SLUICE_LOG: {problem}"));
+        }
+        if let Err(problem) = worker::egress::EgressPolicy::strict().allowing(self.text("SLUICE_EGRESS_ALLOW")) {
+            problems.push(format!("SLUICE_EGRESS_ALLOW: {}", service::chain(&problem)));
+        }
+        problems
+    }
+
+    /// A value as text; empty when it is not set.
+    pub fn text(&self, name: &str) -> &str {
+        self.values.get(name).map_or("", |(value, _)| value)
+    }
+
+    /// A length of time.
+    pub fn duration(&self, name: &str) -> Duration {
+        engine::duration::parse(self.text(name)).unwrap_or_default()
+    }
+
+    /// A whole number.
+    pub fn number(&self, name: &str) -> u32 {
+        self.text(name).parse().unwrap_or(1)
+    }
+
+    /// A size in bytes.
+    pub fn bytes(&self, name: &str) -> usize {
+        size(self.text(name)).unwrap_or(0)
+    }
+}
+
+/// A size such as `256KiB`, in bytes.
+fn size(text: &str) -> Option<usize> {
+    let units = [("KiB", 1_024), ("MiB", 1_024 * 1_024), ("B", 1), ("", 1)];
+    let (number, unit) = units.into_iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?.trim(), unit)))?;
+    number.parse::<usize>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
+}
+
+fn nearest(name: &str) -> String {
+    let distance = |known: &str| known.chars().zip(name.chars()).filter(|(left, right)| left != right).count() + known.len().abs_diff(name.len());
+    match SETTINGS.iter().min_by_key(|setting| distance(setting.name)) {
+        Some(near) if distance(near.name) <= 6 => format!("; did you mean {}?", near.name),
+        _none_near => String::new(),
+    }
+}
+
+/// `sluice.toml` in the working folder, when there is one: a table of the same names.
+fn read_file(problems: &mut Vec<String>) -> BTreeMap<String, String> {
+    let text = match std::fs::read_to_string("sluice.toml") {
+        Ok(text) => text,
+        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return BTreeMap::new(),
+        Err(problem) => {
+            problems.push(format!("sluice.toml cannot be read: {problem}"));
+            return BTreeMap::new();
+        }
+    };
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(problem) => {
+            problems.push(format!("sluice.toml: {}", problem.to_string().trim_end()));
+            return BTreeMap::new();
+        }
+    };
+    let mut values = BTreeMap::new();
+    for (name, value) in table {
+        if !SETTINGS.iter().any(|setting| setting.name == name) {
+            problems.push(format!("sluice.toml: the key {name} is not known{}", nearest(&name)));
+        }
+        let text = match value {
+            toml::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        values.insert(name, text);
+    }
+    values
+}
+
+/// Prints every setting with its value and origin.
+pub fn print(format: Format) -> Result<ExitCode, Failure> {
+    let config = Config::read()?;
+    let rows: Vec<[String; 4]> = SETTINGS
+        .iter()
+        .map(|setting| {
+            let (value, origin) = match config.values.get(setting.name) {
+                Some((_, origin)) if setting.is_secret => ("***".to_owned(), *origin),
+                Some((value, origin)) => (value.clone(), *origin),
+                None => (String::new(), Origin::Default),
+            };
+            let origin = match origin {
+                Origin::Environment => "environment",
+                Origin::File => "sluice.toml",
+                Origin::Default => "default",
+            };
+            [setting.name.to_owned(), value, origin.to_owned(), setting.meaning.to_owned()]
+        })
+        .collect();
+    match format {
+        Format::Json => output::json(&json!(rows.iter().map(|[name, value, origin, meaning]| json!({ "name": name, "value": value, "origin": origin, "meaning": meaning })).collect::<Vec<_>>())),
+        Format::Table => output::table(&["name", "value", "origin", "meaning"], rows.into_iter().map(Vec::from).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("256KiB"), Some(262_144));
+        assert_eq!(size("2 MiB"), Some(2_097_152));
+        assert_eq!(size("100"), Some(100));
+        for text in ["", "0", "-1", "5GB", "KiB"] {
+            assert_eq!(size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_example_environment_lists_every_setting() {
+        let example = include_str!("../../.env.example");
+        for setting in SETTINGS {
+            let line = format!("# {}={}", setting.name, setting.default.unwrap_or_default());
+            assert!(example.lines().any(|known| known == line), "`{line}` is missing in .env.example");
+            assert!(example.contains(setting.meaning), "the meaning of {} is missing in .env.example", setting.name);
+        }
+    }
+}
