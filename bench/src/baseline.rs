@@ -80,13 +80,20 @@ async fn insert_and_push(url: &str, client: &redis::Client, count: usize) -> any
     Ok(())
 }
 
-async fn read_and_claim(url: &str, client: &redis::Client, count: usize, to_finish: mpsc::Sender<Vec<Uuid>>) -> anyhow::Result<()> {
+async fn read_and_claim(
+    url: &str,
+    client: &redis::Client,
+    count: usize,
+    to_finish: mpsc::Sender<Vec<Uuid>>,
+) -> anyhow::Result<()> {
     let mut database = PgConnection::connect(url).await?;
     let mut redis = client.get_multiplexed_async_connection().await?;
     let options = StreamReadOptions::default().group(CONSUMERS, "one").count(GROUP).block(10);
     let mut left = count;
     while left > 0 {
-        let Some(reply): Option<StreamReadReply> = redis.xread_options(&[STREAM], &[">"], &options).await? else { continue };
+        let Some(reply): Option<StreamReadReply> = redis.xread_options(&[STREAM], &[">"], &options).await? else {
+            continue;
+        };
         let mut ids = Vec::new();
         let mut entries = Vec::new();
         for entry in reply.keys.into_iter().flat_map(|key| key.ids) {
@@ -98,8 +105,17 @@ async fn read_and_claim(url: &str, client: &redis::Client, count: usize, to_fini
         if ids.is_empty() {
             continue;
         }
-        sqlx::query("update bare set status = 1, epoch = epoch + 1 where id = any($1) and status = 0").bind(&ids).execute(&mut database).await?;
-        let () = redis::pipe().xack(STREAM, CONSUMERS, &entries).ignore().xdel(STREAM, &entries).ignore().query_async(&mut redis).await?;
+        sqlx::query("update bare set status = 1, epoch = epoch + 1 where id = any($1) and status = 0")
+            .bind(&ids)
+            .execute(&mut database)
+            .await?;
+        let () = redis::pipe()
+            .xack(STREAM, CONSUMERS, &entries)
+            .ignore()
+            .xdel(STREAM, &entries)
+            .ignore()
+            .query_async(&mut redis)
+            .await?;
         left -= ids.len();
         to_finish.send(ids).await?;
     }

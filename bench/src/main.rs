@@ -4,6 +4,9 @@
 //! on) and Redis (append-only file) and runs this. Every workload verifies that each execution it
 //! started has ended with the right result before it states a rate.
 
+#![expect(clippy::print_stdout, reason = "its output is its purpose")]
+#![expect(clippy::cast_possible_wrap, reason = "counts of executions are far below any bound")]
+
 mod baseline;
 mod client;
 mod measure;

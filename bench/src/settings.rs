@@ -31,7 +31,8 @@ impl Settings {
         let mut settings = Self {
             database_url: variable("SLUICE_TEST_DATABASE_URL")?,
             redis_url: variable("SLUICE_TEST_REDIS_URL")?,
-            sluice: std::env::var_os("SLUICE_BIN").map_or_else(|| PathBuf::from("target/release/sluice"), PathBuf::from),
+            sluice: std::env::var_os("SLUICE_BIN")
+                .map_or_else(|| PathBuf::from("target/release/sluice"), PathBuf::from),
             executions: 50_000,
             runs: 3,
             wanted: BTreeSet::new(),
@@ -45,7 +46,9 @@ impl Settings {
                 name if ALL.contains(&name) => {
                     settings.wanted.insert(name.to_owned());
                 }
-                other => bail!("`{other}` is not known; there are --quick, --executions N, --runs N and {}", ALL.join(", ")),
+                other => {
+                    bail!("`{other}` is not known; there are --quick, --executions N, --runs N and {}", ALL.join(", "))
+                }
             }
         }
         if !settings.sluice.exists() {

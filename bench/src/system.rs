@@ -40,7 +40,7 @@ impl Cluster {
         let api = sluice(settings, &database_url).args(["api", "--bind", &bind]).spawn().context("sluice api")?;
         let worker = sluice(settings, &database_url).arg("worker").spawn().context("sluice worker")?;
         let cluster = Self { port, database_url, api, worker };
-        wait_ready(port, Duration::from_secs(60)).await?;
+        wait_ready(port, Duration::from_mins(1)).await?;
         deploy(port).await?;
         Ok(cluster)
     }

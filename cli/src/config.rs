@@ -28,22 +28,45 @@ const fn setting(name: &'static str, meaning: &'static str, default: Option<&'st
 
 /// Every setting.
 pub const SETTINGS: &[Setting] = &[
-    Setting { name: "DATABASE_URL", meaning: "PostgreSQL of `api`, `worker` and `migrate`: postgres://user:password@host:5432/database", default: None, is_secret: true },
-    Setting { name: "REDIS_URL", meaning: "Redis of `api` and `worker`: redis://host:6379", default: None, is_secret: true },
+    Setting {
+        name: "DATABASE_URL",
+        meaning: "PostgreSQL of `api`, `worker` and `migrate`: postgres://user:password@host:5432/database",
+        default: None,
+        is_secret: true,
+    },
+    Setting {
+        name: "REDIS_URL",
+        meaning: "Redis of `api` and `worker`: redis://host:6379",
+        default: None,
+        is_secret: true,
+    },
     setting("SLUICE_BIND", "address that the API listens on", Some("127.0.0.1:8080")),
     setting("SLUICE_DATA_DIR", "folder of the embedded database", Some(".sluice")),
     setting("SLUICE_LOG", "what is logged, as a filter such as `info` or `sluice_worker=debug,info`", Some("info")),
     setting("SLUICE_LOG_FORMAT", "`text` or `json`", Some("text")),
-    Setting { name: "SLUICE_SECRET_KEY", meaning: "32 bytes in base64; required by `api` and `worker`", default: None, is_secret: true },
+    Setting {
+        name: "SLUICE_SECRET_KEY",
+        meaning: "32 bytes in base64; required by `api` and `worker`",
+        default: None,
+        is_secret: true,
+    },
     setting("SLUICE_WORKER_SLOTS", "executions that one worker drives at once", Some("256")),
     setting("SLUICE_WORKER_QUEUES", "queues that a worker serves, separated by commas", Some("default")),
     setting("SLUICE_LEASE", "how long a worker may be silent before others take its executions", Some("10s")),
     setting("SLUICE_SHUTDOWN_GRACE", "how long running executions may go on after a shutdown has begun", Some("30s")),
     setting("SLUICE_MAX_PAYLOAD", "largest input or payload, in bytes, KiB or MiB", Some("256KiB")),
     setting("SLUICE_EXECUTION_TIMEOUT", "running time of executions whose workflow states none", Some("5m")),
-    setting("SLUICE_EGRESS_ALLOW", "private addresses that actions may call: CIDRs and host:port, separated by commas", Some("")),
+    setting(
+        "SLUICE_EGRESS_ALLOW",
+        "private addresses that actions may call: CIDRs and host:port, separated by commas",
+        Some(""),
+    ),
     setting("SLUICE_DATABASE_POOL", "connections to the database besides those of the committers", Some("10")),
-    setting("SLUICE_INSECURE_NO_AUTH", "`true`: serve without sign-in on any address; everybody acts as the owner", Some("false")),
+    setting(
+        "SLUICE_INSECURE_NO_AUTH",
+        "`true`: serve without sign-in on any address; everybody acts as the owner",
+        Some("false"),
+    ),
     setting("SLUICE_URL", "server that client commands talk to", Some("http://127.0.0.1:8080")),
     Setting { name: "SLUICE_TOKEN", meaning: "credentials of client commands", default: None, is_secret: true },
 ];
@@ -93,13 +116,16 @@ impl Config {
         if problems.is_empty() {
             return Ok(config);
         }
-        Err(Failure::usage(format!("the configuration cannot be used:\n  - {}", problems.join("\n  - "))).help("`sluice config` lists every setting with its meaning"))
+        Err(Failure::usage(format!("the configuration cannot be used:\n  - {}", problems.join("\n  - ")))
+            .help("`sluice config` lists every setting with its meaning"))
     }
 
     fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> = ["SLUICE_LEASE", "SLUICE_SHUTDOWN_GRACE", "SLUICE_EXECUTION_TIMEOUT"]
             .into_iter()
-            .filter_map(|name| engine::duration::parse(self.text(name)).err().map(|problem| format!("{name}: {problem}")))
+            .filter_map(|name| {
+                engine::duration::parse(self.text(name)).err().map(|problem| format!("{name}: {problem}"))
+            })
             .collect();
         for name in ["SLUICE_WORKER_SLOTS", "SLUICE_DATABASE_POOL"] {
             if self.text(name).parse::<u32>().map_or(true, |number| number == 0) {
@@ -107,13 +133,20 @@ impl Config {
             }
         }
         if size(self.text("SLUICE_MAX_PAYLOAD")).is_none() {
-            problems.push(format!("SLUICE_MAX_PAYLOAD: `{}` is not a size such as 256KiB", self.text("SLUICE_MAX_PAYLOAD")));
+            problems.push(format!(
+                "SLUICE_MAX_PAYLOAD: `{}` is not a size such as 256KiB",
+                self.text("SLUICE_MAX_PAYLOAD")
+            ));
         }
         if !["text", "json"].contains(&self.text("SLUICE_LOG_FORMAT")) {
-            problems.push(format!("SLUICE_LOG_FORMAT: `{}` is neither `text` nor `json`", self.text("SLUICE_LOG_FORMAT")));
+            problems
+                .push(format!("SLUICE_LOG_FORMAT: `{}` is neither `text` nor `json`", self.text("SLUICE_LOG_FORMAT")));
         }
         if !["true", "false"].contains(&self.text("SLUICE_INSECURE_NO_AUTH")) {
-            problems.push(format!("SLUICE_INSECURE_NO_AUTH: `{}` is neither `true` nor `false`", self.text("SLUICE_INSECURE_NO_AUTH")));
+            problems.push(format!(
+                "SLUICE_INSECURE_NO_AUTH: `{}` is neither `true` nor `false`",
+                self.text("SLUICE_INSECURE_NO_AUTH")
+            ));
         }
         if let Err(problem) = tracing_subscriber::EnvFilter::try_new(self.text("SLUICE_LOG")) {
             problems.push(format!("SLUICE_LOG: {problem}"));
@@ -153,7 +186,9 @@ fn size(text: &str) -> Option<usize> {
 }
 
 fn nearest(name: &str) -> String {
-    let distance = |known: &str| known.chars().zip(name.chars()).filter(|(left, right)| left != right).count() + known.len().abs_diff(name.len());
+    let distance = |known: &str| {
+        known.chars().zip(name.chars()).filter(|(left, right)| left != right).count() + known.len().abs_diff(name.len())
+    };
     match SETTINGS.iter().min_by_key(|setting| distance(setting.name)) {
         Some(near) if distance(near.name) <= 6 => format!("; did you mean {}?", near.name),
         _none_near => String::new(),

@@ -63,7 +63,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         Command::Schema { kind: SchemaKind::Graphql } => output::raw(api::graphql::sdl().as_bytes()),
         Command::Schema { kind: SchemaKind::Definition } => {
-            let schema = serde_json::to_string_pretty(&engine::definition::json_schema()).expect("a schema is plain data");
+            let schema =
+                serde_json::to_string_pretty(&engine::definition::json_schema()).expect("a schema is plain data");
             output::raw(format!("{schema}\n").as_bytes())
         }
     }

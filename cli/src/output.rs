@@ -40,7 +40,10 @@ pub fn json(value: &Value) -> Result<ExitCode, Failure> {
 /// Prints rows under a head.
 pub fn table(head: &[&str], rows: Vec<Vec<String>>) -> Result<ExitCode, Failure> {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(head.iter().map(|name| name.to_uppercase()));
+    table
+        .load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(head.iter().map(|name| name.to_uppercase()));
     for row in rows {
         table.add_row(row);
     }

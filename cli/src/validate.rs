@@ -30,7 +30,8 @@ pub fn run(files: &[PathBuf], format: Format) -> Result<ExitCode, Failure> {
     match format {
         Format::Json => output::json(&json!(results))?,
         Format::Table => {
-            let _written = write!(shown, "{} checked: {errors} errors, {warnings} warnings", count(files.len(), "file"));
+            let _written =
+                write!(shown, "{} checked: {errors} errors, {warnings} warnings", count(files.len(), "file"));
             output::line(&shown)?
         }
     };
@@ -39,7 +40,8 @@ pub fn run(files: &[PathBuf], format: Format) -> Result<ExitCode, Failure> {
 
 /// The text of a file.
 pub fn read(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(|problem| Failure::of(&format!("{} cannot be read", path.display()), &problem))?;
+    let bytes =
+        std::fs::read(path).map_err(|problem| Failure::of(&format!("{} cannot be read", path.display()), &problem))?;
     String::from_utf8(bytes).map_err(|_not_text| Failure::new(format!("{} is not UTF-8 text", path.display())))
 }
 
@@ -53,14 +55,20 @@ fn write_problem(shown: &mut String, file: &str, text: &str, problem: &Problem) 
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let place = problem.range.map_or_else(|| file.to_owned(), |range| format!("{file}:{}:{}", range.start_line, range.start_column));
+    let place = problem
+        .range
+        .map_or_else(|| file.to_owned(), |range| format!("{file}:{}:{}", range.start_line, range.start_column));
     let mut lines = vec![format!("{place}: {severity}[{}]: {}", problem.code, problem.message)];
     if let Some(range) = problem.range
         && let Some(line) = text.lines().nth(range.start_line.saturating_sub(1) as usize)
     {
         let number = range.start_line.to_string();
         let margin = " ".repeat(number.len());
-        let width = if range.end_line == range.start_line { range.end_column.saturating_sub(range.start_column).max(1) } else { 1 };
+        let width = if range.end_line == range.start_line {
+            range.end_column.saturating_sub(range.start_column).max(1)
+        } else {
+            1
+        };
         let line: String = line.chars().take(160).collect();
         let indent = " ".repeat(range.start_column.saturating_sub(1).min(160) as usize);
         lines.push(format!("{margin} |"));

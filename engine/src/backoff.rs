@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 use crate::definition::{Backoff, Retry};
 
 /// Longest delay when the definition states none.
-const MAX_DELAY: Duration = Duration::from_secs(3_600);
+const MAX_DELAY: Duration = Duration::from_hours(1);
 
 /// Longest time that a `Retry-After` answer is honoured for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// Delay before attempt `next` (2, 3, …) of a step.
 ///
@@ -44,14 +44,23 @@ mod tests {
     use super::*;
 
     fn retry(backoff: Backoff, jitter: bool) -> Retry {
-        Retry { max_attempts: 9, backoff, delay: Duration::from_secs(1), max_delay: Some(Duration::from_secs(10)), jitter, retry_on: Vec::new() }
+        Retry {
+            max_attempts: 9,
+            backoff,
+            delay: Duration::from_secs(1),
+            max_delay: Some(Duration::from_secs(10)),
+            jitter,
+            retry_on: Vec::new(),
+        }
     }
 
     #[test]
     fn exponential_delays_double_until_the_longest() {
-        let delays: Vec<u64> = (2..8).map(|next| delay(&retry(Backoff::Exponential, false), next, None, "e").as_secs()).collect();
+        let delays: Vec<u64> =
+            (2..8).map(|next| delay(&retry(Backoff::Exponential, false), next, None, "e").as_secs()).collect();
         assert_eq!(delays, [1, 2, 4, 8, 10, 10]);
-        let linear: Vec<u64> = (2..5).map(|next| delay(&retry(Backoff::Linear, false), next, None, "e").as_secs()).collect();
+        let linear: Vec<u64> =
+            (2..5).map(|next| delay(&retry(Backoff::Linear, false), next, None, "e").as_secs()).collect();
         assert_eq!(linear, [1, 2, 3]);
         assert_eq!(delay(&retry(Backoff::Constant, false), 7, None, "e").as_secs(), 1);
     }
@@ -71,7 +80,7 @@ mod tests {
     fn a_retry_after_answer_is_honoured_up_to_an_hour() {
         let retry = retry(Backoff::Constant, false);
         assert_eq!(delay(&retry, 2, Some(Duration::from_secs(30)), "e").as_secs(), 30);
-        assert_eq!(delay(&retry, 2, Some(Duration::from_secs(86_400)), "e").as_secs(), 3_600);
+        assert_eq!(delay(&retry, 2, Some(Duration::from_hours(24)), "e").as_secs(), 3_600);
     }
 
     #[test]

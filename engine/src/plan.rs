@@ -107,7 +107,10 @@ impl Plan {
         }
         let problems = schema.iter_errors(input).take(MAX_INPUT_PROBLEMS);
         Err(problems
-            .map(|problem| InputProblem { pointer: problem.instance_path().to_string(), message: problem.to_string().chars().take(300).collect() })
+            .map(|problem| InputProblem {
+                pointer: problem.instance_path().to_string(),
+                message: problem.to_string().chars().take(300).collect(),
+            })
             .collect())
     }
 }

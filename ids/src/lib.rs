@@ -21,7 +21,9 @@ pub enum ParseIdError {
         text: String,
     },
     /// The prefix is right but what follows is not 26 Crockford characters of 128 bits.
-    #[error("`{text}` is not a well-formed id: after `{expected}_` come 26 characters of 0-9 and a-z without i, l, o, u")]
+    #[error(
+        "`{text}` is not a well-formed id: after `{expected}_` come 26 characters of 0-9 and a-z without i, l, o, u"
+    )]
     Malformed {
         /// Prefix of the wanted kind, without the underscore.
         expected: &'static str,

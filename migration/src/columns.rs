@@ -122,7 +122,12 @@ pub fn index(table: &'static str, name: &'static str, columns: &[&'static str]) 
 }
 
 /// An index over the rows that fulfil `condition`, which is SQL that both databases understand.
-pub fn partial_index(table: &'static str, name: &'static str, columns: &[&'static str], condition: &'static str) -> IndexCreateStatement {
+pub fn partial_index(
+    table: &'static str,
+    name: &'static str,
+    columns: &[&'static str],
+    condition: &'static str,
+) -> IndexCreateStatement {
     index_on(table, name, columns).and_where(Expr::cust(condition)).take()
 }
 

@@ -2,7 +2,10 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::columns::{Columns, drop_tables, flag, index, int, json, maybe_int, maybe_text, maybe_time, primary_key, table, text, time, unique};
+use crate::columns::{
+    Columns, drop_tables, flag, index, int, json, maybe_int, maybe_text, maybe_time, primary_key, table, text, time,
+    unique,
+};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -37,8 +40,11 @@ impl MigrationTrait for Migration {
         .primary_key(&mut primary_key("event_trigger_pkey", &["workflow_id", "ordinal"]))
         .take();
         manager.create_table(event_trigger).await?;
-        let by_pattern =
-            index("event_trigger", "event_trigger_pattern_idx", &["organization_id", "is_enabled", "is_exact", "pattern"]);
+        let by_pattern = index(
+            "event_trigger",
+            "event_trigger_pattern_idx",
+            &["organization_id", "is_enabled", "is_exact", "pattern"],
+        );
         manager.create_index(by_pattern).await
     }
 

@@ -2,7 +2,10 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::columns::{Columns, drop_tables, index, int, json, maybe_json, maybe_small, maybe_text, maybe_time, partial_index, primary_key, small, table, text, time, unique};
+use crate::columns::{
+    Columns, drop_tables, index, int, json, maybe_json, maybe_small, maybe_text, maybe_time, partial_index,
+    primary_key, small, table, text, time, unique,
+};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -15,24 +18,42 @@ impl MigrationTrait for Migration {
         for index in execution_indexes() {
             manager.create_index(index).await?;
         }
-        let label = table("execution_label", [c.uuid("organization_id"), text("name"), text("value"), c.uuid("execution_id")])
-            .primary_key(&mut primary_key("execution_label_pkey", &["organization_id", "name", "value", "execution_id"]))
-            .take();
+        let label =
+            table("execution_label", [c.uuid("organization_id"), text("name"), text("value"), c.uuid("execution_id")])
+                .primary_key(&mut primary_key(
+                    "execution_label_pkey",
+                    &["organization_id", "name", "value", "execution_id"],
+                ))
+                .take();
         manager.create_table(label).await?;
         let start_key = table(
             "start_key",
-            [c.uuid("organization_id"), text("key"), c.uuid("execution_id"), text("fingerprint"), time("created_at_ms")],
+            [
+                c.uuid("organization_id"),
+                text("key"),
+                c.uuid("execution_id"),
+                text("fingerprint"),
+                time("created_at_ms"),
+            ],
         )
         .primary_key(&mut primary_key("start_key_pkey", &["organization_id", "key"]))
         .take();
         manager.create_table(start_key).await?;
         manager.create_table(journal(c)).await?;
         // On SQLite the position alone is the order of commits, so it stands where PostgreSQL has the transaction.
-        let order: &[&str] = if c.is_postgres() { &["organization_id", "xid", "position"] } else { &["organization_id", "position"] };
+        let order: &[&str] =
+            if c.is_postgres() { &["organization_id", "xid", "position"] } else { &["organization_id", "position"] };
         manager.create_index(index("journal", "journal_change_idx", order)).await?;
         let mut wait = table(
             "wait",
-            [c.position(), c.uuid("organization_id"), c.uuid("execution_id"), text("step_path"), text("kind"), maybe_time("due_at_ms")],
+            [
+                c.position(),
+                c.uuid("organization_id"),
+                c.uuid("execution_id"),
+                text("step_path"),
+                text("kind"),
+                maybe_time("due_at_ms"),
+            ],
         );
         if c.is_postgres() {
             wait.primary_key(&mut primary_key("wait_pkey", &["position"]));
@@ -116,11 +137,20 @@ fn execution_indexes() -> [IndexCreateStatement; 8] {
 fn journal(c: Columns) -> TableCreateStatement {
     let mut table = table(
         "journal",
-        [c.position(), c.uuid("organization_id"), c.uuid("execution_id"), int("seq"), int("epoch"), json("events"), time("at_ms")],
+        [
+            c.position(),
+            c.uuid("organization_id"),
+            c.uuid("execution_id"),
+            int("seq"),
+            int("epoch"),
+            json("events"),
+            time("at_ms"),
+        ],
     );
     if c.is_postgres() {
         // Positions are given before the commit; by the transaction a reader knows what may still appear.
-        let mut xid = ColumnDef::new("xid").custom("xid8").not_null().default(Expr::cust("pg_current_xact_id()")).take();
+        let mut xid =
+            ColumnDef::new("xid").custom("xid8").not_null().default(Expr::cust("pg_current_xact_id()")).take();
         table.col(&mut xid).primary_key(&mut primary_key("journal_pkey", &["execution_id", "seq"]));
     } else {
         table.index(&mut unique("journal_pkey", &["execution_id", "seq"]));

@@ -2,7 +2,10 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::columns::{Columns, drop_tables, index, json, maybe_json, maybe_text, maybe_time, partial_index, primary_key, table, text, time};
+use crate::columns::{
+    Columns, drop_tables, index, json, maybe_json, maybe_text, maybe_time, partial_index, primary_key, table, text,
+    time,
+};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;

@@ -12,4 +12,6 @@ mod work;
 
 pub use error::QueueError;
 pub use notice::{Notice, NoticeItem, NoticeStream, Notices};
-pub use work::{AckLayer, AckService, Backlog, Consumer, ConsumerConfig, NeverFails, Priority, RedisConfig, WorkItem, WorkQueue};
+pub use work::{
+    AckLayer, AckService, Backlog, Consumer, ConsumerConfig, NeverFails, Priority, RedisConfig, WorkItem, WorkQueue,
+};

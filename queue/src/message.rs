@@ -61,7 +61,10 @@ mod tests {
         let ids: Vec<ExecutionId> = (0..3).map(|_| ExecutionId::new()).collect();
         let text = WorkMessage::encode(&ids);
         assert_eq!(WorkMessage::decode(text.as_bytes()).unwrap(), ids);
-        assert!(matches!(WorkMessage::decode(text.replace("\"v\":1", "\"v\":9").as_bytes()), Err(BadMessage::Version(9))));
+        assert!(matches!(
+            WorkMessage::decode(text.replace("\"v\":1", "\"v\":9").as_bytes()),
+            Err(BadMessage::Version(9))
+        ));
         assert!(matches!(WorkMessage::decode(b"{}"), Err(BadMessage::Malformed(_))));
     }
 }

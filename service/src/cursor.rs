@@ -44,8 +44,14 @@ pub fn read<T: DeserializeOwned>(list: &str, text: &str, argument: &str) -> Resu
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_not_base64| malformed())?;
     let sealed: Sealed<serde_json::Value> = serde_json::from_slice(&bytes).map_err(|_not_json| malformed())?;
     if sealed.l != list {
-        return Err(Mistake::new(Code::Invalid, argument, format!("`{argument}` is a cursor of another list or order"))
-            .with_help("Use a cursor only with the list, filter and order it came from; begin without a cursor otherwise."));
+        return Err(Mistake::new(
+            Code::Invalid,
+            argument,
+            format!("`{argument}` is a cursor of another list or order"),
+        )
+        .with_help(
+            "Use a cursor only with the list, filter and order it came from; begin without a cursor otherwise.",
+        ));
     }
     serde_json::from_value(sealed.p).map_err(|_other_position| malformed())
 }

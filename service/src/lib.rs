@@ -29,5 +29,15 @@ pub use viewer::Viewer;
 /// When the database is away, or has no such organization.
 pub async fn organization(services: &Services, viewer: &Viewer) -> Result<store::OrganizationRow, ServiceError> {
     let row = services.store().organization(viewer.organization).await?;
-    row.ok_or_else(|| ServiceError::Internal { what: "the viewer's organization is missing", source: viewer.organization.to_string().into() })
+    row.ok_or_else(|| ServiceError::Internal {
+        what: "the viewer's organization is missing",
+        source: viewer.organization.to_string().into(),
+    })
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    digits.map(char::from).collect()
 }

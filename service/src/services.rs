@@ -27,7 +27,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_payload_bytes: 256 * 1_024,
-            execution_timeout: Duration::from_secs(300),
+            execution_timeout: Duration::from_mins(5),
             default_organization: "default".to_owned(),
         }
     }

@@ -16,7 +16,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn changes_after(&self, organization: OrganizationId, cursor: &ChangeCursor, limit: u64) -> Result<Vec<ChangeRow>, StoreError> {
+    pub async fn changes_after(
+        &self,
+        organization: OrganizationId,
+        cursor: &ChangeCursor,
+        limit: u64,
+    ) -> Result<Vec<ChangeRow>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         match &*self.backend {
             Backend::Postgres(postgres) => {
@@ -27,7 +32,9 @@ impl Store {
                     .bind(limit)
                     .fetch_all(&postgres.pool)
                     .await?;
-                rows.into_iter().map(|(transaction, position, id, seq)| Ok(change(number(transaction)?, position, id, seq))).collect()
+                rows.into_iter()
+                    .map(|(transaction, position, id, seq)| Ok(change(number(transaction)?, position, id, seq)))
+                    .collect()
             }
             Backend::Sqlite(sqlite) => {
                 let rows: Vec<(i64, Uuid, i32)> = sqlx::query_as(include_str!("changes/after_sqlite.sql"))

@@ -100,7 +100,9 @@ impl StoreError {
     pub(crate) fn for_another(&self) -> Self {
         match self {
             Self::Unavailable(cause) => Self::Unavailable(cause.clone()),
-            Self::Conflict { constraint, source } => Self::Conflict { constraint: constraint.clone(), source: source.clone() },
+            Self::Conflict { constraint, source } => {
+                Self::Conflict { constraint: constraint.clone(), source: source.clone() }
+            }
             Self::Invalid { what } => Self::Invalid { what: what.clone() },
             Self::FilterTooDeep { limit } => Self::FilterTooDeep { limit: *limit },
             Self::Unreadable(row) => Self::Unreadable(row.clone()),
@@ -120,9 +122,9 @@ impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         match error {
             DbErr::ConnectionAcquire(_) => Self::Unavailable(std::sync::Arc::new(error)),
-            DbErr::Conn(RuntimeErr::SqlxError(inner)) | DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
-                classify(inner)
-            }
+            DbErr::Conn(RuntimeErr::SqlxError(inner))
+            | DbErr::Exec(RuntimeErr::SqlxError(inner))
+            | DbErr::Query(RuntimeErr::SqlxError(inner)) => classify(inner),
             other => Self::Internal(std::sync::Arc::new(other)),
         }
     }
@@ -164,7 +166,8 @@ fn columns_of(message: &str) -> String {
 /// Codes that say "not now": of PostgreSQL by class (connection, resources, operator, conflicts
 /// between transactions), of SQLite busy (5), locked (6), disk errors and a full disk (10, 13).
 fn is_away(code: &str) -> bool {
-    let is_postgres = code.len() == 5 && ["08", "53", "57", "40", "58"].contains(&&code[..2]) || code == "55P03" || code == "25006";
+    let is_postgres =
+        code.len() == 5 && ["08", "53", "57", "40", "58"].contains(&&code[..2]) || code == "55P03" || code == "25006";
     // Extended codes of SQLite carry the primary one in their low byte.
     let is_sqlite = code.len() < 5 && code.parse::<u32>().is_ok_and(|code| [5, 6, 10, 13].contains(&(code & 0xff)));
     is_postgres || is_sqlite

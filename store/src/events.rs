@@ -77,7 +77,13 @@ impl Store {
     ///
     /// # Errors
     /// `Invalid`, or the database is away.
-    pub async fn mark_routed(&self, organization: OrganizationId, id: EventId, matches: &str, now_ms: i64) -> Result<(), StoreError> {
+    pub async fn mark_routed(
+        &self,
+        organization: OrganizationId,
+        id: EventId,
+        matches: &str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
         check_texts([("matches", Some(matches))])?;
         let transaction = self.backend.begin().await?;
         Entity::update_many()
@@ -120,7 +126,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn events_by_ids(&self, organization: OrganizationId, ids: &[EventId]) -> Result<Vec<EventRow>, StoreError> {
+    pub async fn events_by_ids(
+        &self,
+        organization: OrganizationId,
+        ids: &[EventId],
+    ) -> Result<Vec<EventRow>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -155,7 +165,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn count_events(&self, organization: OrganizationId, filter: &EventFilter) -> Result<(u64, bool), StoreError> {
+    pub async fn count_events(
+        &self,
+        organization: OrganizationId,
+        filter: &EventFilter,
+    ) -> Result<(u64, bool), StoreError> {
         let condition = filter.condition(organization, self.backend.dialect());
         let select = Entity::find().filter(Column::OrganizationId.eq(organization.uuid())).filter(condition);
         page::count(self.backend.reads(), select).await
@@ -166,7 +180,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn triggers_for(&self, organization: OrganizationId, event_type: &str) -> Result<Vec<TriggerCandidate>, StoreError> {
+    pub async fn triggers_for(
+        &self,
+        organization: OrganizationId,
+        event_type: &str,
+    ) -> Result<Vec<TriggerCandidate>, StoreError> {
         use event_trigger::Column;
         let may_fit = Condition::any()
             .add(Condition::all().add(Column::IsExact.eq(true)).add(Column::Pattern.eq(event_type)))
@@ -191,7 +209,11 @@ impl Store {
 }
 
 /// Takes the key for `new`; what it stands for, if it is taken.
-async fn reserve(transaction: &WriteTransaction, new: &NewEvent, key: &str) -> Result<Option<EventOutcome>, StoreError> {
+async fn reserve(
+    transaction: &WriteTransaction,
+    new: &NewEvent,
+    key: &str,
+) -> Result<Option<EventOutcome>, StoreError> {
     let reservation = event_key::ActiveModel {
         organization_id: Set(new.organization_id.uuid()),
         key: Set(key.to_owned()),
@@ -199,12 +221,16 @@ async fn reserve(transaction: &WriteTransaction, new: &NewEvent, key: &str) -> R
         fingerprint: Set(new.fingerprint.clone()),
         created_at_ms: Set(new.received_at_ms),
     };
-    let is_too_old: SimpleExpr = Expr::col((event_key::Entity, event_key::Column::CreatedAtMs)).lte(new.received_at_ms - KEY_LIFE_MS);
+    let is_too_old: SimpleExpr =
+        Expr::col((event_key::Entity, event_key::Column::CreatedAtMs)).lte(new.received_at_ms - KEY_LIFE_MS);
     let take_if_too_old = OnConflict::columns([event_key::Column::OrganizationId, event_key::Column::Key])
         .update_columns([event_key::Column::EventId, event_key::Column::Fingerprint, event_key::Column::CreatedAtMs])
         .action_and_where(is_too_old)
         .to_owned();
-    let inserted = event_key::Entity::insert(reservation).on_conflict(take_if_too_old).exec_without_returning(&**transaction).await?;
+    let inserted = event_key::Entity::insert(reservation)
+        .on_conflict(take_if_too_old)
+        .exec_without_returning(&**transaction)
+        .await?;
     if inserted > 0 {
         return Ok(None);
     }

@@ -26,7 +26,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn execution(&self, organization: OrganizationId, id: ExecutionId) -> Result<Option<ExecutionRow>, StoreError> {
+    pub async fn execution(
+        &self,
+        organization: OrganizationId,
+        id: ExecutionId,
+    ) -> Result<Option<ExecutionRow>, StoreError> {
         let select = shown(organization).filter(Column::Id.eq(id.uuid()));
         select.into_model::<ExecutionRecord>().one(self.backend.reads()).await?.map(ExecutionRow::try_from).transpose()
     }
@@ -35,7 +39,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn executions_by_ids(&self, organization: OrganizationId, ids: &[ExecutionId]) -> Result<Vec<ExecutionRow>, StoreError> {
+    pub async fn executions_by_ids(
+        &self,
+        organization: OrganizationId,
+        ids: &[ExecutionId],
+    ) -> Result<Vec<ExecutionRow>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -60,14 +68,26 @@ impl Store {
         let select = shown(organization).filter(filter.condition(organization, self.backend.dialect())?);
         let sort = Sort { key: sort_key(order.field), table: "execution", direction: order.direction };
         let cursor = |row: &ExecutionRow| Cursor { key: key_of(row, order.field), id: row.id.uuid() };
-        page::read(self.backend.reads(), select, &sort, request, |record: ExecutionRecord| ExecutionRow::try_from(record), cursor).await
+        page::read(
+            self.backend.reads(),
+            select,
+            &sort,
+            request,
+            |record: ExecutionRecord| ExecutionRow::try_from(record),
+            cursor,
+        )
+        .await
     }
 
     /// How many executions fit, counted up to ten thousand; false when counting stopped there.
     ///
     /// # Errors
     /// `FilterTooDeep`, or the database is away.
-    pub async fn count_executions(&self, organization: OrganizationId, filter: &ExecutionFilter) -> Result<(u64, bool), StoreError> {
+    pub async fn count_executions(
+        &self,
+        organization: OrganizationId,
+        filter: &ExecutionFilter,
+    ) -> Result<(u64, bool), StoreError> {
         let condition = filter.condition(organization, self.backend.dialect())?;
         let select = Entity::find().filter(Column::OrganizationId.eq(organization.uuid())).filter(condition);
         page::count(self.backend.reads(), select).await
@@ -102,12 +122,22 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn executions_of_events(&self, organization: OrganizationId, events: &[EventId], limit: u64) -> Result<Vec<ExecutionRow>, StoreError> {
+    pub async fn executions_of_events(
+        &self,
+        organization: OrganizationId,
+        events: &[EventId],
+        limit: u64,
+    ) -> Result<Vec<ExecutionRow>, StoreError> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
         let select = shown(organization).filter(Column::EventId.is_in(events.iter().map(|id| id.uuid())));
-        let records = select.order_by_asc(Column::Id).limit(limit).into_model::<ExecutionRecord>().all(self.backend.reads()).await?;
+        let records = select
+            .order_by_asc(Column::Id)
+            .limit(limit)
+            .into_model::<ExecutionRecord>()
+            .all(self.backend.reads())
+            .await?;
         records.into_iter().map(ExecutionRow::try_from).collect()
     }
 
@@ -115,7 +145,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn executions_of_event(&self, organization: OrganizationId, event: EventId, limit: u64) -> Result<Vec<ExecutionRow>, StoreError> {
+    pub async fn executions_of_event(
+        &self,
+        organization: OrganizationId,
+        event: EventId,
+        limit: u64,
+    ) -> Result<Vec<ExecutionRow>, StoreError> {
         self.executions_of_events(organization, &[event], limit).await
     }
 }
@@ -130,7 +165,9 @@ fn sort_key(field: ExecutionOrderField) -> Option<SimpleExpr> {
         ExecutionOrderField::QueuedAt => None,
         ExecutionOrderField::StartedAt => Some(or_not_yet(Column::StartedAtMs.into_expr())),
         ExecutionOrderField::EndedAt => Some(or_not_yet(Column::EndedAtMs.into_expr())),
-        ExecutionOrderField::Duration => Some(or_not_yet(Column::EndedAtMs.into_expr().sub(Column::StartedAtMs.into_expr()))),
+        ExecutionOrderField::Duration => {
+            Some(or_not_yet(Column::EndedAtMs.into_expr().sub(Column::StartedAtMs.into_expr())))
+        }
         ExecutionOrderField::Priority => Some(Column::Priority.into_expr()),
     }
 }

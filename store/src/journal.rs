@@ -45,7 +45,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn journals(&self, organization: OrganizationId, executions: &[ExecutionId], limit: u64) -> Result<Vec<JournalRow>, StoreError> {
+    pub async fn journals(
+        &self,
+        organization: OrganizationId,
+        executions: &[ExecutionId],
+        limit: u64,
+    ) -> Result<Vec<JournalRow>, StoreError> {
         let rows = Entity::find()
             .filter(Column::ExecutionId.is_in(executions.iter().map(|id| id.uuid())))
             .filter(Column::OrganizationId.eq(organization.uuid()))

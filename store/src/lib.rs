@@ -29,12 +29,12 @@ mod workflows;
 pub use config::{DatabaseUrl, DatabaseUrlError, StoreConfig};
 pub use error::StoreError;
 pub use filter::{EventFilter, ExecutionFilter, LabelFilter, MAX_NESTING, StringFilter, TimeFilter, WorkflowFilter};
-pub use migrate::{MigrationStatus, Migration};
+pub use migrate::{Migration, MigrationStatus};
 pub use model::change::{ChangeCursor, ChangeRow};
 pub use model::event::{EventOutcome, EventRow, NewEvent};
 pub use model::execution::{
-    Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionRow, ExecutionStatus, Label, NewExecution, Patch,
-    Runnable, StartKey, StartOutcome, TriggerType, UnknownCode, WaitRow,
+    Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionRow, ExecutionStatus, Label, NewExecution,
+    Patch, Runnable, StartKey, StartOutcome, TriggerType, UnknownCode, WaitRow,
 };
 pub use model::journal::JournalRow;
 pub use model::organization::OrganizationRow;
@@ -42,5 +42,8 @@ pub use model::worker::WorkerRow;
 pub use model::workflow::{
     NewVersion, NewWorkflow, PublishOutcome, TriggerCandidate, TriggerRow, VersionRow, WorkflowRow,
 };
-pub use page::{Cursor, Direction, EventOrder, EventOrderField, ExecutionOrder, ExecutionOrderField, Page, PageRequest, Side, SortKey, WorkflowOrder, WorkflowOrderField};
+pub use page::{
+    Cursor, Direction, EventOrder, EventOrderField, ExecutionOrder, ExecutionOrderField, Page, PageRequest, Side,
+    SortKey, WorkflowOrder, WorkflowOrderField,
+};
 pub use store::Store;

@@ -32,7 +32,7 @@ impl Store {
     /// # Errors
     /// When the database is away or refuses a step; steps before it stay applied.
     pub async fn migrate_up(&self) -> Result<(), StoreError> {
-        let _turn = self.schema_turn().await;
+        let _turn = self.schema_turn().await?;
         Ok(Migrator::up(self.schema_connection(), None).await?)
     }
 
@@ -41,7 +41,7 @@ impl Store {
     /// # Errors
     /// When the database is away or refuses a step.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), StoreError> {
-        let _turn = self.schema_turn().await;
+        let _turn = self.schema_turn().await?;
         Ok(Migrator::down(self.schema_connection(), Some(steps)).await?)
     }
 
@@ -50,7 +50,7 @@ impl Store {
     /// # Errors
     /// When the database is away.
     pub async fn migrations(&self) -> Result<Vec<Migration>, StoreError> {
-        let _turn = self.schema_turn().await;
+        let _turn = self.schema_turn().await?;
         let migrations = Migrator::get_migration_with_status(self.schema_connection()).await?;
         let steps = migrations.into_iter().map(|step| Migration {
             name: step.name().to_owned(),
@@ -69,10 +69,21 @@ impl Store {
         }
     }
 
-    async fn schema_turn(&self) -> Option<tokio::sync::OwnedMutexGuard<()>> {
-        match &*self.backend {
-            Backend::Postgres(_) => None,
-            Backend::Sqlite(sqlite) => Some(sqlite.turn().await),
-        }
+    /// Held while the schema changes: of several processes that start at once, one changes it.
+    async fn schema_turn(&self) -> Result<SchemaTurn, StoreError> {
+        Ok(match &*self.backend {
+            Backend::Postgres(postgres) => {
+                let mut transaction = postgres.updates.begin().await?;
+                sqlx::query(include_str!("migrate/lock_postgres.sql")).execute(&mut *transaction).await?;
+                SchemaTurn::Postgres(transaction)
+            }
+            Backend::Sqlite(sqlite) => SchemaTurn::Sqlite(sqlite.turn().await),
+        })
     }
+}
+
+/// Over when dropped.
+enum SchemaTurn {
+    Postgres(#[expect(dead_code, reason = "held for its Drop")] sqlx::Transaction<'static, sqlx::Postgres>),
+    Sqlite(#[expect(dead_code, reason = "held for its Drop")] tokio::sync::OwnedMutexGuard<()>),
 }

@@ -1,7 +1,9 @@
 //! Pages by key: a cursor names the row it follows, so rows that come or go do not shift pages.
 
 use sea_orm::sea_query::{Alias, Asterisk, Expr, ExprTrait, Func, Query, SimpleExpr};
-use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
+use sea_orm::{
+    ConnectionTrait, EntityTrait, FromQueryResult, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Uuid;
 
@@ -177,9 +179,15 @@ impl Sort {
     fn beyond(&self, cursor: &Cursor, is_ascending: bool) -> Result<SimpleExpr, StoreError> {
         let (left, right) = match (&self.key, &cursor.key) {
             (None, SortKey::None(())) => (self.id(), Expr::val(cursor.id)),
-            (Some(key), SortKey::Number(number)) => (pair(key.clone(), self.id()), pair(Expr::val(*number), Expr::val(cursor.id))),
-            (Some(key), SortKey::Text(text)) => (pair(key.clone(), self.id()), pair(Expr::val(text.clone()), Expr::val(cursor.id))),
-            _of_another_order => return Err(StoreError::Invalid { what: "the cursor belongs to another order".to_owned() }),
+            (Some(key), SortKey::Number(number)) => {
+                (pair(key.clone(), self.id()), pair(Expr::val(*number), Expr::val(cursor.id)))
+            }
+            (Some(key), SortKey::Text(text)) => {
+                (pair(key.clone(), self.id()), pair(Expr::val(text.clone()), Expr::val(cursor.id)))
+            }
+            _of_another_order => {
+                return Err(StoreError::Invalid { what: "the cursor belongs to another order".to_owned() });
+            }
         };
         Ok(if is_ascending { left.gt(right) } else { left.lt(right) })
     }
@@ -217,7 +225,12 @@ where
     }
     // One more than wanted tells whether there are more.
     let wanted = usize::try_from(request.limit).unwrap_or(usize::MAX);
-    let models = select.order_by(sort.id(), order).limit(request.limit.saturating_add(1)).into_model::<M>().all(database).await?;
+    let models = select
+        .order_by(sort.id(), order)
+        .limit(request.limit.saturating_add(1))
+        .into_model::<M>()
+        .all(database)
+        .await?;
     let has_more = models.len() > wanted;
     let mut rows = Vec::with_capacity(models.len());
     for model in models.into_iter().take(wanted) {
@@ -237,11 +250,13 @@ where
 const MAX_COUNT: u64 = 10_000;
 
 /// How many rows `select` has, counted up to ten thousand; false when counting stopped there.
-pub async fn count<E: EntityTrait>(database: &impl ConnectionTrait, select: Select<E>) -> Result<(u64, bool), StoreError> {
-
-
+pub async fn count<E: EntityTrait>(
+    database: &impl ConnectionTrait,
+    select: Select<E>,
+) -> Result<(u64, bool), StoreError> {
     let some = select.select_only().expr_as(Expr::val(1), "one").limit(MAX_COUNT + 1).into_query();
-    let count = Query::select().expr_as(Func::count(Expr::col(Asterisk)), "count").from_subquery(some, "counted").to_owned();
+    let count =
+        Query::select().expr_as(Func::count(Expr::col(Asterisk)), "count").from_subquery(some, "counted").to_owned();
     let row = database.query_one(&count).await?;
     let count = row.map_or(Ok(0), |row| row.try_get::<i64>("", "count"))?;
     let count = u64::try_from(count).unwrap_or(0);

@@ -23,7 +23,7 @@ macro_rules! on_either {
             Backend::Postgres(postgres) => {
                 sqlx::query_as(include_str!(concat!("reconcile/", $name, "_postgres.sql")))
                     $(.bind($parameter))+
-                    .fetch_all(&postgres.pool)
+                    .fetch_all(&postgres.updates)
                     .await?
             }
             Backend::Sqlite(sqlite) => {
@@ -73,16 +73,26 @@ impl Store {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         match &*self.backend {
             Backend::Postgres(postgres) => {
-                let rows: Vec<RunnableRecord> =
-                    sqlx::query_as(include_str!("reconcile/due_waits_postgres.sql")).bind(now_ms).bind(limit).fetch_all(&postgres.pool).await?;
+                let rows: Vec<RunnableRecord> = sqlx::query_as(include_str!("reconcile/due_waits_postgres.sql"))
+                    .bind(now_ms)
+                    .bind(limit)
+                    .fetch_all(&postgres.updates)
+                    .await?;
                 Ok(rows.into_iter().map(runnable).collect())
             }
             Backend::Sqlite(sqlite) => {
                 let _turn = sqlite.turn().await;
                 let mut transaction = sqlite.write_pool.begin_with("begin immediate").await?;
-                let rows: Vec<RunnableRecord> =
-                    sqlx::query_as(include_str!("reconcile/due_waits_sqlite.sql")).bind(now_ms).bind(limit).fetch_all(&mut *transaction).await?;
-                sqlx::query(include_str!("reconcile/due_waits_taken_sqlite.sql")).bind(now_ms).bind(limit).execute(&mut *transaction).await?;
+                let rows: Vec<RunnableRecord> = sqlx::query_as(include_str!("reconcile/due_waits_sqlite.sql"))
+                    .bind(now_ms)
+                    .bind(limit)
+                    .fetch_all(&mut *transaction)
+                    .await?;
+                sqlx::query(include_str!("reconcile/due_waits_taken_sqlite.sql"))
+                    .bind(now_ms)
+                    .bind(limit)
+                    .execute(&mut *transaction)
+                    .await?;
                 transaction.commit().await?;
                 Ok(rows.into_iter().map(runnable).collect())
             }
@@ -94,7 +104,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn stale_queued(&self, pushed_before_ms: i64, now_ms: i64, limit: u64) -> Result<Vec<Runnable>, StoreError> {
+    pub async fn stale_queued(
+        &self,
+        pushed_before_ms: i64,
+        now_ms: i64,
+        limit: u64,
+    ) -> Result<Vec<Runnable>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows: Vec<RunnableRecord> = on_either!(self, "stale_queued", pushed_before_ms, now_ms, limit);
         Ok(rows.into_iter().map(runnable).collect())
@@ -104,7 +119,13 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn hand_back(&self, worker: WorkerId, id: ExecutionId, epoch: i32, now_ms: i64) -> Result<Option<Runnable>, StoreError> {
+    pub async fn hand_back(
+        &self,
+        worker: WorkerId,
+        id: ExecutionId,
+        epoch: i32,
+        now_ms: i64,
+    ) -> Result<Option<Runnable>, StoreError> {
         let rows: Vec<RunnableRecord> = on_either!(self, "hand_back", worker.uuid(), id.uuid(), epoch, now_ms);
         Ok(rows.into_iter().map(runnable).next())
     }
@@ -126,10 +147,16 @@ impl Store {
     pub async fn claims_of(&self, worker: WorkerId) -> Result<Vec<(ExecutionId, i32)>, StoreError> {
         let rows: Vec<(Uuid, i32)> = match &*self.backend {
             Backend::Postgres(postgres) => {
-                sqlx::query_as(include_str!("reconcile/claims_of_postgres.sql")).bind(worker.uuid()).fetch_all(&postgres.pool).await?
+                sqlx::query_as(include_str!("reconcile/claims_of_postgres.sql"))
+                    .bind(worker.uuid())
+                    .fetch_all(&postgres.updates)
+                    .await?
             }
             Backend::Sqlite(sqlite) => {
-                sqlx::query_as(include_str!("reconcile/claims_of_sqlite.sql")).bind(worker.uuid()).fetch_all(&sqlite.read_pool).await?
+                sqlx::query_as(include_str!("reconcile/claims_of_sqlite.sql"))
+                    .bind(worker.uuid())
+                    .fetch_all(&sqlite.read_pool)
+                    .await?
             }
         };
         Ok(rows.into_iter().map(|(id, epoch)| (ExecutionId::from_uuid(id), epoch)).collect())

@@ -31,7 +31,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn workflow(&self, organization: OrganizationId, id: WorkflowId) -> Result<Option<WorkflowRow>, StoreError> {
+    pub async fn workflow(
+        &self,
+        organization: OrganizationId,
+        id: WorkflowId,
+    ) -> Result<Option<WorkflowRow>, StoreError> {
         let model = of(organization).filter(Column::Id.eq(id.uuid())).one(self.backend.reads()).await?;
         model.map(workflow_row).transpose()
     }
@@ -40,7 +44,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn workflow_by_slug(&self, organization: OrganizationId, slug: &str) -> Result<Option<WorkflowRow>, StoreError> {
+    pub async fn workflow_by_slug(
+        &self,
+        organization: OrganizationId,
+        slug: &str,
+    ) -> Result<Option<WorkflowRow>, StoreError> {
         let model = of(organization).filter(Column::Slug.eq(slug)).one(self.backend.reads()).await?;
         model.map(workflow_row).transpose()
     }
@@ -49,11 +57,16 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn workflows_by_ids(&self, organization: OrganizationId, ids: &[WorkflowId]) -> Result<Vec<WorkflowRow>, StoreError> {
+    pub async fn workflows_by_ids(
+        &self,
+        organization: OrganizationId,
+        ids: &[WorkflowId],
+    ) -> Result<Vec<WorkflowRow>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let models = of(organization).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid()))).all(self.backend.reads()).await?;
+        let models =
+            of(organization).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid()))).all(self.backend.reads()).await?;
         models.into_iter().map(workflow_row).collect()
     }
 
@@ -78,7 +91,11 @@ impl Store {
     ///
     /// # Errors
     /// `FilterTooDeep`, or the database is away.
-    pub async fn count_workflows(&self, organization: OrganizationId, filter: &WorkflowFilter) -> Result<(u64, bool), StoreError> {
+    pub async fn count_workflows(
+        &self,
+        organization: OrganizationId,
+        filter: &WorkflowFilter,
+    ) -> Result<(u64, bool), StoreError> {
         page::count(self.backend.reads(), of(organization).filter(filter.condition(self.backend.dialect())?)).await
     }
 
@@ -86,7 +103,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn version(&self, organization: OrganizationId, id: WorkflowVersionId) -> Result<Option<VersionRow>, StoreError> {
+    pub async fn version(
+        &self,
+        organization: OrganizationId,
+        id: WorkflowVersionId,
+    ) -> Result<Option<VersionRow>, StoreError> {
         Ok(self.versions_by_ids(organization, &[id]).await?.pop())
     }
 
@@ -94,7 +115,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn version_by_number(&self, organization: OrganizationId, workflow: WorkflowId, number: i32) -> Result<Option<VersionRow>, StoreError> {
+    pub async fn version_by_number(
+        &self,
+        organization: OrganizationId,
+        workflow: WorkflowId,
+        number: i32,
+    ) -> Result<Option<VersionRow>, StoreError> {
         let select = versions_of(organization)
             .filter(workflow_version::Column::WorkflowId.eq(workflow.uuid()))
             .filter(workflow_version::Column::Number.eq(number));
@@ -105,11 +131,16 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn versions_by_ids(&self, organization: OrganizationId, ids: &[WorkflowVersionId]) -> Result<Vec<VersionRow>, StoreError> {
+    pub async fn versions_by_ids(
+        &self,
+        organization: OrganizationId,
+        ids: &[WorkflowVersionId],
+    ) -> Result<Vec<VersionRow>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let select = versions_of(organization).filter(workflow_version::Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+        let select =
+            versions_of(organization).filter(workflow_version::Column::Id.is_in(ids.iter().map(|id| id.uuid())));
         Ok(select.all(self.backend.reads()).await?.into_iter().map(version_row).collect())
     }
 
@@ -117,12 +148,25 @@ impl Store {
     ///
     /// # Errors
     /// `Invalid` for a cursor of another list, or the database is away.
-    pub async fn versions(&self, organization: OrganizationId, workflow: WorkflowId, request: &PageRequest) -> Result<Page<VersionRow>, StoreError> {
+    pub async fn versions(
+        &self,
+        organization: OrganizationId,
+        workflow: WorkflowId,
+        request: &PageRequest,
+    ) -> Result<Page<VersionRow>, StoreError> {
         let select = versions_of(organization).filter(workflow_version::Column::WorkflowId.eq(workflow.uuid()));
         let number = workflow_version::Column::Number.into_expr();
         let sort = Sort { key: Some(number), table: "workflow_version", direction: Direction::Descending };
         let cursor = |row: &VersionRow| Cursor { key: SortKey::Number(i64::from(row.number)), id: row.id.uuid() };
-        page::read(self.backend.reads(), select, &sort, request, |model: workflow_version::Model| Ok(version_row(model)), cursor).await
+        page::read(
+            self.backend.reads(),
+            select,
+            &sort,
+            request,
+            |model: workflow_version::Model| Ok(version_row(model)),
+            cursor,
+        )
+        .await
     }
 }
 

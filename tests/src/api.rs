@@ -25,7 +25,11 @@ impl Api {
     pub fn new(port: u16) -> Self {
         // Another test of this process may have installed it already.
         let _already = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(40)).build().expect("the client has no settings that can fail");
+        let client = Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(40))
+            .build()
+            .expect("the client has no settings that can fail");
         Self { client, url: format!("http://127.0.0.1:{port}") }
     }
 
@@ -38,13 +42,11 @@ impl Api {
     }
 
     /// A GET request to a path.
-    #[must_use]
     pub fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("{}{path}", self.url))
     }
 
     /// A POST request to `/graphql`, without body or headers.
-    #[must_use]
     pub fn post(&self) -> RequestBuilder {
         self.client.post(format!("{}/graphql", self.url))
     }
@@ -69,7 +71,8 @@ impl Api {
 
     /// Publishes definitions; returns the results, file by file.
     pub async fn import(&self, files: &[(&str, &str)]) -> Value {
-        let files: Vec<Value> = files.iter().map(|(path, content)| json!({ "path": path, "content": content })).collect();
+        let files: Vec<Value> =
+            files.iter().map(|(path, content)| json!({ "path": path, "content": content })).collect();
         let query = "mutation($files: [ImportFileInput!]!) { workflowImport(input: { files: $files, publish: true }) {
             results { path outcome workflow { id slug isEnabled } problems { code severity message pointer stepKey suggestion source { startLine startColumn } } }
             userErrors { code message } } }";
@@ -86,7 +89,8 @@ impl Api {
             execution { id status error { code message stepPath } decision { outcome reason metadata stepPath why { summary result children { summary result } } }
               steps(first: 100) { nodes { path stepKey status output { value } error { code message } attempts { number status idempotencyKey } branch { to why { summary result } } } } }
             isNew userErrors { code message field } } }";
-        let input = json!({ "workflow": { "slug": workflow }, "input": input, "wait": "COMPLETION", "waitTimeout": "30s" });
+        let input =
+            json!({ "workflow": { "slug": workflow }, "input": input, "wait": "COMPLETION", "waitTimeout": "30s" });
         let mut data = self.data(query, json!({ "i": input })).await;
         let mut payload = data["executionStart"].take();
         assert_eq!(payload["userErrors"], json!([]), "{workflow}");
@@ -113,7 +117,7 @@ impl Api {
         let answer = self
             .post()
             .header("accept", "text/event-stream")
-            .timeout(Duration::from_secs(120))
+            .timeout(Duration::from_mins(2))
             .json(&json!({ "query": query, "variables": variables }))
             .send()
             .await
@@ -153,7 +157,9 @@ impl Events {
                     }
                 }
                 match event {
-                    "next" => return Some(serde_json::from_str(&data).unwrap_or_else(|problem| panic!("{data}: {problem}"))),
+                    "next" => {
+                        return Some(serde_json::from_str(&data).unwrap_or_else(|problem| panic!("{data}: {problem}")));
+                    }
                     "complete" => return None,
                     _keep_alive => {}
                 }

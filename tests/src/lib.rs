@@ -5,6 +5,8 @@
 //! are set, as `cargo ci` does; otherwise they say on standard error that they were skipped. Tests
 //! over the embedded mode always run.
 
+#![expect(clippy::panic, reason = "a harness fails loudly")]
+
 mod api;
 mod process;
 mod services;
@@ -26,7 +28,7 @@ use tokio::time::Instant;
 /// # Panics
 /// When the condition does not hold in time.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
-    let limit = Instant::now() + Duration::from_secs(60);
+    let limit = Instant::now() + Duration::from_mins(1);
     while !condition().await {
         assert!(Instant::now() < limit, "not within a minute: {what}");
         // tidy: allow no-sleep because this is the pause between two looks at a condition

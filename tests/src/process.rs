@@ -49,7 +49,9 @@ impl Process {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .unwrap_or_else(|problem| panic!("{} cannot be started ({problem}): build it with `cargo build --workspace`", binary.display()));
+            .unwrap_or_else(|problem| {
+                panic!("{} cannot be started ({problem}): build it with `cargo build --workspace`", binary.display())
+            });
         Self { child, name: arguments.join(" ") }
     }
 
@@ -76,7 +78,7 @@ impl Process {
     /// # Panics
     /// When it does not end within a minute.
     pub async fn ended(&mut self) -> Option<i32> {
-        let status = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await;
+        let status = tokio::time::timeout(Duration::from_mins(1), self.child.wait()).await;
         let status = status.unwrap_or_else(|_elapsed| panic!("sluice {} did not end within a minute", self.name));
         status.expect("a child can be waited for").code()
     }

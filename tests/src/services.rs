@@ -33,8 +33,12 @@ impl Services {
     /// # Panics
     /// When the services are named but do not answer.
     pub async fn start(test: &str, shared: SharedRedis) -> Option<Self> {
-        let (Ok(database), Ok(redis)) = (std::env::var("SLUICE_TEST_DATABASE_URL"), std::env::var("SLUICE_TEST_REDIS_URL")) else {
-            eprintln!("skipped: {test} needs SLUICE_TEST_DATABASE_URL and SLUICE_TEST_REDIS_URL, which `cargo ci` sets");
+        let (Ok(database), Ok(redis)) =
+            (std::env::var("SLUICE_TEST_DATABASE_URL"), std::env::var("SLUICE_TEST_REDIS_URL"))
+        else {
+            eprintln!(
+                "skipped: {test} needs SLUICE_TEST_DATABASE_URL and SLUICE_TEST_REDIS_URL, which `cargo ci` sets"
+            );
             return None;
         };
         let database_url = fresh_database(&database).await;
@@ -42,7 +46,9 @@ impl Services {
             return Some(Self { database_url, redis_url: redis, own_redis: None });
         }
         let Some((url, child, folder)) = own_redis().await else {
-            eprintln!("skipped: {test} needs a Redis server of its own, and neither redis-server nor valkey-server is on the path");
+            eprintln!(
+                "skipped: {test} needs a Redis server of its own, and neither redis-server nor valkey-server is on the path"
+            );
             return None;
         };
         Some(Self { database_url, redis_url: url, own_redis: Some((child, folder)) })

@@ -77,7 +77,10 @@ async fn serve(connection: TcpStream, status: u16, received: &Mutex<Received>) -
         read.read_exact(&mut body).await?;
         *received.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
         let body = r#"{"ok":true}"#;
-        let head = format!("HTTP/1.1 {status} Stub\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 {status} Stub\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         write.write_all(format!("{head}{body}").as_bytes()).await?;
     }
 }

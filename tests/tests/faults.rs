@@ -1,5 +1,7 @@
 //! What is accepted is never lost: workers die, Redis is emptied, everything is killed at once.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,7 +66,11 @@ async fn nothing_is_lost(fleet: &Fleet, accepted: &BTreeSet<String>, stub: &Stub
     fleet.drained().await;
     let count = i64::try_from(accepted.len()).unwrap();
     assert_eq!(fleet.services.number("select count(*) from execution").await, count, "accepted and recorded agree");
-    assert_eq!(fleet.services.number("select count(*) from execution where result = 1 and error_code is null").await, count, "all were allowed");
+    assert_eq!(
+        fleet.services.number("select count(*) from execution where result = 1 and error_code is null").await,
+        count,
+        "all were allowed"
+    );
     let received = stub.received();
     assert_eq!(received.len(), accepted.len(), "each execution called with a key of its own");
     // A journal row is written once: a number that is missing or doubled would show here.
@@ -74,7 +80,11 @@ async fn nothing_is_lost(fleet: &Fleet, accepted: &BTreeSet<String>, stub: &Stub
 
 #[tokio::test]
 async fn kill_9_of_workers_and_an_emptied_redis_under_load_lose_nothing() {
-    let Some(services) = Services::start("kill_9_of_workers_and_an_emptied_redis_under_load_lose_nothing", SharedRedis::No).await else { return };
+    let Some(services) =
+        Services::start("kill_9_of_workers_and_an_emptied_redis_under_load_lose_nothing", SharedRedis::No).await
+    else {
+        return;
+    };
     let stub = Stub::answering(200).await;
     let mut fleet = Fleet::start(services, 2, "2s").await;
     fleet.api.import(&[("calls.yaml", CALLS_A_SERVICE)]).await;
@@ -98,7 +108,11 @@ async fn kill_9_of_workers_and_an_emptied_redis_under_load_lose_nothing() {
 
 #[tokio::test]
 async fn an_api_that_is_killed_under_load_loses_nothing_it_accepted() {
-    let Some(services) = Services::start("an_api_that_is_killed_under_load_loses_nothing_it_accepted", SharedRedis::No).await else { return };
+    let Some(services) =
+        Services::start("an_api_that_is_killed_under_load_loses_nothing_it_accepted", SharedRedis::No).await
+    else {
+        return;
+    };
     let stub = Stub::answering(200).await;
     let mut fleet = Fleet::start(services, 1, "2s").await;
     fleet.api.import(&[("calls.yaml", CALLS_A_SERVICE)]).await;
@@ -119,23 +133,31 @@ async fn an_api_that_is_killed_under_load_loses_nothing_it_accepted() {
 
 #[tokio::test]
 async fn work_goes_on_by_polling_while_redis_is_away() {
-    let Some(mut services) = Services::start("work_goes_on_by_polling_while_redis_is_away", SharedRedis::No).await else { return };
-    services.flush_redis().await;
+    let Some(services) = Services::start("work_goes_on_by_polling_while_redis_is_away", SharedRedis::No).await else {
+        return;
+    };
     let stub = Stub::answering(200).await;
     let mut fleet = Fleet::start(services, 1, "5s").await;
     fleet.api.import(&[("calls.yaml", CALLS_A_SERVICE)]).await;
+    // The worker is up once it has run something.
+    fleet.api.start("calls_a_service", json!({ "url": stub.url, "order": "first" }), "first").await.unwrap();
+    fleet.drained().await;
     fleet.services.kill_redis().await;
     for number in 0..20 {
         let key = format!("away-{number}");
         fleet.api.start("calls_a_service", json!({ "url": stub.url, "order": key }), &key).await.unwrap();
     }
     fleet.drained().await;
-    assert_eq!(stub.received().len(), 20);
+    assert_eq!(stub.received().len(), 21);
 }
 
 #[tokio::test]
 async fn a_worker_that_is_asked_to_end_finishes_what_it_has_and_exits_cleanly() {
-    let Some(services) = Services::start("a_worker_that_is_asked_to_end_finishes_what_it_has_and_exits_cleanly", SharedRedis::No).await else { return };
+    let Some(services) =
+        Services::start("a_worker_that_is_asked_to_end_finishes_what_it_has_and_exits_cleanly", SharedRedis::No).await
+    else {
+        return;
+    };
     let stub = Stub::answering(200).await;
     let mut fleet = Fleet::start(services, 2, "30s").await;
     fleet.api.import(&[("calls.yaml", CALLS_A_SERVICE)]).await;
@@ -160,14 +182,18 @@ async fn one_process_that_is_killed_goes_on_where_it_was_when_it_starts_again() 
     let mut accepted = Vec::new();
     for number in 0..50 {
         let key = format!("embedded-{number}");
-        accepted.push(server.api.start("calls_a_service", json!({ "url": stub.url, "order": key }), &key).await.unwrap());
+        accepted
+            .push(server.api.start("calls_a_service", json!({ "url": stub.url, "order": key }), &key).await.unwrap());
         if number == 25 {
             server.process.kill().await;
             server.restart().await;
         }
     }
     eventually("all executions end", || async {
-        let live = server.api.data("{ executions(filter: { statuses: [QUEUED, RUNNING, WAITING] }) { totalCount } }", json!({})).await;
+        let live = server
+            .api
+            .data("{ executions(filter: { statuses: [QUEUED, RUNNING, WAITING] }) { totalCount } }", json!({}))
+            .await;
         live["executions"]["totalCount"] == 0
     })
     .await;

@@ -1,7 +1,7 @@
 //! Action `emit_event` through the same use case that the API calls.
 
-use futures::future::BoxFuture;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use service::events::{EmitRequest, emit};
 use service::{ServiceError, Services, Viewer};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use apalis::prelude::{Monitor, WorkerBuilder};
 use apalis::layers::WorkerBuilderExt;
+use apalis::prelude::{Monitor, WorkerBuilder};
 use ids::WorkerId;
 use queue::ConsumerConfig;
 use service::Services;
@@ -56,7 +56,11 @@ impl Worker {
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn start(services: Services, effects: Arc<Effects>, config: WorkerConfig) -> Result<Self, store::StoreError> {
+    pub async fn start(
+        services: Services,
+        effects: Arc<Effects>,
+        config: WorkerConfig,
+    ) -> Result<Self, store::StoreError> {
         let context = Arc::new(Context {
             services,
             worker: WorkerId::new(),
@@ -100,7 +104,10 @@ impl Worker {
         if tokio::time::timeout(self.config.grace, self.context.driving.emptied()).await.is_err() {
             self.context.hand_back.cancel();
             if tokio::time::timeout(HAND_BACK, self.context.driving.emptied()).await.is_err() {
-                warn!(left = self.context.driving.len(), "some executions could not be handed back, the lease will free them");
+                warn!(
+                    left = self.context.driving.len(),
+                    "some executions could not be handed back, the lease will free them"
+                );
             }
         }
         self.context.hand_back.cancel();
@@ -115,7 +122,9 @@ impl Worker {
         }
         match self.context.store().release_worker(self.context.worker, self.context.now().0).await {
             Ok(left) => crate::wake::push(&self.context, left).await,
-            Err(problem) => warn!(error = %service::chain(&problem), "the worker cannot sign off, its lease will end by itself"),
+            Err(problem) => {
+                warn!(error = %service::chain(&problem), "the worker cannot sign off, its lease will end by itself");
+            }
         }
     }
 }
@@ -135,7 +144,8 @@ async fn take_up_everything(context: &Context) -> Result<(), store::StoreError> 
 async fn consume_until(context: Arc<Context>, config: WorkerConfig, stop: CancellationToken) {
     let handlers = config.slots.clamp(1, MAX_HANDLERS);
     let monitor = Monitor::new().should_restart(|_context, _error| true).register(move |restarts| {
-        let consumer = context.services.queue().consumer(ConsumerConfig::new(context.worker, config.queues.clone(), handlers));
+        let consumer =
+            context.services.queue().consumer(ConsumerConfig::new(context.worker, config.queues.clone(), handlers));
         WorkerBuilder::new(format!("{}-{restarts}", context.worker))
             .backend(consumer)
             .data(Arc::clone(&context))

@@ -34,7 +34,9 @@ impl PageArguments {
     pub(super) fn request(&self, list: &str) -> Result<PageRequest> {
         let size = |name: &str, size: i32| match usize::try_from(size) {
             Ok(size) if (1..=MAX_PAGE).contains(&size) => Ok(size as u64),
-            _out_of_range => Err(invalid(format!("`{name}` must be 1 to {MAX_PAGE}, not {size}; take further items with a cursor"))),
+            _out_of_range => {
+                Err(invalid(format!("`{name}` must be 1 to {MAX_PAGE}, not {size}; take further items with a cursor")))
+            }
         };
         let read = |name: &str, text: &Option<String>| {
             let position = text.as_ref().map(|text| cursor::read::<Cursor>(list, text, name)).transpose();
@@ -54,7 +56,9 @@ impl PageArguments {
 /// A page as clients see it.
 pub(super) fn paged<R, T: OutputType>(page: Page<R>, list: &str, count: CountOf, node: impl Fn(R) -> T) -> Paged<T> {
     let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, Totals(count));
-    connection.edges.extend(page.rows.into_iter().map(|(position, row)| Edge::new(cursor::write(list, &position), node(row))));
+    connection
+        .edges
+        .extend(page.rows.into_iter().map(|(position, row)| Edge::new(cursor::write(list, &position), node(row))));
     connection
 }
 

@@ -82,7 +82,8 @@ impl UserError {
             code: ErrorCode::of(mistake.code).unwrap_or(ErrorCode::Invalid),
             documentation_url: documentation(mistake.code),
             message: mistake.message,
-            field: (!mistake.field.is_empty()).then(|| std::iter::once("input".to_owned()).chain(mistake.field).collect()),
+            field: (!mistake.field.is_empty())
+                .then(|| std::iter::once("input".to_owned()).chain(mistake.field).collect()),
             help: mistake.help,
         }
     }
@@ -112,7 +113,11 @@ pub(super) fn top_level(error: &ServiceError) -> async_graphql::Error {
         ServiceError::Forbidden(forbidden) => forbidden.to_string(),
         ServiceError::Mistakes(mistakes) => {
             let help = |mistake: &Mistake| mistake.help.as_ref().map_or_else(String::new, |help| format!(" {help}"));
-            mistakes.iter().map(|mistake| format!("{}.{}", mistake.message, help(mistake))).collect::<Vec<_>>().join(" ")
+            mistakes
+                .iter()
+                .map(|mistake| format!("{}.{}", mistake.message, help(mistake)))
+                .collect::<Vec<_>>()
+                .join(" ")
         }
         ServiceError::Unavailable(_) => {
             tracing::warn!(error = %chain(error), "a request was refused, the database cannot be reached");

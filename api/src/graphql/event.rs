@@ -104,8 +104,12 @@ impl Event {
     }
 
     /// Data.
-    async fn payload(&self, #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>) -> Result<Payload> {
-        let value = serde_json::from_str(&self.0.payload).map_err(|_unreadable| async_graphql::Error::new("a stored event cannot be read"))?;
+    async fn payload(
+        &self,
+        #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>,
+    ) -> Result<Payload> {
+        let value = serde_json::from_str(&self.0.payload)
+            .map_err(|_unreadable| async_graphql::Error::new("a stored event cannot be read"))?;
         Payload::at(value, path.as_deref())
     }
 

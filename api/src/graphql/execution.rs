@@ -108,7 +108,12 @@ impl Decision {
     async fn why(&self, ctx: &Context<'_>) -> Result<Option<Explanation>> {
         let Some(step) = &self.step_path else { return Ok(None) };
         let Some(trace) = trace_of(ctx, &self.execution).await? else { return Ok(None) };
-        let led_here = trace.steps.iter().rev().filter_map(|passage| passage.branch.as_ref()).find(|branch| branch.to.as_ref() == Some(step));
+        let led_here = trace
+            .steps
+            .iter()
+            .rev()
+            .filter_map(|passage| passage.branch.as_ref())
+            .find(|branch| branch.to.as_ref() == Some(step));
         Ok(led_here.and_then(|branch| branch.why.last()).cloned().map(Explanation))
     }
 }
@@ -189,7 +194,11 @@ impl Execution {
 
     async fn passages(&self, ctx: &Context<'_>) -> Result<Vec<StepExecution>> {
         let trace = self.trace(ctx).await?;
-        Ok(trace.steps.iter().map(|step| StepExecution { execution: Arc::clone(&self.0), step: step.clone() }).collect())
+        Ok(trace
+            .steps
+            .iter()
+            .map(|step| StepExecution { execution: Arc::clone(&self.0), step: step.clone() })
+            .collect())
     }
 }
 
@@ -238,12 +247,19 @@ impl Execution {
     }
 
     /// What it was started with.
-    async fn input(&self, #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>) -> Result<Payload> {
+    async fn input(
+        &self,
+        #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>,
+    ) -> Result<Payload> {
         Payload::at(parse(&self.0.input)?, path.as_deref())
     }
 
     /// Its data at this moment.
-    async fn context(&self, ctx: &Context<'_>, #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>) -> Result<Payload> {
+    async fn context(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>,
+    ) -> Result<Payload> {
         let trace = self.trace(ctx).await?;
         Payload::at(executions::context(viewer_of(ctx)?, &self.0, &trace).graphql()?, path.as_deref())
     }
@@ -259,16 +275,12 @@ impl Execution {
 
     /// What started it.
     async fn trigger(&self, ctx: &Context<'_>) -> Result<ExecutionTrigger> {
-        Ok(match self.0.event_id {
-            Some(id) => {
-                let row = loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?;
-                ExecutionTrigger::Event(EventTrigger { event: row.map(Event) })
-            }
-            None => {
-                let reason = parse(&self.0.trigger)?["reason"].as_str().map(str::to_owned);
-                ExecutionTrigger::Manual(ManualTrigger { actor: Actor::from_id(&self.0.started_by), reason })
-            }
-        })
+        if let Some(id) = self.0.event_id {
+            let row = loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?;
+            return Ok(ExecutionTrigger::Event(EventTrigger { event: row.map(Event) }));
+        }
+        let reason = parse(&self.0.trigger)?["reason"].as_str().map(str::to_owned);
+        Ok(ExecutionTrigger::Manual(ManualTrigger { actor: Actor::from_id(&self.0.started_by), reason }))
     }
 
     /// Who started it.
@@ -334,7 +346,11 @@ impl Execution {
     }
 
     /// The last passage through one step.
-    async fn step(&self, ctx: &Context<'_>, #[graphql(desc = "Path with iteration, such as `charge_items[17].refund`.")] path: String) -> Result<Option<StepExecution>> {
+    async fn step(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Path with iteration, such as `charge_items[17].refund`.")] path: String,
+    ) -> Result<Option<StepExecution>> {
         let trace = self.trace(ctx).await?;
         Ok(trace.step(&path).map(|step| StepExecution { execution: Arc::clone(&self.0), step: step.clone() }))
     }
@@ -380,10 +396,16 @@ impl Execution {
 pub(super) fn decision_of(row: &ExecutionRow) -> Result<Option<Decision>> {
     let Some(text) = &row.decision else {
         let is_done = row.result == Some(store::ExecutionResult::Executed);
-        return Ok(is_done.then(|| Decision { outcome: DecisionOutcome::Executed, reason: None, metadata: None, step_path: None, execution: row.clone() }));
+        return Ok(is_done.then(|| Decision {
+            outcome: DecisionOutcome::Executed,
+            reason: None,
+            metadata: None,
+            step_path: None,
+            execution: row.clone(),
+        }));
     };
-    let decision: machine::Decision =
-        serde_json::from_str(text).map_err(|_unreadable| async_graphql::Error::new("a stored decision cannot be read"))?;
+    let decision: machine::Decision = serde_json::from_str(text)
+        .map_err(|_unreadable| async_graphql::Error::new("a stored decision cannot be read"))?;
     let outcome = match decision.outcome {
         machine::Outcome::Allowed => DecisionOutcome::Allowed,
         machine::Outcome::Blocked => DecisionOutcome::Blocked,

@@ -97,7 +97,9 @@ pub struct DateTimeFilter {
 impl DateTimeFilter {
     fn resolve(self, services: &Services) -> store::TimeFilter {
         let millis = |moment: Option<DateTime>| moment.map(|moment| moment.0.0);
-        let within = self.within.map(|length| services.now().0.saturating_sub(i64::try_from(length.0.as_millis()).unwrap_or(i64::MAX)));
+        let within = self
+            .within
+            .map(|length| services.now().0.saturating_sub(i64::try_from(length.0.as_millis()).unwrap_or(i64::MAX)));
         let gte = millis(self.gte).max(within);
         store::TimeFilter { gte, gt: millis(self.gt), lte: millis(self.lte), lt: millis(self.lt) }
     }
@@ -164,10 +166,13 @@ impl ExecutionFilter {
         if let Some(reference) = self.workflow {
             let found: Option<WorkflowId> = match reference.parse()? {
                 ServiceRef::Id(id) => Some(id),
-                ServiceRef::Slug(slug) => service::workflows::workflow_by_slug(services, viewer, &slug).await.graphql()?.map(|row| row.id),
+                ServiceRef::Slug(slug) => {
+                    service::workflows::workflow_by_slug(services, viewer, &slug).await.graphql()?.map(|row| row.id)
+                }
             };
             let known = workflow_ids.take();
-            workflow_ids = Some(found.into_iter().filter(|id| known.as_ref().is_none_or(|known| known.contains(id))).collect());
+            workflow_ids =
+                Some(found.into_iter().filter(|id| known.as_ref().is_none_or(|known| known.contains(id))).collect());
         }
         let labels = self.labels.unwrap_or_default().into_iter();
         let (mut and, mut or) = (Vec::new(), Vec::new());
@@ -188,7 +193,9 @@ impl ExecutionFilter {
             statuses: self.statuses.map(|list| list.into_iter().map(Into::into).collect()),
             results: self.outcomes.map(|list| list.into_iter().map(Into::into).collect()),
             key: self.key.map(Into::into),
-            labels: labels.map(|LabelFilter { name, eq, in_list, exists }| store::LabelFilter { name, eq, in_list, exists }).collect(),
+            labels: labels
+                .map(|LabelFilter { name, eq, in_list, exists }| store::LabelFilter { name, eq, in_list, exists })
+                .collect(),
             trigger_types: self.trigger_types.map(|list| list.into_iter().map(Into::into).collect()),
             event_id: self.event_id.as_ref().map(parse_id::<EventId>).transpose()?,
             started_by: self.started_by_id.map(|id| id.0),
@@ -232,7 +239,10 @@ pub struct ExecutionOrder {
 impl ExecutionOrder {
     /// The store's order.
     pub(super) fn resolve(order: Option<Self>) -> store::ExecutionOrder {
-        order.map_or_else(store::ExecutionOrder::default, |order| store::ExecutionOrder { field: order.field.into(), direction: order.direction.into() })
+        order.map_or_else(store::ExecutionOrder::default, |order| store::ExecutionOrder {
+            field: order.field.into(),
+            direction: order.direction.into(),
+        })
     }
 }
 
@@ -301,8 +311,12 @@ pub struct WorkflowOrder {
 impl WorkflowOrder {
     /// The store's order.
     pub(super) fn resolve(order: Option<Self>) -> store::WorkflowOrder {
-        let by_name = store::WorkflowOrder { field: store::WorkflowOrderField::Name, direction: store::Direction::Ascending };
-        order.map_or(by_name, |order| store::WorkflowOrder { field: order.field.into(), direction: order.direction.into() })
+        let by_name =
+            store::WorkflowOrder { field: store::WorkflowOrderField::Name, direction: store::Direction::Ascending };
+        order.map_or(by_name, |order| store::WorkflowOrder {
+            field: order.field.into(),
+            direction: order.direction.into(),
+        })
     }
 }
 
@@ -359,6 +373,9 @@ pub struct EventOrder {
 impl EventOrder {
     /// The store's order.
     pub(super) fn resolve(order: Option<Self>) -> store::EventOrder {
-        order.map_or_else(store::EventOrder::default, |order| store::EventOrder { field: order.field.into(), direction: order.direction.into() })
+        order.map_or_else(store::EventOrder::default, |order| store::EventOrder {
+            field: order.field.into(),
+            direction: order.direction.into(),
+        })
     }
 }

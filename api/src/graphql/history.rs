@@ -175,12 +175,22 @@ fn summary(event: &Event) -> String {
         Event::StepStarted { path, attempt, .. } => format!("step `{path}` begins attempt {attempt}"),
         Event::ActionStarted { path, kind, .. } => format!("step `{path}` calls {kind}"),
         Event::ActionFinished { path, error: None, .. } => format!("an action of step `{path}` is done"),
-        Event::ActionFinished { path, error: Some(error), .. } => format!("an action of step `{path}` failed: {}", error.message),
+        Event::ActionFinished { path, error: Some(error), .. } => {
+            format!("an action of step `{path}` failed: {}", error.message)
+        }
         Event::StepSucceeded { path, to, .. } => format!("step `{path}` is done{}", then(to)),
-        Event::StepFailed { path, error, to, .. } => format!("step `{path}` failed: {}: {}{}", error.code, error.message, then(to)),
+        Event::StepFailed { path, error, to, .. } => {
+            format!("step `{path}` failed: {}: {}{}", error.code, error.message, then(to))
+        }
         Event::StepSkipped { path, to, .. } => format!("step `{path}` is left out{}", then(to)),
-        Event::RetryScheduled { path, attempt, error, .. } => format!("attempt {attempt} of step `{path}` failed ({}), another follows", error.code),
-        Event::Decided(decision) => format!("step `{}` decides{}", decision.step, decision.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))),
+        Event::RetryScheduled { path, attempt, error, .. } => {
+            format!("attempt {attempt} of step `{path}` failed ({}), another follows", error.code)
+        }
+        Event::Decided(decision) => format!(
+            "step `{}` decides{}",
+            decision.step,
+            decision.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))
+        ),
         Event::ContextSet { path, .. } => format!("`{path}` is set"),
         Event::Logged { message, .. } => message.clone(),
         Event::Warned { message, .. } => message.clone(),

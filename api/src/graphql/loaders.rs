@@ -29,7 +29,9 @@ pub struct LoaderCell(std::sync::OnceLock<Loaders>);
 pub(super) fn loader<'a>(ctx: &Context<'a>) -> async_graphql::Result<&'a Loaders> {
     let (services, viewer) = (ctx.data::<Services>()?, super::viewer_of(ctx)?);
     let cell = ctx.data::<LoaderCell>()?;
-    Ok(cell.0.get_or_init(|| DataLoader::new(Reader { services: services.clone(), viewer: viewer.clone() }, tokio::spawn)))
+    Ok(cell
+        .0
+        .get_or_init(|| DataLoader::new(Reader { services: services.clone(), viewer: viewer.clone() }, tokio::spawn)))
 }
 
 /// An error that every waiting resolver gets a share of.

@@ -51,7 +51,12 @@ impl ExtensionFactory for LoaderPerRequest {
 
 #[async_graphql::async_trait::async_trait]
 impl Extension for LoaderPerRequest {
-    async fn prepare_request(&self, ctx: &ExtensionContext<'_>, request: Request, next: NextPrepareRequest<'_>) -> ServerResult<Request> {
+    async fn prepare_request(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
         next.run(ctx, request.data(LoaderCell::default())).await
     }
 }

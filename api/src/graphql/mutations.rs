@@ -12,7 +12,9 @@ use super::filters::{WorkflowRef, parse_id};
 use super::loaders::{loader, shared};
 use super::scalars::{DateTime, Duration, Json};
 use super::viewer_of;
-use super::workflow::{ImportResult, Workflow, WorkflowImportPayload, WorkflowPayload, WorkflowPublishPayload, WorkflowVersion};
+use super::workflow::{
+    ImportResult, Workflow, WorkflowImportPayload, WorkflowPayload, WorkflowPublishPayload, WorkflowVersion,
+};
 
 /// Changes.
 pub struct Mutation;
@@ -236,17 +238,29 @@ pub struct EventEmitInput {
 #[Object]
 impl Mutation {
     /// Brings definitions in, each as a draft or as a published version.
-    async fn workflow_import(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: WorkflowImportInput) -> Option<WorkflowImportPayload> {
+    async fn workflow_import(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: WorkflowImportInput,
+    ) -> Option<WorkflowImportPayload> {
         or_null(ctx, import(ctx, input).await)
     }
 
     /// Makes the draft a new immutable version that new executions use.
-    async fn workflow_publish(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: WorkflowPublishInput) -> Option<WorkflowPublishPayload> {
+    async fn workflow_publish(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: WorkflowPublishInput,
+    ) -> Option<WorkflowPublishPayload> {
         or_null(ctx, publish(ctx, input).await)
     }
 
     /// Lets triggers and callers start it.
-    async fn workflow_enable(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: WorkflowEnableInput) -> Option<WorkflowPayload> {
+    async fn workflow_enable(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: WorkflowEnableInput,
+    ) -> Option<WorkflowPayload> {
         let change = async {
             let id = parse_id(&input.id)?;
             switched(workflows::enable(ctx.data::<Services>()?, viewer_of(ctx)?, id).await)
@@ -255,7 +269,11 @@ impl Mutation {
     }
 
     /// Stops triggers and callers from starting it.
-    async fn workflow_disable(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: WorkflowDisableInput) -> Option<WorkflowPayload> {
+    async fn workflow_disable(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: WorkflowDisableInput,
+    ) -> Option<WorkflowPayload> {
         let change = async {
             let id = parse_id(&input.id)?;
             switched(workflows::disable(ctx.data::<Services>()?, viewer_of(ctx)?, id, input.reason).await)
@@ -264,30 +282,50 @@ impl Mutation {
     }
 
     /// Starts one.
-    async fn execution_start(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: ExecutionStartInput) -> Option<ExecutionStartPayload> {
+    async fn execution_start(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: ExecutionStartInput,
+    ) -> Option<ExecutionStartPayload> {
         or_null(ctx, start(ctx, input).await)
     }
 
     /// Starts many; each succeeds or fails for itself.
     #[graphql(complexity = "100 + child_complexity")]
-    async fn execution_start_batch(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: ExecutionStartBatchInput) -> Option<ExecutionStartBatchPayload> {
+    async fn execution_start_batch(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: ExecutionStartBatchInput,
+    ) -> Option<ExecutionStartBatchPayload> {
         or_null(ctx, start_batch(ctx, input).await)
     }
 
     /// Accepts an event and starts what it triggers.
-    async fn event_emit(&self, ctx: &Context<'_>, #[graphql(desc = "What to change.")] input: EventEmitInput) -> Option<EventEmitPayload> {
+    async fn event_emit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: EventEmitInput,
+    ) -> Option<EventEmitPayload> {
         or_null(ctx, emit(ctx, input).await)
     }
 }
 
 async fn import(ctx: &Context<'_>, input: WorkflowImportInput) -> Result<WorkflowImportPayload> {
-    let files = input.files.into_iter().map(|ImportFileInput { path, content }| workflows::ImportFile { path, content }).collect();
+    let files = input
+        .files
+        .into_iter()
+        .map(|ImportFileInput { path, content }| workflows::ImportFile { path, content })
+        .collect();
     let request = workflows::ImportRequest { files, publish: input.publish, dry_run: input.dry_run };
     let imported = match user_errors(workflows::import(ctx.data::<Services>()?, viewer_of(ctx)?, request).await)? {
         Ok(imported) => imported,
-        Err(user_errors) => return Ok(WorkflowImportPayload { workflows: Vec::new(), results: Vec::new(), user_errors }),
+        Err(user_errors) => {
+            return Ok(WorkflowImportPayload { workflows: Vec::new(), results: Vec::new(), user_errors });
+        }
     };
-    let is_changed = |file: &&workflows::Imported| matches!(file.outcome, workflows::ImportOutcome::Created | workflows::ImportOutcome::Updated);
+    let is_changed = |file: &&workflows::Imported| {
+        matches!(file.outcome, workflows::ImportOutcome::Created | workflows::ImportOutcome::Updated)
+    };
     let workflows = imported.iter().filter(is_changed).filter_map(|file| file.workflow.clone()).map(Workflow).collect();
     let results = imported.into_iter().map(|file| ImportResult {
         path: file.path,
@@ -330,7 +368,9 @@ async fn start(ctx: &Context<'_>, input: ExecutionStartInput) -> Result<Executio
     let (wait, limit) = (input.wait, input.wait_timeout.0.min(MAX_WAIT));
     let started = match user_errors(executions::start(services, viewer, input.request()?).await)? {
         Ok(started) => started,
-        Err(user_errors) => return Ok(ExecutionStartPayload { execution: None, events_after: None, is_new: false, user_errors }),
+        Err(user_errors) => {
+            return Ok(ExecutionStartPayload { execution: None, events_after: None, is_new: false, user_errors });
+        }
     };
     let row = executions::wait(services, viewer, started.execution, wait.into(), limit).await.graphql()?;
     Ok(ExecutionStartPayload {
@@ -351,12 +391,21 @@ async fn start_batch(ctx: &Context<'_>, input: ExecutionStartBatchInput) -> Resu
     let mut results = Vec::with_capacity(outcomes.len());
     for (index, outcome) in (0..).zip(outcomes) {
         results.push(match user_errors(outcome)? {
-            Ok(started) => ExecutionStartResult { index, is_new: started.is_new, user_errors: Vec::new(), id: Some(started.execution) },
+            Ok(started) => ExecutionStartResult {
+                index,
+                is_new: started.is_new,
+                user_errors: Vec::new(),
+                id: Some(started.execution),
+            },
             Err(user_errors) => ExecutionStartResult { index, is_new: false, user_errors, id: None },
         });
     }
     let started = results.iter().filter(|result| result.is_new).count();
-    Ok(ExecutionStartBatchPayload { results, started: i32::try_from(started).unwrap_or(i32::MAX), user_errors: Vec::new() })
+    Ok(ExecutionStartBatchPayload {
+        results,
+        started: i32::try_from(started).unwrap_or(i32::MAX),
+        user_errors: Vec::new(),
+    })
 }
 
 async fn emit(ctx: &Context<'_>, input: EventEmitInput) -> Result<EventEmitPayload> {
@@ -371,13 +420,24 @@ async fn emit(ctx: &Context<'_>, input: EventEmitInput) -> Result<EventEmitPaylo
     };
     let emitted = match user_errors(events::emit(services, viewer, request).await)? {
         Ok(emitted) => emitted,
-        Err(user_errors) => return Ok(EventEmitPayload { event: None, is_new: false, decision: None, executions: Vec::new(), user_errors }),
+        Err(user_errors) => {
+            return Ok(EventEmitPayload {
+                event: None,
+                is_new: false,
+                decision: None,
+                executions: Vec::new(),
+                user_errors,
+            });
+        }
     };
     let event = Event(emitted.event);
     let mut executions = event.started(ctx).await?;
     if input.wait != WaitFor::None {
         let limit = input.wait_timeout.0.min(MAX_WAIT);
-        let waits = executions.iter().take(MAX_PAGE).map(|execution| executions::wait(services, viewer, execution.0.id, input.wait.into(), limit));
+        let waits = executions
+            .iter()
+            .take(MAX_PAGE)
+            .map(|execution| executions::wait(services, viewer, execution.0.id, input.wait.into(), limit));
         let rows = futures::future::try_join_all(waits).await.graphql()?;
         executions = rows.into_iter().flatten().map(Execution::of).collect();
     }

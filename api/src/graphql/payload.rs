@@ -39,7 +39,10 @@ const PREVIEW: usize = 2_000;
 #[Object]
 impl Payload {
     /// The value; null when it is truncated or redacted as a whole.
-    async fn value(&self, #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>) -> Result<Json> {
+    async fn value(
+        &self,
+        #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>,
+    ) -> Result<Json> {
         Ok(async_graphql::Json(match path {
             None => self.value.clone(),
             Some(path) => part(&self.value, &path)?,

@@ -7,7 +7,9 @@ use super::connection::{CountOf, PageArguments, Paged, paged};
 use super::errors::{IntoGraphql, invalid, or_null};
 use super::event::Event;
 use super::execution::Execution;
-use super::filters::{EventFilter, EventOrder, ExecutionFilter, ExecutionOrder, WorkflowFilter, WorkflowOrder, WorkflowRef, parse_id};
+use super::filters::{
+    EventFilter, EventOrder, ExecutionFilter, ExecutionOrder, WorkflowFilter, WorkflowOrder, WorkflowRef, parse_id,
+};
 use super::problem::Problem;
 use super::scalars::{DateTime, Json};
 use super::server::{ServerInfo, ServerMode};
@@ -70,12 +72,18 @@ impl Query {
     }
 
     /// One workflow.
-    async fn workflow(&self, ctx: &Context<'_>, #[graphql(name = "ref", desc = "Which workflow, by id or by slug.")] reference: WorkflowRef) -> Option<Workflow> {
+    async fn workflow(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "ref", desc = "Which workflow, by id or by slug.")] reference: WorkflowRef,
+    ) -> Option<Workflow> {
         let read = async {
             let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
             match reference.parse()? {
                 service::plans::WorkflowRef::Id(id) => workflows::workflow(services, viewer, id).await.graphql(),
-                service::plans::WorkflowRef::Slug(slug) => workflows::workflow_by_slug(services, viewer, &slug).await.graphql(),
+                service::plans::WorkflowRef::Slug(slug) => {
+                    workflows::workflow_by_slug(services, viewer, &slug).await.graphql()
+                }
             }
         };
         or_null(ctx, read.await).flatten().map(Workflow)
@@ -96,18 +104,27 @@ impl Query {
         #[graphql(desc = "Sort order; the id breaks ties, so pages are stable.")] order_by: Option<WorkflowOrder>,
     ) -> Option<Paged<Workflow>> {
         let read = async {
-            let filter = store::WorkflowFilter { search: words(search), is_archived: Some(false), ..filter.unwrap_or_default().into() };
+            let filter = store::WorkflowFilter {
+                search: words(search),
+                is_archived: Some(false),
+                ..filter.unwrap_or_default().into()
+            };
             let order = WorkflowOrder::resolve(order_by);
             let list = format!("workflows:{:?}:{:?}", order.field, order.direction);
             let request = PageArguments { first, after, last, before }.request(&list)?;
-            let page = workflows::page(ctx.data::<Services>()?, viewer_of(ctx)?, &filter, order, &request).await.graphql()?;
+            let page =
+                workflows::page(ctx.data::<Services>()?, viewer_of(ctx)?, &filter, order, &request).await.graphql()?;
             Ok(paged(page, &list, CountOf::Workflows(Box::new(filter)), Workflow))
         };
         or_null(ctx, read.await)
     }
 
     /// JSON Schema of the definition language, for editors.
-    async fn definition_schema(&self, ctx: &Context<'_>, #[graphql(desc = "Version of the language; the newest when absent.")] version: Option<String>) -> Option<Json> {
+    async fn definition_schema(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Version of the language; the newest when absent.")] version: Option<String>,
+    ) -> Option<Json> {
         let read = match version.as_deref() {
             None | Some("1") => Ok(async_graphql::Json(engine::definition::json_schema())),
             Some(other) => Err(invalid(format!("there is no version `{other}` of the definition language, only `1`"))),
@@ -116,7 +133,11 @@ impl Query {
     }
 
     /// Checks a definition without saving it.
-    async fn definition_check(&self, ctx: &Context<'_>, #[graphql(desc = "What to check.")] input: DefinitionCheckInput) -> Option<DefinitionCheck> {
+    async fn definition_check(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to check.")] input: DefinitionCheckInput,
+    ) -> Option<DefinitionCheck> {
         let read = || {
             let checked = workflows::check(viewer_of(ctx)?, &input.source, input.format.into()).graphql()?;
             Ok(DefinitionCheck {
@@ -130,7 +151,8 @@ impl Query {
 
     /// One execution.
     async fn execution(&self, ctx: &Context<'_>, #[graphql(desc = "Global id.")] id: ID) -> Option<Execution> {
-        let read = async { executions::execution(ctx.data::<Services>()?, viewer_of(ctx)?, parse_id(&id)?).await.graphql() };
+        let read =
+            async { executions::execution(ctx.data::<Services>()?, viewer_of(ctx)?, parse_id(&id)?).await.graphql() };
         or_null(ctx, read.await).flatten().map(Execution::of)
     }
 
@@ -145,7 +167,8 @@ impl Query {
         #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
         #[graphql(desc = "Which items to return; all conditions must hold.")] filter: Option<ExecutionFilter>,
-        #[graphql(desc = "Search text: words of the id, the key, a label's value or the workflow's slug.")] search: Option<String>,
+        #[graphql(desc = "Search text: words of the id, the key, a label's value or the workflow's slug.")]
+        search: Option<String>,
         #[graphql(desc = "Sort order; the id breaks ties, so pages are stable.")] order_by: Option<ExecutionOrder>,
     ) -> Option<Paged<Execution>> {
         let read = async {

@@ -14,13 +14,14 @@ pub struct DateTime(pub Timestamp);
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
-        chrono::DateTime::parse_from_rfc3339(text)
-            .map(|moment| Self(Timestamp(moment.timestamp_millis())))
-            .map_err(|_not_a_moment| InputValueError::custom("expected a moment as in RFC 3339, such as `2026-03-30T12:00:00Z`"))
+        chrono::DateTime::parse_from_rfc3339(text).map(|moment| Self(Timestamp(moment.timestamp_millis()))).map_err(
+            |_not_a_moment| InputValueError::custom("expected a moment as in RFC 3339, such as `2026-03-30T12:00:00Z`"),
+        )
     }
 
     fn to_value(&self) -> Value {
-        let moment = chrono::DateTime::from_timestamp_millis(self.0.0).unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC);
+        let moment =
+            chrono::DateTime::from_timestamp_millis(self.0.0).unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC);
         Value::String(moment.to_rfc3339_opts(SecondsFormat::Millis, true))
     }
 }

@@ -161,8 +161,15 @@ impl StepExecution {
     }
 
     /// What it was called with, after templates: the requests of its last attempt.
-    async fn input(&self, #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>) -> Result<Option<Payload>> {
-        let calls = self.step.attempts.last().map(|attempt| attempt.calls.iter().map(|call| call.request.clone()).collect::<Vec<_>>());
+    async fn input(
+        &self,
+        #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>,
+    ) -> Result<Option<Payload>> {
+        let calls = self
+            .step
+            .attempts
+            .last()
+            .map(|attempt| attempt.calls.iter().map(|call| call.request.clone()).collect::<Vec<_>>());
         match calls.unwrap_or_default().as_slice() {
             [] => Ok(None),
             [only] => Payload::at(only.clone(), path.as_deref()).map(Some),
@@ -171,7 +178,10 @@ impl StepExecution {
     }
 
     /// Its result.
-    async fn output(&self, #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>) -> Result<Option<Payload>> {
+    async fn output(
+        &self,
+        #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>,
+    ) -> Result<Option<Payload>> {
         self.step.output.clone().map(|output| Payload::at(output, path.as_deref())).transpose()
     }
 
@@ -226,6 +236,10 @@ impl StepExecution {
     ) -> Result<Paged<LogLine>> {
         let trace = trace_of(ctx, &self.execution).await?.unwrap_or_default();
         let lines = trace.logs.iter().filter(|line| line.step_path == self.step.path).cloned().map(LogLine).collect();
-        of_list(lines, &format!("logs:{}:{}", self.execution.id, self.step.path), &PageArguments { first, after, last, before })
+        of_list(
+            lines,
+            &format!("logs:{}:{}", self.execution.id, self.step.path),
+            &PageArguments { first, after, last, before },
+        )
     }
 }

@@ -57,12 +57,16 @@ impl Subscription {
         #[graphql(desc = "Cursor of the last item seen; the current state first when absent.")] after: Option<String>,
     ) -> Result<impl Stream<Item = Result<ExecutionUpdate>> + use<>> {
         let id = parse_id(&id)?;
-        let updates = executions::updates(ctx.data::<Services>()?, viewer_of(ctx)?, id, after.as_deref()).await.graphql()?;
-        Ok(updates.map_err(|error| top_level(&error)).map_ok(move |update| ExecutionUpdate {
-            cursor: update.cursor,
-            event: update.event.map(|event| ExecutionEvent { execution: id, event }),
-            execution: Execution(update.execution),
-        }).boxed())
+        let updates =
+            executions::updates(ctx.data::<Services>()?, viewer_of(ctx)?, id, after.as_deref()).await.graphql()?;
+        Ok(updates
+            .map_err(|error| top_level(&error))
+            .map_ok(move |update| ExecutionUpdate {
+                cursor: update.cursor,
+                event: update.event.map(|event| ExecutionEvent { execution: id, event }),
+                execution: Execution(update.execution),
+            })
+            .boxed())
     }
 
     /// A live list: items that enter it, change in it, leave it.
@@ -75,10 +79,13 @@ impl Subscription {
         let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
         let filter = filter.unwrap_or_default().resolve(services, viewer).await?;
         let changes = executions::changes(services, viewer, filter, after.as_deref()).await.graphql()?;
-        Ok(changes.map_err(|error| top_level(&error)).map_ok(|change| ExecutionChange {
-            cursor: change.cursor,
-            kind: change.kind.into(),
-            execution: Execution(change.execution),
-        }).boxed())
+        Ok(changes
+            .map_err(|error| top_level(&error))
+            .map_ok(|change| ExecutionChange {
+                cursor: change.cursor,
+                kind: change.kind.into(),
+                execution: Execution(change.execution),
+            })
+            .boxed())
     }
 }

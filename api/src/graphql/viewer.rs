@@ -79,7 +79,12 @@ pub struct Organization {
 
 impl From<store::OrganizationRow> for Organization {
     fn from(row: store::OrganizationRow) -> Self {
-        Self { id: ID(row.id.to_string()), slug: row.slug, name: row.name, created_at: DateTime::from_ms(row.created_at_ms) }
+        Self {
+            id: ID(row.id.to_string()),
+            slug: row.slug,
+            name: row.name,
+            created_at: DateTime::from_ms(row.created_at_ms),
+        }
     }
 }
 

@@ -111,8 +111,14 @@ impl Workflow {
     }
 
     /// One version.
-    async fn version(&self, ctx: &Context<'_>, #[graphql(desc = "Version number.")] number: i32) -> Result<Option<WorkflowVersion>> {
-        let row = workflows::version_by_number(ctx.data::<Services>()?, viewer_of(ctx)?, self.0.id, number).await.graphql()?;
+    async fn version(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Version number.")] number: i32,
+    ) -> Result<Option<WorkflowVersion>> {
+        let row = workflows::version_by_number(ctx.data::<Services>()?, viewer_of(ctx)?, self.0.id, number)
+            .await
+            .graphql()?;
         Ok(row.map(WorkflowVersion))
     }
 
@@ -128,7 +134,8 @@ impl Workflow {
     ) -> Result<Paged<WorkflowVersion>> {
         let list = format!("versions:{}", self.0.id);
         let request = PageArguments { first, after, last, before }.request(&list)?;
-        let page = workflows::versions(ctx.data::<Services>()?, viewer_of(ctx)?, self.0.id, &request).await.graphql()?;
+        let page =
+            workflows::versions(ctx.data::<Services>()?, viewer_of(ctx)?, self.0.id, &request).await.graphql()?;
         // Numbers are given without gaps, so the published one is the count or close to it.
         let known = usize::try_from(self.0.published_number.unwrap_or(0)).unwrap_or(0);
         Ok(paged(page, &list, CountOf::Known(known), WorkflowVersion))
@@ -136,6 +143,7 @@ impl Workflow {
 
     /// Executions of all its versions.
     #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay list")]
     async fn executions(
         &self,
         ctx: &Context<'_>,
@@ -184,7 +192,8 @@ pub struct WorkflowVersion(pub(super) VersionRow);
 
 impl WorkflowVersion {
     fn parsed(&self) -> Result<Value> {
-        serde_json::from_str(&self.0.definition).map_err(|_unreadable| async_graphql::Error::new("a stored definition cannot be read"))
+        serde_json::from_str(&self.0.definition)
+            .map_err(|_unreadable| async_graphql::Error::new("a stored definition cannot be read"))
     }
 }
 

@@ -23,7 +23,13 @@ pub async fn cluster(settings: &Settings, system: &Cluster, table: &mut Table) -
 }
 
 /// W3 over the server at `port`.
-pub async fn measure(settings: &Settings, port: u16, mode: &str, target: &str, table: &mut Table) -> anyhow::Result<()> {
+pub async fn measure(
+    settings: &Settings,
+    port: u16,
+    mode: &str,
+    target: &str,
+    table: &mut Table,
+) -> anyhow::Result<()> {
     let query = "mutation($i: ExecutionStartInput!) { executionStart(input: $i) { execution { id status decision { outcome } } userErrors { message } } }";
     let mut client = Client::connect(port).await?;
     let (mut p50, mut p99) = (Vec::new(), Vec::new());

@@ -20,7 +20,12 @@ pub async fn run(settings: &Settings, system: &Cluster, table: &mut Table) -> an
     let (api, worker) = system.resident_mib()?;
     let executions = settings.executions * ROUNDS;
     table.add("rss api", Figure::new(vec![api]), "MiB", format!("{api_before:.1} MiB {executions} executions earlier"));
-    table.add("rss worker", Figure::new(vec![worker]), "MiB", format!("{worker_before:.1} MiB {executions} executions earlier"));
+    table.add(
+        "rss worker",
+        Figure::new(vec![worker]),
+        "MiB",
+        format!("{worker_before:.1} MiB {executions} executions earlier"),
+    );
     Ok(())
 }
 

@@ -25,7 +25,8 @@ const BATCH: usize = 100;
 pub async fn run(settings: &Settings, system: &Cluster, table: &mut Table) -> anyhow::Result<()> {
     if settings.wants("W1") {
         let figure = repeat(settings, || singly(settings, system, "bench_one_step")).await.context("W1")?;
-        let beside = format!("{}, {}", table.share_of(figure.median(), "bare"), table.share_of(figure.median(), "ping"));
+        let beside =
+            format!("{}, {}", table.share_of(figure.median(), "bare"), table.share_of(figure.median(), "ping"));
         table.add("W1", figure, "exe/s", beside);
     }
     if settings.wants("W1b") {
@@ -41,7 +42,10 @@ pub async fn run(settings: &Settings, system: &Cluster, table: &mut Table) -> an
     Ok(())
 }
 
-async fn repeat<F: Future<Output = anyhow::Result<f64>>>(settings: &Settings, run: impl Fn() -> F) -> anyhow::Result<Figure> {
+async fn repeat<F: Future<Output = anyhow::Result<f64>>>(
+    settings: &Settings,
+    run: impl Fn() -> F,
+) -> anyhow::Result<Figure> {
     let mut rates = Vec::new();
     for _run in 0..settings.runs {
         rates.push(run().await?);
@@ -49,9 +53,9 @@ async fn repeat<F: Future<Output = anyhow::Result<f64>>>(settings: &Settings, ru
     Ok(Figure::new(rates))
 }
 
-const START: &str = "mutation($i: ExecutionStartInput!) { executionStart(input: $i) { execution { id } userErrors { message } } }";
-const START_BATCH: &str =
-    "mutation($i: [ExecutionStartInput!]!) { executionStartBatch(input: { items: $i }) { started userErrors { message } } }";
+const START: &str =
+    "mutation($i: ExecutionStartInput!) { executionStart(input: $i) { execution { id } userErrors { message } } }";
+const START_BATCH: &str = "mutation($i: [ExecutionStartInput!]!) { executionStartBatch(input: { items: $i }) { started userErrors { message } } }";
 
 fn item(workflow: &str, number: usize) -> Value {
     json!({
@@ -61,7 +65,8 @@ fn item(workflow: &str, number: usize) -> Value {
 }
 
 async fn singly(settings: &Settings, system: &Cluster, workflow: &'static str) -> anyhow::Result<f64> {
-    load(settings.executions, 1, system, workflow, move |number| encode(START, &json!({ "i": item(workflow, number) }))).await
+    load(settings.executions, 1, system, workflow, move |number| encode(START, &json!({ "i": item(workflow, number) })))
+        .await
 }
 
 /// One round of executions, for measurements that need some to pass through.
@@ -103,7 +108,9 @@ async fn load(
                 }
                 let answer = client.post(body(first)).await?;
                 // An answer without errors has no key `errors`; a full parse would be measured as well.
-                if answer.windows(8).any(|window| window == b"\"errors\"") || answer.windows(7).any(|window| window == b"message") {
+                if answer.windows(8).any(|window| window == b"\"errors\"")
+                    || answer.windows(7).any(|window| window == b"message")
+                {
                     bail!("{}", String::from_utf8_lossy(&answer));
                 }
             }
@@ -112,13 +119,16 @@ async fn load(
     for outcome in try_join_all(senders).await? {
         outcome?;
     }
-    let limit = Instant::now() + Duration::from_secs(120);
+    let limit = Instant::now() + Duration::from_mins(2);
     loop {
         let now = ended(system, workflow).await?;
         if now.all - before.all >= count as i64 {
             let elapsed = began.elapsed();
             if now.allowed - before.allowed != count as i64 {
-                bail!("{} of {count} executions of {workflow} ended other than allowed", count as i64 - (now.allowed - before.allowed));
+                bail!(
+                    "{} of {count} executions of {workflow} ended other than allowed",
+                    count as i64 - (now.allowed - before.allowed)
+                );
             }
             return Ok(count as f64 / elapsed.as_secs_f64());
         }

@@ -25,14 +25,28 @@ pub async fn run(options: DeployOptions, format: Format) -> Result<ExitCode, Fai
     let variables = json!({ "files": files, "publish": true, "dryRun": options.dry_run });
     let payload = server.run("workflowImport", IMPORT, variables).await?;
     let results = payload["results"].as_array().cloned().unwrap_or_default();
-    for problem in results.iter().flat_map(|result| result["problems"].as_array().into_iter().flatten().map(move |problem| (result, problem))) {
+    for problem in results
+        .iter()
+        .flat_map(|result| result["problems"].as_array().into_iter().flatten().map(move |problem| (result, problem)))
+    {
         eprintln!("{}", told(problem.0, problem.1));
     }
     match format {
         Format::Json => output::json(&payload["results"])?,
         Format::Table => {
-            let text = |value: &Value| value.as_str().map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned);
-            let row = |result: &Value| vec![text(&result["path"]), text(&result["outcome"]).to_lowercase(), text(&result["workflow"]["slug"]), text(&result["workflow"]["publishedVersion"]["number"])];
+            let text = |value: &Value| {
+                value
+                    .as_str()
+                    .map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
+            };
+            let row = |result: &Value| {
+                vec![
+                    text(&result["path"]),
+                    text(&result["outcome"]).to_lowercase(),
+                    text(&result["workflow"]["slug"]),
+                    text(&result["workflow"]["publishedVersion"]["number"]),
+                ]
+            };
             output::table(&["file", "outcome", "workflow", "version"], results.iter().map(row).collect())?
         }
     };
@@ -48,5 +62,9 @@ fn told(result: &Value, problem: &Value) -> String {
     };
     let severity = problem["severity"].as_str().unwrap_or_default().to_lowercase();
     let help = problem["suggestion"].as_str().map_or_else(String::new, |help| format!(" ({help})"));
-    format!("{place}: {severity}[{}]: {}{help}", problem["code"].as_str().unwrap_or_default(), problem["message"].as_str().unwrap_or_default())
+    format!(
+        "{place}: {severity}[{}]: {}{help}",
+        problem["code"].as_str().unwrap_or_default(),
+        problem["message"].as_str().unwrap_or_default()
+    )
 }

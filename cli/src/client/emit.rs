@@ -25,9 +25,18 @@ pub async fn run(options: EmitOptions, format: Format) -> Result<ExitCode, Failu
             let matches = emitted["event"]["matches"].as_array().cloned().unwrap_or_default();
             let row = |found: &Value| {
                 let why = found["problem"].as_str().or_else(|| found["why"]["summary"].as_str()).unwrap_or_default();
-                vec![text(&found["workflow"]["slug"]), text(&found["outcome"]).to_lowercase(), text(&found["execution"]["id"]), why.to_owned()]
+                vec![
+                    text(&found["workflow"]["slug"]),
+                    text(&found["outcome"]).to_lowercase(),
+                    text(&found["execution"]["id"]),
+                    why.to_owned(),
+                ]
             };
-            if matches.is_empty() { output::line("no workflow listens to it") } else { output::table(&["workflow", "outcome", "execution", "why"], matches.iter().map(row).collect()) }
+            if matches.is_empty() {
+                output::line("no workflow listens to it")
+            } else {
+                output::table(&["workflow", "outcome", "execution", "why"], matches.iter().map(row).collect())
+            }
         }
     }
 }

@@ -10,7 +10,12 @@ use crate::output::{self, Format};
 
 pub async fn run(options: &ServerOptions, format: Format) -> Result<ExitCode, Failure> {
     let server = Server::new(options)?;
-    let answer = server.get("/readyz").timeout(Duration::from_secs(5)).send().await.map_err(|problem| server.unreachable(&problem))?;
+    let answer = server
+        .get("/readyz")
+        .timeout(Duration::from_secs(5))
+        .send()
+        .await
+        .map_err(|problem| server.unreachable(&problem))?;
     let is_ready = answer.status().is_success();
     let body = answer.text().await.map_err(|problem| server.unreachable(&problem))?;
     match format {

@@ -30,9 +30,17 @@ pub async fn run(options: ServerOptions, format: Format) -> Result<ExitCode, Fai
         Format::Table => {
             let row = |workflow: &Value| {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                let version = workflow["publishedVersion"]["number"].as_i64().map_or_else(|| "draft".to_owned(), |number| number.to_string());
+                let version = workflow["publishedVersion"]["number"]
+                    .as_i64()
+                    .map_or_else(|| "draft".to_owned(), |number| number.to_string());
                 let enabled = if workflow["isEnabled"] == true { "yes" } else { "no" };
-                vec![text(&workflow["slug"]), text(&workflow["name"]), version, enabled.to_owned(), text(&workflow["updatedAt"])]
+                vec![
+                    text(&workflow["slug"]),
+                    text(&workflow["name"]),
+                    version,
+                    enabled.to_owned(),
+                    text(&workflow["updatedAt"]),
+                ]
             };
             output::table(&["workflow", "name", "version", "enabled", "updated"], workflows.iter().map(row).collect())
         }

@@ -18,7 +18,10 @@ pub struct Server {
 
 impl Server {
     pub fn new(options: &ServerOptions) -> Result<Self, Failure> {
-        let client = Client::builder().connect_timeout(Duration::from_secs(5)).user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION"))).build();
+        let client = Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION")))
+            .build();
         let client = client.map_err(|problem| Failure::of("no client can be made", &problem))?;
         Ok(Self { client, options: options.clone() })
     }
@@ -47,7 +50,11 @@ impl Server {
     /// The root field `field` of the answer; the caller's mistakes are a failure.
     pub async fn run(&self, field: &str, query: &str, variables: Value) -> Result<Value, Failure> {
         let request = self.post().header("accept", "application/json").timeout(Duration::from_secs(45));
-        let answer = request.json(&json!({ "query": query, "variables": variables })).send().await.map_err(|problem| self.unreachable(&problem))?;
+        let answer = request
+            .json(&json!({ "query": query, "variables": variables }))
+            .send()
+            .await
+            .map_err(|problem| self.unreachable(&problem))?;
         let status = answer.status();
         let mut answer: Value = answer.json().await.map_err(|_not_json| {
             Failure::new(format!("{} answered {status}, and not as a Sluice server does", self.options.url))
@@ -70,11 +77,19 @@ pub fn refuse_errors(answer: &Value) -> Result<(), Failure> {
 }
 
 fn refuse_mistakes(payload: &Value) -> Result<(), Failure> {
-    let Some(mistakes) = payload["userErrors"].as_array().filter(|mistakes| !mistakes.is_empty()) else { return Ok(()) };
+    let Some(mistakes) = payload["userErrors"].as_array().filter(|mistakes| !mistakes.is_empty()) else {
+        return Ok(());
+    };
     let told = mistakes.iter().map(|mistake| {
-        let field = mistake["field"].as_array().map(|parts| parts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("."));
+        let field = mistake["field"]
+            .as_array()
+            .map(|parts| parts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("."));
         let place = field.map_or_else(String::new, |field| format!("{field}: "));
-        format!("{place}{} ({})", mistake["message"].as_str().unwrap_or_default(), mistake["code"].as_str().unwrap_or_default())
+        format!(
+            "{place}{} ({})",
+            mistake["message"].as_str().unwrap_or_default(),
+            mistake["code"].as_str().unwrap_or_default()
+        )
     });
     let help: Vec<&str> = mistakes.iter().filter_map(|mistake| mistake["help"].as_str()).collect();
     let failure = Failure::new(told.collect::<Vec<_>>().join("\n       "));

@@ -14,11 +14,17 @@ const START: &str = "mutation($input: ExecutionStartInput!) { executionStart(inp
   execution { id status } eventsAfter isNew userErrors { code message field help } } }";
 
 pub async fn run(options: StartOptions, format: Format) -> Result<ExitCode, Failure> {
-    let reference = if options.workflow.starts_with("wf_") { json!({ "id": options.workflow }) } else { json!({ "slug": options.workflow }) };
+    let reference = if options.workflow.starts_with("wf_") {
+        json!({ "id": options.workflow })
+    } else {
+        json!({ "slug": options.workflow })
+    };
     let mut labels = Vec::new();
     for label in &options.labels {
         let Some((name, value)) = label.split_once('=') else {
-            return Err(Failure::usage(format!("the label `{label}` has no `=`")).help("write it as --label name=value"));
+            return Err(
+                Failure::usage(format!("the label `{label}` has no `=`")).help("write it as --label name=value")
+            );
         };
         labels.push(json!({ "name": name, "value": value }));
     }
@@ -53,7 +59,11 @@ pub fn ending(execution: &Value) -> String {
     }
     if execution["error"].is_object() {
         let at = execution["error"]["stepPath"].as_str().map_or_else(String::new, |step| format!(" in step `{step}`"));
-        lines.push(format!("error     {}{at}: {}", text(&execution["error"]["code"]), text(&execution["error"]["message"])));
+        lines.push(format!(
+            "error     {}{at}: {}",
+            text(&execution["error"]["code"]),
+            text(&execution["error"]["message"])
+        ));
     }
     lines.join("\n")
 }

@@ -27,7 +27,11 @@ pub async fn run(options: WatchOptions, format: Format) -> Result<ExitCode, Fail
 }
 
 /// Follows from a cursor, or from the present state when there is none.
-pub async fn follow_from(options: WatchOptions, mut after: Option<String>, format: Format) -> Result<ExitCode, Failure> {
+pub async fn follow_from(
+    options: WatchOptions,
+    mut after: Option<String>,
+    format: Format,
+) -> Result<ExitCode, Failure> {
     let server = Server::new(&options.server)?;
     let mut tries = 0;
     loop {
@@ -52,7 +56,11 @@ pub async fn follow_from(options: WatchOptions, mut after: Option<String>, forma
 /// Follows until the server says that all was told; false when the connection broke before.
 async fn follow(server: &Server, id: &str, after: &mut Option<String>, format: Format) -> Result<bool, Failure> {
     let request = server.post().header("accept", "text/event-stream");
-    let answer = request.json(&json!({ "query": FOLLOW, "variables": { "id": id, "after": after } })).send().await.map_err(|problem| server.unreachable(&problem))?;
+    let answer = request
+        .json(&json!({ "query": FOLLOW, "variables": { "id": id, "after": after } }))
+        .send()
+        .await
+        .map_err(|problem| server.unreachable(&problem))?;
     let mut bytes = answer.bytes_stream();
     let mut buffer = String::new();
     while let Some(chunk) = bytes.next().await {
@@ -83,9 +91,17 @@ fn tell(update: &Value, format: Format) -> Result<(), Failure> {
         output::line(&update.to_string())?;
     } else if update["event"].is_object() {
         let event = &update["event"];
-        output::line(&format!("{}  {}", event["at"].as_str().unwrap_or_default(), event["summary"].as_str().unwrap_or_default()))?;
+        output::line(&format!(
+            "{}  {}",
+            event["at"].as_str().unwrap_or_default(),
+            event["summary"].as_str().unwrap_or_default()
+        ))?;
     } else {
-        output::line(&format!("{} {}", update["execution"]["id"].as_str().unwrap_or_default(), update["execution"]["status"].as_str().unwrap_or_default().to_lowercase()))?;
+        output::line(&format!(
+            "{} {}",
+            update["execution"]["id"].as_str().unwrap_or_default(),
+            update["execution"]["status"].as_str().unwrap_or_default().to_lowercase()
+        ))?;
     }
     Ok(())
 }

@@ -17,11 +17,19 @@ const EXAMPLES: [(&str, &str); 4] = [
 pub async fn load(services: &Services) -> Result<usize, Failure> {
     let viewer = Viewer::owner(services.default_organization());
     let failed = |problem: service::ServiceError| Failure::of("the examples cannot be loaded", &problem);
-    let known = service::workflows::page(services, &viewer, &WorkflowFilter::default(), WorkflowOrder::default(), &PageRequest::first(1)).await;
+    let known = service::workflows::page(
+        services,
+        &viewer,
+        &WorkflowFilter::default(),
+        WorkflowOrder::default(),
+        &PageRequest::first(1),
+    )
+    .await;
     if !known.map_err(failed)?.rows.is_empty() {
         return Ok(0);
     }
-    let files = EXAMPLES.iter().map(|(path, content)| ImportFile { path: (*path).to_owned(), content: (*content).to_owned() });
+    let files =
+        EXAMPLES.iter().map(|(path, content)| ImportFile { path: (*path).to_owned(), content: (*content).to_owned() });
     let request = ImportRequest { files: files.collect(), publish: true, dry_run: false };
     let imported = import(services, &viewer, request).await.map_err(failed)?;
     Ok(imported.iter().filter(|file| file.outcome == ImportOutcome::Created).count())

@@ -44,8 +44,10 @@ pub async fn dev(options: DevOptions) -> Result<ExitCode, Failure> {
     let metrics = recorder()?;
     let bind = address(options.bind.as_deref().unwrap_or(config.text("SLUICE_BIND")))?;
     if !bind.ip().is_loopback() {
-        return Err(Failure::usage(format!("`sluice dev` does not listen on {bind}: it asks for no sign-in, and every request acts as the owner"))
-            .help("listen on 127.0.0.1, or run `sluice api` behind something that authenticates"));
+        return Err(Failure::usage(format!(
+            "`sluice dev` does not listen on {bind}: it asks for no sign-in, and every request acts as the owner"
+        ))
+        .help("listen on 127.0.0.1, or run `sluice api` behind something that authenticates"));
     }
     let listener = listen(bind).await?;
     let folder = options.data_dir.unwrap_or_else(|| PathBuf::from(config.text("SLUICE_DATA_DIR")));
@@ -53,26 +55,47 @@ pub async fn dev(options: DevOptions) -> Result<ExitCode, Failure> {
     let path = folder.join("sluice.db");
     let mut store_config = StoreConfig::new(DatabaseUrl::sqlite(&path));
     store_config.pool_size = EMBEDDED_POOL;
-    let store = Store::connect(&store_config).await.map_err(|problem| Failure::of(&format!("the database {}", path.display()), &problem))?;
-    store.migrate_up().await.map_err(|problem| Failure::of(&format!("the database {} cannot be brought up to date", path.display()), &problem))?;
+    let store = Store::connect(&store_config)
+        .await
+        .map_err(|problem| Failure::of(&format!("the database {}", path.display()), &problem))?;
+    store.migrate_up().await.map_err(|problem| {
+        Failure::of(&format!("the database {} cannot be brought up to date", path.display()), &problem)
+    })?;
     let services = services(&config, store, WorkQueue::memory(), Notices::memory()).await?;
     let loaded = examples::load(&services).await?;
     let egress = policy(&config)?.with_loopback();
-    let worker = start_worker(&config, &services, egress, WorkerOptions { queues: None, slots: None, health_bind: None }, true).await?;
+    let worker =
+        start_worker(&config, &services, egress, WorkerOptions { queues: None, slots: None, health_bind: None }, true)
+            .await?;
 
-    println!("Sluice {} is ready.\n", env!("CARGO_PKG_VERSION"));
-    println!("  API and GraphiQL  http://{bind}/graphql");
-    println!("  data              {}", folder.display());
-    if loaded > 0 {
-        println!("  examples          {loaded} workflows were loaded, see `sluice list`");
-    }
-    println!("\nRequests without credentials act as the owner of organization `default`, and actions may call this machine.");
-    println!("Ctrl+C ends it.");
+    output::line(&greeting(bind, &folder, loaded))?;
 
-    let door = Door { services: services.clone(), mode: ServerMode::Embedded, metrics, hosts: HostCheck::Loopback, with_worker: true };
+    let door = Door {
+        services: services.clone(),
+        mode: ServerMode::Embedded,
+        metrics,
+        hosts: HostCheck::Loopback,
+        with_worker: true,
+    };
     serve_until_signal(door, listener, Some(worker)).await;
     services.store().close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a person wants to know first.
+fn greeting(bind: SocketAddr, folder: &std::path::Path, loaded: usize) -> String {
+    let examples = if loaded > 0 {
+        format!("\n  examples          {loaded} workflows were loaded, see `sluice list`")
+    } else {
+        String::new()
+    };
+    format!(
+        "Sluice {} is ready.\n\n  API and GraphiQL  http://{bind}/graphql\n  data              {}{examples}\n\n\
+         Requests without credentials act as the owner of organization `default`, and actions may call this machine.\n\
+         Ctrl+C ends it.",
+        env!("CARGO_PKG_VERSION"),
+        folder.display(),
+    )
 }
 
 /// The API over PostgreSQL and Redis.
@@ -84,8 +107,10 @@ pub async fn api(options: ApiOptions) -> Result<ExitCode, Failure> {
     let bind = address(options.bind.as_deref().unwrap_or(config.text("SLUICE_BIND")))?;
     let is_insecure = options.insecure_no_auth || config.text("SLUICE_INSECURE_NO_AUTH") == "true";
     if !bind.ip().is_loopback() && !is_insecure {
-        return Err(Failure::usage(format!("`sluice api` does not listen on {bind}: there is no sign-in yet, and every request acts as the owner"))
-            .help("listen on 127.0.0.1, or put something that authenticates in front and give --insecure-no-auth"));
+        return Err(Failure::usage(format!(
+            "`sluice api` does not listen on {bind}: there is no sign-in yet, and every request acts as the owner"
+        ))
+        .help("listen on 127.0.0.1, or put something that authenticates in front and give --insecure-no-auth"));
     }
     if !bind.ip().is_loopback() {
         warn!(%bind, "listening on {bind} without sign-in: everybody who reaches it acts as the owner");
@@ -112,16 +137,19 @@ pub async fn worker(options: WorkerOptions) -> Result<ExitCode, Failure> {
     };
     let services = cluster_services(&config).await?;
     let worker = start_worker(&config, &services, policy(&config)?, options, false).await?;
-    match health {
-        Some(listener) => {
-            let door = Door { services: services.clone(), mode: ServerMode::Cluster, metrics, hosts: HostCheck::Any, with_worker: true };
-            serve_until_signal(door, listener, Some(worker)).await;
-        }
-        None => {
-            Signals::listen().first().await;
-            tokio::spawn(Signals::exit_on_next());
-            worker.shut_down().await;
-        }
+    if let Some(listener) = health {
+        let door = Door {
+            services: services.clone(),
+            mode: ServerMode::Cluster,
+            metrics,
+            hosts: HostCheck::Any,
+            with_worker: true,
+        };
+        serve_until_signal(door, listener, Some(worker)).await;
+    } else {
+        Signals::listen().first().await;
+        tokio::spawn(Signals::exit_on_next());
+        worker.shut_down().await;
     }
     services.store().close().await;
     Ok(ExitCode::SUCCESS)
@@ -140,8 +168,13 @@ pub async fn migrate(options: MigrateOptions, format: Format) -> Result<ExitCode
     let steps = store.migrations().await.map_err(failed)?;
     let state = |step: &store::Migration| if step.status == MigrationStatus::Applied { "applied" } else { "pending" };
     match format {
-        Format::Json => output::json(&steps.iter().map(|step| serde_json::json!({ "name": step.name, "status": state(step) })).collect()),
-        Format::Table => output::table(&["migration", "status"], steps.iter().map(|step| vec![step.name.clone(), state(step).to_owned()]).collect()),
+        Format::Json => output::json(
+            &steps.iter().map(|step| serde_json::json!({ "name": step.name, "status": state(step) })).collect(),
+        ),
+        Format::Table => output::table(
+            &["migration", "status"],
+            steps.iter().map(|step| vec![step.name.clone(), state(step).to_owned()]).collect(),
+        ),
     }
 }
 
@@ -198,10 +231,19 @@ async fn serve_until_signal(door: Door, listener: TcpListener, worker: Option<Wo
     }
 }
 
-async fn start_worker(config: &Config, services: &Services, egress: EgressPolicy, options: WorkerOptions, is_alone: bool) -> Result<Worker, Failure> {
-    let http = HttpEffect::new(egress, HttpLimits::default()).map_err(|problem| Failure::of("calls to services cannot be made", &problem))?;
+async fn start_worker(
+    config: &Config,
+    services: &Services,
+    egress: EgressPolicy,
+    options: WorkerOptions,
+    is_alone: bool,
+) -> Result<Worker, Failure> {
+    let http = HttpEffect::new(egress, HttpLimits::default())
+        .map_err(|problem| Failure::of("calls to services cannot be made", &problem))?;
     let effects = Arc::new(Effects::new(http, Arc::new(ServiceEvents(services.clone()))));
-    let queues = options.queues.unwrap_or_else(|| config.text("SLUICE_WORKER_QUEUES").split(',').map(|name| name.trim().to_owned()).collect());
+    let queues = options
+        .queues
+        .unwrap_or_else(|| config.text("SLUICE_WORKER_QUEUES").split(',').map(|name| name.trim().to_owned()).collect());
     let worker = WorkerConfig {
         name: std::env::var("HOSTNAME").unwrap_or_else(|_unset| "worker".to_owned()),
         queues,
@@ -210,7 +252,9 @@ async fn start_worker(config: &Config, services: &Services, egress: EgressPolicy
         grace: config.duration("SLUICE_SHUTDOWN_GRACE"),
         is_alone,
     };
-    Worker::start(services.clone(), effects, worker).await.map_err(|problem| Failure::of("the worker cannot be registered", &problem))
+    Worker::start(services.clone(), effects, worker)
+        .await
+        .map_err(|problem| Failure::of("the worker cannot be registered", &problem))
 }
 
 async fn services(config: &Config, store: Store, queue: WorkQueue, notices: Notices) -> Result<Services, Failure> {
@@ -219,7 +263,9 @@ async fn services(config: &Config, store: Store, queue: WorkQueue, notices: Noti
         execution_timeout: config.duration("SLUICE_EXECUTION_TIMEOUT"),
         ..Settings::default()
     };
-    Services::new(store, queue, notices, Clock::System, settings).await.map_err(|problem| Failure::of("the database cannot be used", &problem))
+    Services::new(store, queue, notices, Clock::System, settings)
+        .await
+        .map_err(|problem| Failure::of("the database cannot be used", &problem))
 }
 
 async fn cluster_services(config: &Config) -> Result<Services, Failure> {
@@ -234,7 +280,9 @@ async fn cluster_services(config: &Config) -> Result<Services, Failure> {
 }
 
 fn policy(config: &Config) -> Result<EgressPolicy, Failure> {
-    EgressPolicy::strict().allowing(config.text("SLUICE_EGRESS_ALLOW")).map_err(|problem| Failure::of("SLUICE_EGRESS_ALLOW", &problem))
+    EgressPolicy::strict()
+        .allowing(config.text("SLUICE_EGRESS_ALLOW"))
+        .map_err(|problem| Failure::of("SLUICE_EGRESS_ALLOW", &problem))
 }
 
 fn recorder() -> Result<PrometheusHandle, Failure> {
@@ -242,11 +290,14 @@ fn recorder() -> Result<PrometheusHandle, Failure> {
 }
 
 fn address(text: &str) -> Result<SocketAddr, Failure> {
-    text.parse().map_err(|_not_an_address| Failure::usage(format!("`{text}` is not an address to listen on")).help("such as 127.0.0.1:8080"))
+    text.parse().map_err(|_not_an_address| {
+        Failure::usage(format!("`{text}` is not an address to listen on")).help("such as 127.0.0.1:8080")
+    })
 }
 
 async fn listen(bind: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(bind)
-        .await
-        .map_err(|problem| Failure::of(&format!("cannot listen on {bind}"), &problem).help("choose another address with --bind, such as --bind 127.0.0.1:8081"))
+    TcpListener::bind(bind).await.map_err(|problem| {
+        Failure::of(&format!("cannot listen on {bind}"), &problem)
+            .help("choose another address with --bind, such as --bind 127.0.0.1:8081")
+    })
 }

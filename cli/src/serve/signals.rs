@@ -11,7 +11,9 @@ pub struct Signals {
 impl Signals {
     /// Listens from now on.
     pub fn listen() -> Self {
-        let listen = |kind| signal(kind).map_err(|problem| tracing::warn!(error = %problem, "a signal cannot be listened to")).ok();
+        let listen = |kind| {
+            signal(kind).map_err(|problem| tracing::warn!(error = %problem, "a signal cannot be listened to")).ok()
+        };
         Self { interrupt: listen(SignalKind::interrupt()), terminate: listen(SignalKind::terminate()) }
     }
 

@@ -11,12 +11,15 @@ use crate::Timestamp;
 pub(super) fn equal(left: &Value, right: &Value, now: Timestamp) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => numbers(left, right) == Some(Ordering::Equal),
-        (Value::String(left), Value::String(right)) => left == right || moments(left, right, now) == Some(Ordering::Equal),
+        (Value::String(left), Value::String(right)) => {
+            left == right || moments(left, right, now) == Some(Ordering::Equal)
+        }
         (Value::Array(left), Value::Array(right)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right, now))
         }
         (Value::Object(left), Value::Object(right)) => {
-            left.len() == right.len() && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| equal(left, right, now)))
+            left.len() == right.len()
+                && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| equal(left, right, now)))
         }
         (left, right) => left == right,
     }
@@ -61,7 +64,10 @@ mod tests {
     fn numbers_are_compared_by_value_and_never_with_texts() {
         assert!(equal(&json!(5), &json!(5.0), NOW));
         assert!(!equal(&json!(5), &json!("5"), NOW));
-        assert_eq!(order(&json!(9_007_199_254_740_993_u64), &json!(9_007_199_254_740_992_u64), NOW), Some(Ordering::Greater));
+        assert_eq!(
+            order(&json!(9_007_199_254_740_993_u64), &json!(9_007_199_254_740_992_u64), NOW),
+            Some(Ordering::Greater)
+        );
         assert_eq!(order(&json!(u64::MAX), &json!(-1), NOW), Some(Ordering::Greater));
         assert_eq!(order(&json!(5), &json!("6"), NOW), None);
     }

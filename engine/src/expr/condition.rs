@@ -107,7 +107,9 @@ fn compile(value: &Value, pointer: &str, depth: usize, faults: &mut Vec<Fault>) 
         Value::Object(fields) => object(fields, pointer, depth, faults),
         Value::Null | Value::Number(_) | Value::Array(_) => {
             let fault = Fault::new(pointer, "bad-condition", "a condition is an object");
-            faults.push(fault.suggest("write `{field, operator, value}`, `{and: […]}`, `{or: […]}`, `{not: …}` or `{expression: \"…\"}`"));
+            faults.push(fault.suggest(
+                "write `{field, operator, value}`, `{and: […]}`, `{or: […]}`, `{not: …}` or `{expression: \"…\"}`",
+            ));
             None
         }
     }
@@ -131,13 +133,21 @@ const KINDS: [&str; 5] = ["field", "and", "or", "not", "expression"];
 fn object(fields: &Map<String, Value>, pointer: &str, depth: usize, faults: &mut Vec<Fault>) -> Option<Node> {
     let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| fields.contains_key(*kind)).collect();
     let [kind] = kinds.as_slice() else {
-        let message = if kinds.is_empty() { "a condition needs one of `field`, `and`, `or`, `not`, `expression`".to_owned() } else { format!("a condition has exactly one of {}, not {}", KINDS.join(", "), kinds.join(" and ")) };
+        let message = if kinds.is_empty() {
+            "a condition needs one of `field`, `and`, `or`, `not`, `expression`".to_owned()
+        } else {
+            format!("a condition has exactly one of {}, not {}", KINDS.join(", "), kinds.join(" and "))
+        };
         faults.push(Fault::new(pointer, "bad-condition", message));
         return None;
     };
     let allowed: &[&str] = if *kind == "field" { &["field", "operator", "value"] } else { std::slice::from_ref(kind) };
     for key in fields.keys().filter(|key| !allowed.contains(&key.as_str()) && !key.starts_with("x-")) {
-        let fault = Fault::new(&format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), "unknown-key", format!("a condition with `{kind}` has no key `{}`", cut(key)));
+        let fault = Fault::new(
+            &format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")),
+            "unknown-key",
+            format!("a condition with `{kind}` has no key `{}`", cut(key)),
+        );
         let near = allowed.iter().find(|known| strsim::levenshtein(known, key) <= 2);
         faults.push(match near {
             Some(near) => fault.suggest(format!("did you mean `{near}`?")),
@@ -147,7 +157,8 @@ fn object(fields: &Map<String, Value>, pointer: &str, depth: usize, faults: &mut
     match *kind {
         "and" => members(fields, "and", pointer, depth, faults).map(Node::And),
         "or" => members(fields, "or", pointer, depth, faults).map(Node::Or),
-        "not" => compile(&fields["not"], &format!("{pointer}/not"), depth + 1, faults).map(|inner| Node::Not(Box::new(inner))),
+        "not" => compile(&fields["not"], &format!("{pointer}/not"), depth + 1, faults)
+            .map(|inner| Node::Not(Box::new(inner))),
         "expression" => match &fields["expression"] {
             Value::String(text) => expression(text, &format!("{pointer}/expression"), faults),
             _other => {
@@ -159,13 +170,26 @@ fn object(fields: &Map<String, Value>, pointer: &str, depth: usize, faults: &mut
     }
 }
 
-fn members(fields: &Map<String, Value>, key: &str, pointer: &str, depth: usize, faults: &mut Vec<Fault>) -> Option<Vec<Node>> {
+fn members(
+    fields: &Map<String, Value>,
+    key: &str,
+    pointer: &str,
+    depth: usize,
+    faults: &mut Vec<Fault>,
+) -> Option<Vec<Node>> {
     let Some(list) = fields[key].as_array().filter(|list| !list.is_empty()) else {
-        faults.push(Fault::new(&format!("{pointer}/{key}"), "bad-condition", format!("`{key}` is a list of at least one condition")));
+        faults.push(Fault::new(
+            &format!("{pointer}/{key}"),
+            "bad-condition",
+            format!("`{key}` is a list of at least one condition"),
+        ));
         return None;
     };
-    let compiled: Vec<Option<Node>> =
-        list.iter().enumerate().map(|(index, member)| compile(member, &format!("{pointer}/{key}/{index}"), depth + 1, faults)).collect();
+    let compiled: Vec<Option<Node>> = list
+        .iter()
+        .enumerate()
+        .map(|(index, member)| compile(member, &format!("{pointer}/{key}/{index}"), depth + 1, faults))
+        .collect();
     compiled.into_iter().collect()
 }
 
@@ -181,7 +205,11 @@ fn leaf(fields: &Map<String, Value>, pointer: &str, faults: &mut Vec<Fault>) -> 
         Some(value) => match Template::compile(value) {
             Ok(template) => Some(template),
             Err(wrong) => {
-                faults.extend(wrong.into_iter().map(|fault| Fault { pointer: format!("{pointer}/value{}", fault.pointer), ..fault }));
+                faults.extend(
+                    wrong
+                        .into_iter()
+                        .map(|fault| Fault { pointer: format!("{pointer}/value{}", fault.pointer), ..fault }),
+                );
                 return None;
             }
         },
@@ -206,22 +234,40 @@ fn field(value: &Value, pointer: &str, faults: &mut Vec<Fault>) -> Option<Path> 
     };
     let trimmed = text.trim();
     let inner = trimmed.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(trimmed);
-    Path::parse(inner).map_err(|problem| faults.push(Fault::new(pointer, "bad-condition", problem.to_string()).suggest("for a computed value use `{expression: \"…\"}`"))).ok()
+    match Path::parse(inner) {
+        Ok(path) => Some(path),
+        Err(problem) => {
+            let fault = Fault::new(pointer, "bad-condition", problem.to_string());
+            faults.push(fault.suggest("for a computed value use `{expression: \"…\"}`"));
+            None
+        }
+    }
 }
 
 fn operator(fields: &Map<String, Value>, pointer: &str, faults: &mut Vec<Fault>) -> Option<Operator> {
     match fields.get("operator") {
         Some(Value::String(word)) => Operator::parse(word).or_else(|| {
-            let fault = Fault::new(&format!("{pointer}/operator"), "bad-operator", format!("there is no operator `{}`", cut(word)));
+            let fault = Fault::new(
+                &format!("{pointer}/operator"),
+                "bad-operator",
+                format!("there is no operator `{}`", cut(word)),
+            );
             faults.push(fault.suggest(format!("did you mean `{}`?", Operator::nearest(word))));
             None
         }),
         Some(_other) => {
-            faults.push(Fault::new(&format!("{pointer}/operator"), "bad-operator", "`operator` is a text, such as `eq`"));
+            faults.push(Fault::new(
+                &format!("{pointer}/operator"),
+                "bad-operator",
+                "`operator` is a text, such as `eq`",
+            ));
             None
         }
         None => {
-            faults.push(Fault::new(pointer, "missing-key", "a condition with `field` needs an `operator`").suggest("such as `eq`, `gt`, `in` or `exists`"));
+            faults.push(
+                Fault::new(pointer, "missing-key", "a condition with `field` needs an `operator`")
+                    .suggest("such as `eq`, `gt`, `in` or `exists`"),
+            );
             None
         }
     }
@@ -241,7 +287,9 @@ fn literal(operator: Operator, value: &Value) -> Result<Option<Regex>, (&'static
             Err(("bad-condition", format!("`{}` takes a list", operator.name())))
         }
         Operator::WithinLast | Operator::OlderThan => match value {
-            Value::String(text) => duration::parse(text).map(|_length| None).map_err(|problem| ("bad-duration", problem.to_string())),
+            Value::String(text) => {
+                duration::parse(text).map(|_length| None).map_err(|problem| ("bad-duration", problem.to_string()))
+            }
             _other => Err(("bad-duration", format!("`{}` takes a length of time, such as `30d`", operator.name()))),
         },
         _any_value => Ok(None),
@@ -253,14 +301,16 @@ pub(super) fn pattern(text: &str) -> Result<Regex, String> {
     if text.len() > MAX_PATTERN_TEXT {
         return Err(format!("the pattern has {} bytes, at most {MAX_PATTERN_TEXT} are allowed", text.len()));
     }
-    RegexBuilder::new(text).size_limit(MAX_PATTERN).dfa_size_limit(MAX_PATTERN).nest_limit(50).build().map_err(|problem| match problem {
-        regex::Error::CompiledTooBig(_) => format!("`{}` is too large a pattern", cut(text)),
-        other => {
-            let reason = other.to_string();
-            let last = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            format!("`{}` is not a pattern: {last}", cut(text))
-        }
-    })
+    RegexBuilder::new(text).size_limit(MAX_PATTERN).dfa_size_limit(MAX_PATTERN).nest_limit(50).build().map_err(
+        |problem| match problem {
+            regex::Error::CompiledTooBig(_) => format!("`{}` is too large a pattern", cut(text)),
+            other => {
+                let reason = other.to_string();
+                let last = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                format!("`{}` is not a pattern: {last}", cut(text))
+            }
+        },
+    )
 }
 
 fn collect(node: &Node, reads: &mut Vec<String>) {

@@ -98,7 +98,13 @@ fn leaf(condition: &Leaf, scope: &dyn Scope) -> Result<Explanation, EvalError> {
         operator.when_missing()
     } else {
         let null = Value::Null;
-        match holds(condition, left.as_deref().unwrap_or(&null), left.is_some(), right.as_deref().unwrap_or(&null), scope) {
+        match holds(
+            condition,
+            left.as_deref().unwrap_or(&null),
+            left.is_some(),
+            right.as_deref().unwrap_or(&null),
+            scope,
+        ) {
             Ok(result) => result,
             Err(reason) if scope.missing_is_error() => {
                 return Err(EvalError::Mismatch { field: condition.field.as_str().to_owned(), reason });
@@ -125,7 +131,8 @@ fn leaf(condition: &Leaf, scope: &dyn Scope) -> Result<Explanation, EvalError> {
 /// Whether the operator holds; the reason when it cannot be said.
 fn holds(condition: &Leaf, left: &Value, is_present: bool, right: &Value, scope: &dyn Scope) -> Result<bool, String> {
     let now = scope.now();
-    let ordered = |wanted: fn(Ordering) -> bool| order(left, right, now).map(wanted).ok_or_else(|| no_order(left, right));
+    let ordered =
+        |wanted: fn(Ordering) -> bool| order(left, right, now).map(wanted).ok_or_else(|| no_order(left, right));
     match condition.operator {
         Operator::Eq => Ok(equal(left, right, now)),
         Operator::Neq => Ok(!equal(left, right, now)),
@@ -144,8 +151,10 @@ fn holds(condition: &Leaf, left: &Value, is_present: bool, right: &Value, scope:
         Operator::NotIn => list(right).map(|members| !members.iter().any(|member| equal(left, member, now))),
         Operator::Contains => contains(left, right, now),
         Operator::NotContains => contains(left, right, now).map(|found| !found),
-        Operator::HasAll => both_lists(left, right).map(|(has, wanted)| wanted.iter().all(|one| has.iter().any(|member| equal(member, one, now)))),
-        Operator::HasAny => both_lists(left, right).map(|(has, wanted)| wanted.iter().any(|one| has.iter().any(|member| equal(member, one, now)))),
+        Operator::HasAll => both_lists(left, right)
+            .map(|(has, wanted)| wanted.iter().all(|one| has.iter().any(|member| equal(member, one, now)))),
+        Operator::HasAny => both_lists(left, right)
+            .map(|(has, wanted)| wanted.iter().any(|one| has.iter().any(|member| equal(member, one, now)))),
         Operator::StartsWith => both_texts(left, right).map(|(left, right)| left.starts_with(right)),
         Operator::EndsWith => both_texts(left, right).map(|(left, right)| left.ends_with(right)),
         Operator::Regex => {
@@ -167,17 +176,26 @@ fn holds(condition: &Leaf, left: &Value, is_present: bool, right: &Value, scope:
         }),
         Operator::Before | Operator::After => {
             let (left_at, right_at) = (moment::of_value(left, now), moment::of_value(right, now));
-            let (Some(left_at), Some(right_at)) = (left_at, right_at) else { return Err(format!("{} and {} are not both moments", kind(left), kind(right))) };
+            let (Some(left_at), Some(right_at)) = (left_at, right_at) else {
+                return Err(format!("{} and {} are not both moments", kind(left), kind(right)));
+            };
             Ok(if condition.operator == Operator::Before { left_at < right_at } else { left_at > right_at })
         }
         Operator::WithinLast | Operator::OlderThan => {
             let at = moment::of_value(left, now).ok_or_else(|| format!("{} is not a moment", kind(left)))?;
-            let length = right.as_str().and_then(|text| duration::parse(text).ok()).ok_or_else(|| format!("{} is not a length of time", kind(right)))?;
+            let length = right
+                .as_str()
+                .and_then(|text| duration::parse(text).ok())
+                .ok_or_else(|| format!("{} is not a length of time", kind(right)))?;
             let limit = now.0.saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
             Ok(if condition.operator == Operator::WithinLast { at.0 >= limit && at <= now } else { at.0 < limit })
         }
-        Operator::EqIgnoringCase => both_texts(left, right).map(|(left, right)| left.to_lowercase() == right.to_lowercase()),
-        Operator::ContainsIgnoringCase => both_texts(left, right).map(|(left, right)| left.to_lowercase().contains(&right.to_lowercase())),
+        Operator::EqIgnoringCase => {
+            both_texts(left, right).map(|(left, right)| left.to_lowercase() == right.to_lowercase())
+        }
+        Operator::ContainsIgnoringCase => {
+            both_texts(left, right).map(|(left, right)| left.to_lowercase().contains(&right.to_lowercase()))
+        }
     }
 }
 

@@ -48,7 +48,17 @@ const MAX_SHOWN: usize = 120;
 
 impl Explanation {
     pub(super) fn group(op: &'static str, result: bool, children: Vec<Self>) -> Self {
-        Self { op: op.to_owned(), result, field: None, left: None, right: None, left_missing: false, decided: false, warning: None, children }
+        Self {
+            op: op.to_owned(),
+            result,
+            field: None,
+            left: None,
+            right: None,
+            left_missing: false,
+            decided: false,
+            warning: None,
+            children,
+        }
     }
 
     /// Marks the leaf that decided: the last one looked at.
@@ -73,7 +83,12 @@ impl Explanation {
     #[must_use]
     pub fn expression(&self) -> String {
         match self.op.as_str() {
-            "and" | "or" => self.children.iter().map(|child| format!("({})", child.expression())).collect::<Vec<_>>().join(&format!(" {} ", self.op)),
+            "and" | "or" => self
+                .children
+                .iter()
+                .map(|child| format!("({})", child.expression()))
+                .collect::<Vec<_>>()
+                .join(&format!(" {} ", self.op)),
             "not" => format!("not ({})", self.children.first().map(Self::expression).unwrap_or_default()),
             "expression" => self.field.clone().unwrap_or_default(),
             operator => {
@@ -117,7 +132,10 @@ impl Explanation {
     fn deciding_or_last(&self) -> &Self {
         match self.find_decided() {
             Some(leaf) => leaf,
-            None => self.children.last().map_or(self, |last| if last.children.is_empty() { last } else { last.deciding_or_last() }),
+            None => self
+                .children
+                .last()
+                .map_or(self, |last| if last.children.is_empty() { last } else { last.deciding_or_last() }),
         }
     }
 }

@@ -24,7 +24,10 @@ pub struct Expression {
 enum Compiled {
     /// A plain path needs no interpreter.
     Path(Path),
-    Program { program: Arc<minijinja::Expression<'static, 'static>>, reads: Arc<[Read]> },
+    Program {
+        program: Arc<minijinja::Expression<'static, 'static>>,
+        reads: Arc<[Read]>,
+    },
 }
 
 /// A value that the program reads, and where it finds it.
@@ -51,10 +54,16 @@ impl Expression {
     pub fn compile(source: &str) -> Result<Self, Fault> {
         let text = source.trim();
         if text.is_empty() {
-            return Err(Fault::new("", "bad-template", "the expression is empty").suggest("write a path such as `order.total`"));
+            return Err(
+                Fault::new("", "bad-template", "the expression is empty").suggest("write a path such as `order.total`")
+            );
         }
         if text.len() > MAX_SOURCE {
-            return Err(Fault::new("", "bad-template", format!("the expression has {} bytes, at most {MAX_SOURCE} are allowed", text.len())));
+            return Err(Fault::new(
+                "",
+                "bad-template",
+                format!("the expression has {} bytes, at most {MAX_SOURCE} are allowed", text.len()),
+            ));
         }
         if let Ok(path) = Path::parse(text)
             && !WORDS.contains(&path.root.as_str())
@@ -62,7 +71,11 @@ impl Expression {
             return Ok(Self { source: Arc::from(text), compiled: Compiled::Path(path) });
         }
         if nesting(text) > MAX_NESTING {
-            return Err(Fault::new("", "bad-template", format!("the expression nests deeper than {MAX_NESTING} brackets")));
+            return Err(Fault::new(
+                "",
+                "bad-template",
+                format!("the expression nests deeper than {MAX_NESTING} brackets"),
+            ));
         }
         let program = ENVIRONMENT.compile_expression_owned(with_null(&spelling::rewrite(text))).map_err(|problem| {
             let reason = problem.detail().unwrap_or("it does not parse").to_owned();
@@ -91,14 +104,20 @@ impl Expression {
         }
     }
 
-    fn run(&self, program: &minijinja::Expression<'static, 'static>, reads: &[Read], scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
+    fn run(
+        &self,
+        program: &minijinja::Expression<'static, 'static>,
+        reads: &[Read],
+        scope: &dyn Scope,
+    ) -> Result<Option<Value>, EvalError> {
         let mut context = Map::new();
         for read in reads {
             if let Some(value) = lookup(scope, &read.path) {
                 put(&mut context, &read.names, value.into_owned());
             }
         }
-        let result = program.eval(Jinja::from(Serde(Value::Object(context)))).map_err(|problem| self.failed(&problem))?;
+        let result =
+            program.eval(Jinja::from(Serde(Value::Object(context)))).map_err(|problem| self.failed(&problem))?;
         if result.is_undefined() {
             return Ok(None);
         }
@@ -115,7 +134,10 @@ impl Expression {
     fn failed(&self, problem: &minijinja::Error) -> EvalError {
         let expression = cut(&self.source);
         if problem.kind() == ErrorKind::OutOfFuel {
-            return EvalError::Limit { expression, limit: "it takes more than 100,000 steps, or builds more than 1 MiB" };
+            return EvalError::Limit {
+                expression,
+                limit: "it takes more than 100,000 steps, or builds more than 1 MiB",
+            };
         }
         EvalError::Failed { expression, reason: problem.detail().map_or_else(|| problem.kind().to_string(), cut) }
     }
@@ -156,7 +178,13 @@ fn nesting(text: &str) -> usize {
             _other => {}
         }
         // A run of signs nests as brackets do.
-        unary = if matches!(next, '-' | '+') { unary + 1 } else if next.is_whitespace() { unary } else { 0 };
+        unary = if matches!(next, '-' | '+') {
+            unary + 1
+        } else if next.is_whitespace() {
+            unary
+        } else {
+            0
+        };
         deepest = deepest.max(depth).max(unary);
     }
     // So do chains of `not`, of `if` and of powers.
@@ -206,8 +234,15 @@ fn unknown_filter(text: &str) -> Option<Fault> {
                 let end = rest.find(|next: char| !(next.is_alphanumeric() || next == '_')).unwrap_or(rest.len());
                 let name = &rest[..end];
                 if !name.is_empty() && !FILTERS.contains(&name) {
-                    let near = FILTERS.iter().min_by_key(|known| strsim::levenshtein(known, name)).copied().unwrap_or_default();
-                    return Some(Fault::new("", "bad-template", format!("there is no filter `{name}`")).suggest(format!("did you mean `{near}`?")));
+                    let near = FILTERS
+                        .iter()
+                        .min_by_key(|known| strsim::levenshtein(known, name))
+                        .copied()
+                        .unwrap_or_default();
+                    return Some(
+                        Fault::new("", "bad-template", format!("there is no filter `{name}`"))
+                            .suggest(format!("did you mean `{near}`?")),
+                    );
                 }
             }
             _other => {}
@@ -218,8 +253,35 @@ fn unknown_filter(text: &str) -> Option<Fault> {
 
 /// Filters that authors may use.
 const FILTERS: [&str; 29] = [
-    "upper", "lower", "trim", "default", "round", "join", "first", "last", "sum", "min", "max", "unique", "sort", "map", "date", "json",
-    "slugify", "list", "length", "int", "float", "abs", "string", "select", "reject", "selectattr", "rejectattr", "replace", "tojson",
+    "upper",
+    "lower",
+    "trim",
+    "default",
+    "round",
+    "join",
+    "first",
+    "last",
+    "sum",
+    "min",
+    "max",
+    "unique",
+    "sort",
+    "map",
+    "date",
+    "json",
+    "slugify",
+    "list",
+    "length",
+    "int",
+    "float",
+    "abs",
+    "string",
+    "select",
+    "reject",
+    "selectattr",
+    "rejectattr",
+    "replace",
+    "tojson",
 ];
 
 fn reads_of(program: &minijinja::Expression<'static, 'static>) -> Arc<[Read]> {
@@ -227,7 +289,9 @@ fn reads_of(program: &minijinja::Expression<'static, 'static>) -> Arc<[Read]> {
     let names: BTreeSet<String> = program.undeclared_variables(true).into_iter().collect();
     let mut reads: Vec<Read> = Vec::new();
     for name in &names {
-        let covered = names.iter().any(|other| name.len() > other.len() && name.starts_with(other) && name.as_bytes()[other.len()] == b'.');
+        let covered = names
+            .iter()
+            .any(|other| name.len() > other.len() && name.starts_with(other) && name.as_bytes()[other.len()] == b'.');
         if covered {
             continue;
         }

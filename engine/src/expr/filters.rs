@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use minijinja::value::{Serde, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, filters, tests};
 
 use super::path::Path;
 use super::scope::{Scope, lookup};
@@ -23,7 +23,6 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     environment.set_recursion_limit(64);
     // A missing value is nothing, however deep; whether that is an error is decided elsewhere.
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    use minijinja::{filters, tests};
     environment.add_filter("upper", filters::upper);
     environment.add_filter("lower", filters::lower);
     environment.add_filter("trim", filters::trim);
@@ -118,7 +117,8 @@ fn slugify(text: String) -> String {
 fn date(moment: Value, format: Option<String>) -> Result<String, Error> {
     let value = plain(&moment)?;
     // The present was resolved before: a relative text cannot reach this filter with another meaning.
-    let Timestamp(millis) = super::moment::of_value(&value, Timestamp(0)).ok_or_else(|| refuse("`date` needs a moment as in RFC 3339"))?;
+    let Timestamp(millis) =
+        super::moment::of_value(&value, Timestamp(0)).ok_or_else(|| refuse("`date` needs a moment as in RFC 3339"))?;
     let moment = chrono::DateTime::from_timestamp_millis(millis).ok_or_else(|| refuse("the moment is out of range"))?;
     let format = format.unwrap_or_else(|| "%Y-%m-%d".to_owned());
     let items: Vec<_> = chrono::format::StrftimeItems::new(&format).collect();

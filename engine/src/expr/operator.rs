@@ -110,7 +110,11 @@ impl Operator {
 
     /// The known spelling nearest to an unknown word.
     pub(super) fn nearest(word: &str) -> &'static str {
-        SPELLINGS.iter().map(|(spelling, _)| *spelling).min_by_key(|spelling| strsim::levenshtein(spelling, word)).unwrap_or("eq")
+        SPELLINGS
+            .iter()
+            .map(|(spelling, _)| *spelling)
+            .min_by_key(|spelling| strsim::levenshtein(spelling, word))
+            .unwrap_or("eq")
     }
 
     pub(super) fn name(self) -> &'static str {

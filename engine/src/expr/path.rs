@@ -154,7 +154,10 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_refused() {
-        for text in ["", ".", "a.", "a..b", "a[", "a[x]", "a[-1]", "a[\"b]", "a b", "a + b", "1", "*", "a.*", "a|upper", "f()", "-a"] {
+        for text in [
+            "", ".", "a.", "a..b", "a[", "a[x]", "a[-1]", "a[\"b]", "a b", "a + b", "1", "*", "a.*", "a|upper", "f()",
+            "-a",
+        ] {
             assert!(Path::parse(text).is_err(), "{text}");
         }
     }

@@ -47,10 +47,14 @@ fn below<'a>(value: &'a Value, parts: &[Part]) -> Option<Cow<'a, Value>> {
         value = match part {
             Part::Key(key) => match (value, value.get(key.as_str())) {
                 (_, Some(found)) => found,
-                (Value::Array(members), None) if key.bytes().all(|byte| byte.is_ascii_digit()) => members.get(key.parse::<usize>().ok()?)?,
+                (Value::Array(members), None) if key.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    members.get(key.parse::<usize>().ok()?)?
+                }
                 (Value::Array(members), None) if key == "length" => return length(members.len(), &parts[at + 1..]),
                 (Value::Object(fields), None) if key == "length" => return length(fields.len(), &parts[at + 1..]),
-                (Value::String(text), None) if key == "length" => return length(text.chars().count(), &parts[at + 1..]),
+                (Value::String(text), None) if key == "length" => {
+                    return length(text.chars().count(), &parts[at + 1..]);
+                }
                 _absent => return None,
             },
             Part::Index(index) => value.get(*index)?,

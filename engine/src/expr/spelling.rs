@@ -49,14 +49,18 @@ fn special(rest: &str, previous: char) -> Option<(String, usize)> {
         // A dot that follows nothing is the root; `$.` is too.
         let skipped = if rest.starts_with("$.") { 2 } else { usize::from(rest.starts_with('.')) };
         let next = rest[skipped..].chars().next();
-        return (skipped > 0 && next.is_some_and(|next| next.is_alphabetic() || next == '_')).then(|| (String::new(), skipped));
+        return (skipped > 0 && next.is_some_and(|next| next.is_alphabetic() || next == '_'))
+            .then(|| (String::new(), skipped));
     }
     if let Some(tail) = rest.strip_prefix(".length") {
-        let ends = tail.chars().next().is_none_or(|next| !(next.is_alphanumeric() || matches!(next, '_' | '(' | '.' | '[')));
+        let ends =
+            tail.chars().next().is_none_or(|next| !(next.is_alphanumeric() || matches!(next, '_' | '(' | '.' | '[')));
         return ends.then(|| ("|__length".to_owned(), ".length".len()));
     }
     let tail = rest.strip_prefix(".*.").or_else(|| rest.strip_prefix("[*]."))?;
-    let length = tail.find(|next: char| !(next.is_alphanumeric() || matches!(next, '_' | '.' | '-' | '*'))).unwrap_or(tail.len());
+    let length = tail
+        .find(|next: char| !(next.is_alphanumeric() || matches!(next, '_' | '.' | '-' | '*')))
+        .unwrap_or(tail.len());
     let path = tail[..length].trim_end_matches(['.', '*', '-']);
     if path.is_empty() {
         return None;

@@ -51,7 +51,10 @@ impl Template {
     pub fn render(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
         let value = render(&self.source, &self.node, scope)?;
         if !matches!(self.node, Node::Literal) && weight(&value) > MAX_OUTPUT {
-            return Err(EvalError::Limit { expression: cut(&self.source.to_string()), limit: "the rendered value has more than 1 MiB" });
+            return Err(EvalError::Limit {
+                expression: cut(&self.source.to_string()),
+                limit: "the rendered value has more than 1 MiB",
+            });
         }
         Ok(value)
     }
@@ -106,9 +109,15 @@ fn compile(value: &Value, pointer: &mut String, faults: &mut Vec<Fault>) -> Node
             if nodes.iter().all(|(_, node)| matches!(node, Node::Literal)) { Node::Literal } else { Node::List(nodes) }
         }
         Value::Object(fields) => {
-            let nodes: Vec<(String, Value, Node)> =
-                fields.iter().map(|(key, field)| (key.clone(), field.clone(), below(field, key, pointer, faults))).collect();
-            if nodes.iter().all(|(_, _, node)| matches!(node, Node::Literal)) { Node::Literal } else { Node::Object(nodes) }
+            let nodes: Vec<(String, Value, Node)> = fields
+                .iter()
+                .map(|(key, field)| (key.clone(), field.clone(), below(field, key, pointer, faults)))
+                .collect();
+            if nodes.iter().all(|(_, _, node)| matches!(node, Node::Literal)) {
+                Node::Literal
+            } else {
+                Node::Object(nodes)
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => Node::Literal,
     }
@@ -182,7 +191,9 @@ fn render(source: &Value, node: &Node, scope: &dyn Scope) -> Result<Value, EvalE
         Node::Literal => source.clone(),
         Node::Whole(expression) => expression.evaluate(scope)?,
         Node::Text(pieces) => Value::String(render_text(pieces, scope)?),
-        Node::List(members) => Value::Array(members.iter().map(|(source, node)| render(source, node, scope)).collect::<Result<_, _>>()?),
+        Node::List(members) => {
+            Value::Array(members.iter().map(|(source, node)| render(source, node, scope)).collect::<Result<_, _>>()?)
+        }
         Node::Object(fields) => {
             let mut object = Map::new();
             for (key, source, node) in fields {

@@ -19,7 +19,7 @@ pub(super) fn push(text: &mut String, value: &Value) {
         Value::Number(number) => match number.as_f64() {
             // 12.0 is a whole number to whoever reads the text; beyond 2^53 the digits would be invented.
             Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => {
-                text.push_str(&format!("{float:.0}"));
+                text.push_str(format!("{float:.0}").as_str());
             }
             _other => text.push_str(&number.to_string()),
         },

@@ -1,45 +1,44 @@
 //! The `execute` list of a step: pure actions at once, the others as effects, one after the other.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::DEFAULT_STEP_TIMEOUT;
-use super::effect::{Effect, EffectId, EffectOutcome, EffectRequest, StepError};
-use super::event::Event;
-use super::render::{self, bounded};
-use super::run::Run;
-use super::state::{Active, Phase, ScopeId};
-use super::steps::Done;
 use super::Refused;
+use super::effect::{Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass, StepError};
+use super::event::Event;
+use super::render::{self, bounded, bounded_answer};
+use super::run::{Here, Run};
+use super::state::{Origin, Phase};
+use super::steps::Done;
 use crate::definition::{Action, ActionKind, LogLevel, Step, StepKind};
 use crate::expr::Template;
 
 /// What an action came to without leaving the process, or the call it wants to make.
+#[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
 enum Acted {
     Done(Value),
-    Leaves(EffectRequest),
+    Leaves(Effect),
 }
 
 impl Run<'_> {
-    /// Goes on with a step's list of actions.
-    pub(super) fn act(&mut self, scope: ScopeId, active: &Active, step: &Step) {
-        let Phase::Actions { next, outputs, .. } = &active.phase else { return };
-        let list = actions_of(step);
-        let Some(action) = usize::try_from(*next).ok().and_then(|next| list.get(next)) else {
-            let output = match outputs.as_slice() {
-                [] => Value::Null,
-                [only] => only.clone(),
-                several => Value::Array(several.to_vec()),
-            };
-            return self.succeed(active, step, Done { output, to: step.next.clone() });
+    /// Goes on with a step's list of actions at action `index`.
+    pub(super) fn act(&mut self, here: &Here, step: &Step, index: u32) {
+        let Some(action) = action_at(step, index) else {
+            let output = self.outputs(here);
+            return self.succeed(here, step, Done { output, to: step.next.clone() });
         };
-        match self.perform(scope, active, action) {
-            Ok(Acted::Done(output)) => self.action_finished(scope, active, step, *next, Ok(output)),
-            Ok(Acted::Leaves(request)) => {
-                let effect = effect(self.origin, active, step, action, *next, request);
+        if self.is_out_of_time() {
+            return;
+        }
+        match self.perform(here, step, action, index) {
+            Ok(Acted::Done(output)) => self.action_finished(here, step, index, Ok(output)),
+            Ok(Acted::Leaves(effect)) => {
                 self.emit(Event::ActionStarted {
-                    path: active.path.clone(),
-                    attempt: active.attempt,
-                    action: *next,
+                    path: here.path.clone(),
+                    attempt: here.attempt,
+                    action: index,
                     kind: kind_name(&action.kind).to_owned(),
                     key: effect.key.clone(),
                     request: render::shown(&effect.request),
@@ -47,24 +46,50 @@ impl Run<'_> {
                 });
                 self.begin(effect);
             }
-            Err(error) => self.action_finished(scope, active, step, *next, Err(error)),
+            Err(error) => self.action_finished(here, step, index, Err(error)),
         }
     }
 
-    fn perform(&mut self, scope: ScopeId, active: &Active, action: &Action) -> Result<Acted, StepError> {
+    /// The step's output: that of its only action, or a list in order.
+    fn outputs(&self, here: &Here) -> Value {
+        let active = self.state.scopes.get(&here.scope).and_then(|scope| scope.active.as_ref());
+        match active.map(|active| &active.phase) {
+            Some(Phase::Actions { outputs, .. }) => match outputs.as_slice() {
+                [] => Value::Null,
+                [only] => only.clone(),
+                several => Value::Array(several.to_vec()),
+            },
+            Some(Phase::Ready | Phase::Backoff { .. }) | None => Value::Null,
+        }
+    }
+
+    fn perform(&mut self, here: &Here, step: &Step, action: &Action, index: u32) -> Result<Acted, StepError> {
         match &action.kind {
-            ActionKind::Log { message, level, data } => self.log(scope, active, message, *level, data.as_ref()).map(Acted::Done),
-            ActionKind::Set(values) => self.set(scope, values).map(Acted::Done),
-            kind => render::request(kind, &self.view(scope, self.attempt_now(active))).map(Acted::Leaves),
+            ActionKind::Log { message, level, data } => self.log(here, message, *level, data.as_ref()).map(Acted::Done),
+            ActionKind::Set(values) => self.set(here, values).map(Acted::Done),
+            kind => {
+                let elapsed = u64::try_from(self.now.0.saturating_sub(here.began.0)).unwrap_or(0);
+                let timeout = time_left(step, action, Duration::from_millis(elapsed))?;
+                let request = render::request(kind, &self.view(here))?;
+                Ok(Acted::Leaves(effect(self.origin, here, index, timeout, request)))
+            }
         }
     }
 
-    fn log(&mut self, scope: ScopeId, active: &Active, message: &Template, level: LogLevel, data: Option<&Template>) -> Result<Value, StepError> {
-        let view = self.view(scope, self.attempt_now(active));
+    fn log(
+        &mut self,
+        here: &Here,
+        message: &Template,
+        level: LogLevel,
+        data: Option<&Template>,
+    ) -> Result<Value, StepError> {
+        let view = self.view(here);
         let message = message.render_text(&view)?;
         let data = data.map(|data| data.render(&view)).transpose()?.unwrap_or(Value::Null);
-        self.emit(Event::Logged { path: active.path.clone(), level, message: message.clone(), data: bounded(data, false), at: self.now });
-        Ok(json!({ "message": message }))
+        let output = json!({ "message": message });
+        let data = bounded(data, false);
+        self.emit(Event::Logged { path: here.path.clone(), level, message, data, at: self.now });
+        Ok(output)
     }
 
     /// An effect came back.
@@ -73,63 +98,108 @@ impl Run<'_> {
         let found = self.state.scopes.iter().find_map(|(scope, state)| {
             let active = state.active.as_ref()?;
             let is_it = active.path == id.step && active.attempt == id.attempt;
-            let is_under_way = matches!(active.phase, Phase::Actions { next, in_flight: true, .. } if next == id.action);
-            (is_it && is_under_way).then(|| (*scope, active.clone()))
+            let is_under_way =
+                matches!(active.phase, Phase::Actions { next, in_flight: true, .. } if next == id.action);
+            (is_it && is_under_way).then(|| (Here::of(*scope, active, self.now), &active.step))
         });
-        let (scope, active) = found.ok_or_else(not_under_way)?;
+        let (here, step) = found.ok_or_else(not_under_way)?;
         let plan = self.plan;
-        let step = plan.step(&active.step).ok_or_else(not_under_way)?;
+        let step = plan.step(step).ok_or_else(not_under_way)?;
         let result = match outcome {
             EffectOutcome::Succeeded { output } => Ok(output),
             EffectOutcome::Failed(error) => Err(error),
         };
-        self.action_finished(scope, &active, step, id.action, result);
+        self.action_finished(&here, step, id.action, result);
         Ok(())
     }
 
+    /// After a crash: a call that this version of the program cannot make again fails its step,
+    /// rather than being waited for without end.
+    pub(super) fn give_up_lost_calls(&mut self) {
+        let under_way: Vec<(Here, String, u32)> = self
+            .state
+            .scopes
+            .iter()
+            .filter_map(|(scope, state)| {
+                let active = state.active.as_ref()?;
+                let Phase::Actions { next, in_flight: true, .. } = active.phase else { return None };
+                Some((Here::of(*scope, active, self.now), active.step.clone(), next))
+            })
+            .collect();
+        let plan = self.plan;
+        for (here, step, index) in under_way {
+            let action = plan.step(&step).and_then(|step| action_at(step, index).map(|action| (step, action)));
+            let Some((step, action)) = action else {
+                let message = format!("the version has no action {index} in step `{step}`");
+                return self.fail(StepError::other("STEP_MISSING", message), Some(here.path));
+            };
+            let rendered = render::request(&action.kind, &self.view(&here));
+            if let Err(error) = rendered {
+                self.action_finished(&here, step, index, Err(error));
+            }
+        }
+    }
+
     /// Records how an action ended; a failure fails the step unless the action is optional.
-    fn action_finished(&mut self, scope: ScopeId, active: &Active, step: &Step, index: u32, result: Result<Value, StepError>) {
-        let action = usize::try_from(index).ok().and_then(|index| actions_of(step).get(index));
-        let (path, attempt, at) = (active.path.clone(), active.attempt, self.now);
+    fn action_finished(&mut self, here: &Here, step: &Step, index: u32, result: Result<Value, StepError>) {
+        let action = action_at(step, index);
+        let (path, attempt, at) = (here.path.clone(), here.attempt, self.now);
         match result {
             Ok(output) => {
-                let output = bounded(output, step.keep_full_output);
-                let saved = action.and_then(|action| action.save_as.clone());
-                self.emit(Event::ActionFinished { path, attempt, action: index, output: output.clone(), error: None, at });
-                if let Some(path) = saved {
-                    self.emit(Event::ContextSet { path, value: output });
+                let output = bounded_answer(output, step.keep_full_output);
+                // Only what somebody wants at a path of its own is copied.
+                let saved = action.and_then(|action| action.save_as.as_ref()).map(|path| (path, output.clone()));
+                self.emit(Event::ActionFinished { path, attempt, action: index, output, error: None, at });
+                if let Some((path, output)) = saved {
+                    self.save(here, path, &output);
                 }
             }
-            Err(error) => {
-                self.emit(Event::ActionFinished { path: path.clone(), attempt, action: index, output: Value::Null, error: Some(error.clone()), at });
+            Err(mut error) => {
+                error.detail = error.detail.map(|detail| bounded(detail, false));
+                let output = Value::Null;
+                let failed = Some(error.clone());
+                self.emit(Event::ActionFinished { path, attempt, action: index, output, error: failed, at });
                 if action.is_some_and(|action| action.optional) {
-                    self.emit(Event::Warned { path, message: format!("an optional action failed: {}: {}", error.code, error.message) });
+                    let message = format!("an optional action failed: {}: {}", error.code, error.message);
+                    self.emit(Event::Warned { path: here.path.clone(), message });
                 } else {
-                    self.step_failed(scope, active, step, error);
+                    self.step_failed(here, step, error);
                 }
             }
         }
     }
 }
 
-/// The list of actions of a step; empty for steps that have none.
-pub(super) fn actions_of(step: &Step) -> &[Action] {
-    match &step.kind {
-        StepKind::Action { execute, .. } | StepKind::Execute { execute } => execute,
+/// An action of a step; nothing beyond the end of its list, and for steps that have none.
+pub(super) fn action_at(step: &Step, index: u32) -> Option<&Action> {
+    let list = match &step.kind {
+        StepKind::Action { execute, .. } | StepKind::Execute { execute } => execute.as_slice(),
         _without_actions => &[],
-    }
+    };
+    usize::try_from(index).ok().and_then(|index| list.get(index))
 }
 
-/// The effect of one action; the key does not name the attempt, so every try carries the same.
-pub(super) fn effect(origin: &super::Origin, active: &Active, step: &Step, action: &Action, index: u32, request: EffectRequest) -> Effect {
+/// Bound on a call: its own, and what is left of its step's time (D-7).
+pub(super) fn time_left(step: &Step, action: &Action, elapsed: Duration) -> Result<Duration, StepError> {
     let own = match &action.kind {
         ActionKind::Http(call) => call.timeout,
         _other => None,
     };
+    let Some(whole) = step.timeout else { return Ok(own.unwrap_or(DEFAULT_STEP_TIMEOUT)) };
+    let left = whole.saturating_sub(elapsed);
+    if left.is_zero() {
+        let message = format!("the attempt took longer than {whole:?}");
+        return Err(StepError { retryable_class: ErrorClass::Timeout, ..StepError::other("STEP_TIMEOUT", message) });
+    }
+    Ok(own.map_or(left, |own| own.min(left)))
+}
+
+/// The effect of one action; the key does not name the attempt, so every try carries the same.
+pub(super) fn effect(origin: &Origin, here: &Here, index: u32, timeout: Duration, request: EffectRequest) -> Effect {
     Effect {
-        id: EffectId { step: active.path.clone(), attempt: active.attempt, action: index },
-        key: format!("{}/{}/{index}", origin.execution, active.path),
-        timeout: own.or(step.timeout).unwrap_or(DEFAULT_STEP_TIMEOUT),
+        id: EffectId { step: here.path.clone(), attempt: here.attempt, action: index },
+        key: format!("{}/{}/{}/{index}", origin.execution, here.path, here.passage),
+        timeout,
         request,
     }
 }

@@ -10,10 +10,15 @@ use crate::Timestamp;
 
 /// Applies one event.
 pub fn apply(state: &mut State, event: &Event) {
+    if let Some(at) = event.at() {
+        state.last_at = state.last_at.max(at);
+    }
     match event {
         Event::Accepted => state.status = Status::Queued,
         Event::Started { at, step } => {
-            state.scopes.insert(ROOT, ScopeState { parent: None, prefix: String::new(), locals: Map::new(), active: Some(at_step("", step)) });
+            let active = Some(at_step("", step, 1));
+            let root = ScopeState { parent: None, prefix: String::new(), locals: Map::new(), active };
+            state.scopes.insert(ROOT, root);
             run(state, *at);
         }
         Event::Resumed { at } => run(state, *at),
@@ -21,15 +26,11 @@ pub fn apply(state: &mut State, event: &Event) {
             stop_running(state, *at);
             state.status = Status::Waiting;
         }
-        Event::StepStarted { path, step, attempt, at, .. } => {
+        Event::StepStarted { path, attempt, at, .. } => {
             state.steps_taken = state.steps_taken.saturating_add(1);
             if let Some(active) = active_at(state, path) {
-                *active = Active {
-                    step: step.clone(),
-                    path: path.clone(),
-                    attempt: *attempt,
-                    phase: Phase::Actions { next: 0, outputs: Vec::new(), in_flight: false, now: *at },
-                };
+                active.attempt = *attempt;
+                active.phase = Phase::Actions { next: 0, outputs: Vec::new(), in_flight: false, now: *at };
             }
         }
         Event::ActionStarted { path, .. } => {
@@ -37,29 +38,19 @@ pub fn apply(state: &mut State, event: &Event) {
                 *in_flight = true;
             }
         }
-        Event::ActionFinished { path, output, error, .. } => {
-            if let Some(Phase::Actions { next, outputs, in_flight, .. }) = active_at(state, path).map(|active| &mut active.phase) {
-                *in_flight = false;
-                *next += 1;
-                outputs.push(match error {
-                    None => output.clone(),
-                    Some(error) => json!({ "error": error_value(error, None) }),
-                });
-            }
-            if error.is_none()
-                && let Some(body) = http_body(output)
-            {
-                state.data = Some(body.clone());
-            }
-        }
+        Event::ActionFinished { path, output, error, .. } => action_finished(state, path, output, error.as_ref()),
         Event::StepSucceeded { path, step, output, to, .. } => {
             let attempts = active_at(state, path).map_or(1, |active| active.attempt);
-            finish(state, path, step, json!({ "status": "succeeded", "output": output, "attempts": attempts }), to.as_deref());
+            let record = json!({ "status": "succeeded", "output": output, "attempts": attempts });
+            finish(state, path, step, record, to.as_deref());
         }
-        Event::StepSkipped { path, step, to, .. } => finish(state, path, step, json!({ "status": "skipped", "attempts": 0 }), to.as_deref()),
+        Event::StepSkipped { path, step, to, .. } => {
+            state.steps_taken = state.steps_taken.saturating_add(1);
+            finish(state, path, step, json!({ "status": "skipped", "attempts": 0 }), to.as_deref());
+        }
         Event::RetryScheduled { path, attempt, due_at, .. } => {
             if let Some(active) = active_at(state, path) {
-                active.attempt = attempt + 1;
+                active.attempt = attempt.saturating_add(1);
                 active.phase = Phase::Backoff { due_at: *due_at };
             }
         }
@@ -67,7 +58,7 @@ pub fn apply(state: &mut State, event: &Event) {
             let error = error_value(error, Some(step));
             let record = json!({ "status": "failed", "error": error, "attempts": attempt });
             finish(state, path, step, record, to.as_deref());
-            state.context.insert("error".to_owned(), error);
+            write(state, "error", &error);
         }
         Event::Decided(decision) => state.decision = Some(decision.clone()),
         Event::ContextSet { path, value } => write(state, path, value),
@@ -89,8 +80,26 @@ pub fn apply(state: &mut State, event: &Event) {
     }
 }
 
+fn action_finished(state: &mut State, path: &str, output: &Value, error: Option<&StepError>) {
+    if let Some(Phase::Actions { next, outputs, in_flight, .. }) =
+        active_at(state, path).map(|active| &mut active.phase)
+    {
+        *in_flight = false;
+        *next = next.saturating_add(1);
+        outputs.push(match error {
+            None => output.clone(),
+            Some(error) => json!({ "error": error_value(error, None) }),
+        });
+    }
+    if error.is_none()
+        && let Some(body) = http_body(output)
+    {
+        write(state, "data", body);
+    }
+}
+
 /// The error as conditions and templates read it.
-pub(super) fn error_value(error: &StepError, step: Option<&str>) -> Value {
+fn error_value(error: &StepError, step: Option<&str>) -> Value {
     let mut value = Map::new();
     value.insert("code".to_owned(), Value::String(error.code.clone()));
     value.insert("message".to_owned(), Value::String(error.message.clone()));
@@ -122,13 +131,14 @@ fn stop_running(state: &mut State, at: Timestamp) {
     }
 }
 
-pub(super) fn at_step(prefix: &str, step: &str) -> Active {
-    Active { step: step.to_owned(), path: format!("{prefix}{step}"), attempt: 1, phase: Phase::Ready }
+fn at_step(prefix: &str, step: &str, passage: u32) -> Active {
+    Active { step: step.to_owned(), path: format!("{prefix}{step}"), passage, attempt: 1, phase: Phase::Ready }
 }
 
 /// The scope that stands at the step execution `path`.
 fn scope_at(state: &State, path: &str) -> Option<ScopeId> {
-    state.scopes.iter().find(|(_, scope)| scope.active.as_ref().is_some_and(|active| active.path == path)).map(|(id, _)| *id)
+    let stands_there = |scope: &ScopeState| scope.active.as_ref().is_some_and(|active| active.path == path);
+    state.scopes.iter().find(|(_, scope)| stands_there(scope)).map(|(id, _)| *id)
 }
 
 fn active_at<'a>(state: &'a mut State, path: &str) -> Option<&'a mut Active> {
@@ -138,18 +148,29 @@ fn active_at<'a>(state: &'a mut State, path: &str) -> Option<&'a mut Active> {
 
 /// Records a finished step and moves its scope on.
 fn finish(state: &mut State, path: &str, step: &str, record: Value, to: Option<&str>) {
-    if let Some(scope) = scope_at(state, path).and_then(|id| state.scopes.get_mut(&id)) {
-        scope.active = to.map(|to| at_step(&scope.prefix, to));
+    if !state.steps.is_object() {
+        state.steps = Value::Object(Map::new());
     }
-    state.steps.insert(step.to_owned(), record);
+    if let Value::Object(steps) = &mut state.steps {
+        steps.insert(step.to_owned(), record);
+    }
+    let Some(scope) = scope_at(state, path).and_then(|id| state.scopes.get_mut(&id)) else { return };
+    scope.active = to.map(|to| at_step(&scope.prefix, to, 1));
+    if let Some(active) = &mut scope.active
+        && state.steps.get(active.step.as_str()).is_some()
+    {
+        let passages = state.passages.entry(active.path.clone()).or_insert(1);
+        *passages = passages.saturating_add(1);
+        active.passage = *passages;
+    }
 }
 
 /// Writes a value at a dotted path into the context, making objects on the way.
 fn write(state: &mut State, path: &str, value: &Value) {
+    if !state.replaced.contains(path) {
+        state.replaced.insert(path.to_owned());
+    }
     let Some((root, below)) = path.split_once('.') else {
-        if !state.replaced.iter().any(|name| name == path) {
-            state.replaced.push(path.to_owned());
-        }
         state.context.insert(path.to_owned(), value.clone());
         return;
     };

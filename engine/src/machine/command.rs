@@ -6,7 +6,10 @@ use super::event::Event;
 /// What happened outside.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// A worker took the execution in hand, or time has passed: go on with whatever is due.
+    /// A worker takes the execution in hand, perhaps after another one was lost: the time in which
+    /// nobody had it does not count as running time. Then as `Wake`.
+    TakeUp,
+    /// Time has passed: go on with whatever is due.
     Wake,
     /// An effect came to its end.
     EffectDone {

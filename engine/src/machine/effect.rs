@@ -24,7 +24,8 @@ pub struct EffectId {
 pub struct Effect {
     /// Which one.
     pub id: EffectId,
-    /// Stable idempotency key: the same after a crash and for every attempt of the step.
+    /// Stable idempotency key, `execution/path/passage/action`: the same after a crash and for every
+    /// attempt of the step, another when the flow comes to the step again.
     pub key: String,
     /// Bound on the call.
     pub timeout: Duration,
@@ -55,9 +56,9 @@ pub struct HttpRequest {
     pub method: String,
     /// Absolute.
     pub url: String,
-    /// In the order written.
+    /// Sorted by name, `authorization` made from `auth` last.
     pub headers: Vec<(String, String)>,
-    /// Added to the URL, in the order written.
+    /// Added to the URL; sorted by name, values of one name in the order written.
     pub query: Vec<(String, String)>,
     /// What is sent.
     pub body: Option<Body>,
@@ -128,6 +129,13 @@ impl StepError {
     /// An error that no retry class but `*` and its code covers.
     #[must_use]
     pub fn other(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), status: None, retryable_class: ErrorClass::Other, retry_after: None, detail: None }
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            status: None,
+            retryable_class: ErrorClass::Other,
+            retry_after: None,
+            detail: None,
+        }
     }
 }

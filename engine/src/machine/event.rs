@@ -27,7 +27,15 @@ pub enum Event {
     /// An attempt of a step began.
     StepStarted { path: StepPath, step: String, attempt: u32, kind: String, at: Timestamp },
     /// An action left for the outside.
-    ActionStarted { path: StepPath, attempt: u32, action: u32, kind: ActionKindName, key: String, request: Value, at: Timestamp },
+    ActionStarted {
+        path: StepPath,
+        attempt: u32,
+        action: u32,
+        kind: ActionKindName,
+        key: String,
+        request: Value,
+        at: Timestamp,
+    },
     /// An action came to its end.
     ActionFinished {
         path: StepPath,
@@ -51,7 +59,16 @@ pub enum Event {
         at: Timestamp,
     },
     /// A step was left out by its `when`.
-    StepSkipped { path: StepPath, step: String, why: Explanation, #[serde(default, skip_serializing_if = "Option::is_none")] to: Option<String>, at: Timestamp },
+    StepSkipped {
+        path: StepPath,
+        step: String,
+        #[serde(default)]
+        kind: String,
+        why: Explanation,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+        at: Timestamp,
+    },
     /// An attempt failed; another will follow.
     RetryScheduled { path: StepPath, step: String, attempt: u32, error: StepError, due_at: Timestamp, at: Timestamp },
     /// A step failed for good.
@@ -70,13 +87,25 @@ pub enum Event {
     /// A value was written into the context.
     ContextSet { path: String, value: Value },
     /// A line was logged.
-    Logged { path: StepPath, level: LogLevel, message: String, #[serde(default, skip_serializing_if = "Value::is_null")] data: Value, at: Timestamp },
-    /// Something to look at that did no harm.
+    Logged {
+        path: StepPath,
+        level: LogLevel,
+        message: String,
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        data: Value,
+        at: Timestamp,
+    },
+    /// Something to look at that did no harm; of the execution as a whole when the path is empty.
     Warned { path: StepPath, message: String },
     /// The execution ended well.
     Completed { result: Outcome, at: Timestamp },
     /// The execution failed.
-    Failed { error: StepError, #[serde(default, skip_serializing_if = "Option::is_none")] step: Option<String>, at: Timestamp },
+    Failed {
+        error: StepError,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+        at: Timestamp,
+    },
 }
 
 impl Event {
@@ -98,10 +127,36 @@ impl Event {
             | Self::RetryScheduled { path, .. }
             | Self::StepFailed { path, .. }
             | Self::Logged { path, .. }
-            | Self::Warned { path, .. } => Some(path),
+            | Self::Warned { path, .. } => Some(path.as_str()).filter(|path| !path.is_empty()),
             Self::Decided(decision) => Some(&decision.step),
             Self::Failed { step, .. } => step.as_deref(),
-            Self::Accepted | Self::Started { .. } | Self::Resumed { .. } | Self::Suspended { .. } | Self::ContextSet { .. } | Self::Completed { .. } => None,
+            Self::Accepted
+            | Self::Started { .. }
+            | Self::Resumed { .. }
+            | Self::Suspended { .. }
+            | Self::ContextSet { .. }
+            | Self::Completed { .. } => None,
+        }
+    }
+
+    /// When it happened, for those that say.
+    #[must_use]
+    pub const fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Started { at, .. }
+            | Self::Resumed { at }
+            | Self::Suspended { at }
+            | Self::StepStarted { at, .. }
+            | Self::ActionStarted { at, .. }
+            | Self::ActionFinished { at, .. }
+            | Self::StepSucceeded { at, .. }
+            | Self::StepSkipped { at, .. }
+            | Self::RetryScheduled { at, .. }
+            | Self::StepFailed { at, .. }
+            | Self::Logged { at, .. }
+            | Self::Completed { at, .. }
+            | Self::Failed { at, .. } => Some(*at),
+            Self::Accepted | Self::Decided(_) | Self::ContextSet { .. } | Self::Warned { .. } => None,
         }
     }
 

@@ -2,40 +2,58 @@
 
 use super::effect::{ErrorClass, StepError};
 use super::event::Event;
-use super::run::Run;
-use super::state::{Active, ScopeId};
+use super::run::{Here, Run};
 use crate::backoff;
 use crate::definition::{Retry, RetryOn, Step, StepKind};
 
 impl Run<'_> {
-    /// An attempt failed: retry, then `on_error`, then the execution fails.
-    pub(super) fn step_failed(&mut self, _scope: ScopeId, active: &Active, step: &Step, error: StepError) {
-        let (path, id) = (active.path.clone(), step.id.clone());
-        let retry = step.retry.as_ref().filter(|retry| active.attempt < retry.max_attempts && covers(retry, &error));
-        if let Some(retry) = retry.filter(|_| !matches!(step.kind, StepKind::Fail { .. })) {
-            let seed = format!("{}/{}", self.origin.execution, active.path);
-            let delay = backoff::delay(retry, active.attempt + 1, error.retry_after, &seed);
-            let due_at = self.now.plus(delay);
-            self.emit(Event::RetryScheduled { path, step: id, attempt: active.attempt, error, due_at, at: self.now });
-            return;
-        }
-        let to = step.on_error.clone();
-        let is_handled = to.is_some();
-        self.emit(Event::StepFailed { path: path.clone(), step: id, attempt: active.attempt, error: error.clone(), to, at: self.now });
-        if !is_handled {
-            self.fail(error, Some(path));
+    /// An attempt failed: it is tried again if `retry` says so, else the step has failed.
+    pub(super) fn step_failed(&mut self, here: &Here, step: &Step, error: StepError) {
+        // A `fail` step says that the execution ends: trying again would only delay it.
+        let retry = step.retry.as_ref().filter(|_| !is_fail(step));
+        let Some(retry) = retry.filter(|retry| here.attempt < retry.max_attempts && covers(retry, &error)) else {
+            return self.give_up(here, step, error);
+        };
+        let seed = format!("{}/{}/{}", self.origin.execution, here.path, here.passage);
+        let delay = backoff::delay(retry, here.attempt + 1, error.retry_after, &seed);
+        self.emit(Event::RetryScheduled {
+            path: here.path.clone(),
+            step: step.id.clone(),
+            attempt: here.attempt,
+            error,
+            due_at: self.now.plus(delay),
+            at: self.now,
+        });
+    }
+
+    /// A step has failed for good: `on_error` handles it, else the execution fails.
+    pub(super) fn give_up(&mut self, here: &Here, step: &Step, error: StepError) {
+        let to = step.on_error.clone().filter(|_| !is_fail(step));
+        let unhandled = to.is_none().then(|| error.clone());
+        let (path, id, attempt) = (here.path.clone(), step.id.clone(), here.attempt);
+        self.emit(Event::StepFailed { path, step: id, attempt, error, to, at: self.now });
+        if let Some(error) = unhandled {
+            self.fail(error, Some(here.path.clone()));
         }
     }
 }
 
+const fn is_fail(step: &Step) -> bool {
+    matches!(step.kind, StepKind::Fail { .. })
+}
+
 /// Whether a retry policy wants another attempt after this error.
 fn covers(retry: &Retry, error: &StepError) -> bool {
+    let status = match error.retryable_class {
+        ErrorClass::Http(status) => Some(status),
+        ErrorClass::Timeout | ErrorClass::Connection | ErrorClass::Other => None,
+    };
     retry.retry_on.iter().any(|on| match on {
         RetryOn::Any => true,
         RetryOn::Timeout => error.retryable_class == ErrorClass::Timeout,
         RetryOn::Connection => error.retryable_class == ErrorClass::Connection,
-        RetryOn::StatusClass(class) => matches!(error.retryable_class, ErrorClass::Http(status) if status / 100 == u16::from(*class)),
-        RetryOn::Status(wanted) => matches!(error.retryable_class, ErrorClass::Http(status) if status == *wanted),
+        RetryOn::StatusClass(class) => status.is_some_and(|status| status / 100 == u16::from(*class)),
+        RetryOn::Status(wanted) => status == Some(*wanted),
         RetryOn::Code(code) => *code == error.code,
     })
 }

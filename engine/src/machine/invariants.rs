@@ -1,47 +1,136 @@
-//! What always holds, by name: one definition for the tests and for production.
+//! What always holds, by name: one definition for the tests and for whoever audits a database.
 
+use std::collections::BTreeMap;
+
+use super::apply::apply;
 use super::event::Event;
 use super::outstanding::{outstanding, waits};
-use super::state::{Origin, State};
+use super::state::{Origin, State, Status};
 use crate::plan::Plan;
+
+const ENDS_ONCE: &str = "an execution ends at most once";
+const NOTHING_AFTER_END: &str = "nothing follows the end";
+const STATE_IS_FOLD: &str = "the state is the fold of the journal";
+const KNOWS_ITS_END: &str = "the state says that it ended exactly when the journal does";
+const LIVE_HAS_REASON: &str = "a live execution has something outstanding";
+const CLOCK_RUNS_WITH_IT: &str = "running time counts exactly while it runs";
+const ATTEMPTS_COUNT_UP: &str = "attempts of a step count up from 1";
+const ONE_OUTCOME: &str = "an action that left has one outcome";
+const ONE_RESULT: &str = "a passage through a step has one result";
+
+/// The names of all invariants.
+pub const INVARIANTS: [&str; 9] = [
+    ENDS_ONCE,
+    NOTHING_AFTER_END,
+    STATE_IS_FOLD,
+    KNOWS_ITS_END,
+    LIVE_HAS_REASON,
+    CLOCK_RUNS_WITH_IT,
+    ATTEMPTS_COUNT_UP,
+    ONE_OUTCOME,
+    ONE_RESULT,
+];
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Name of the invariant.
+    /// One of [`INVARIANTS`].
     pub invariant: &'static str,
     /// What was seen.
     pub detail: String,
 }
 
-/// Looks at a state and the journal that led to it.
+/// Looks at a journal and the state that a command left.
 #[must_use]
 pub fn violations(plan: &Plan, origin: &Origin, journal: &[Event], state: &State) -> Vec<Violation> {
     let mut found = Vec::new();
-    let mut expect = |holds: bool, invariant: &'static str, detail: &dyn Fn() -> String| {
-        if !holds {
-            found.push(Violation { invariant, detail: detail() });
-        }
-    };
-    let ends = journal.iter().filter(|event| event.is_end()).count();
-    expect(ends <= 1, "an execution ends once", &|| format!("{ends} ends"));
-    expect(ends == 0 || journal.last().is_some_and(Event::is_end), "nothing follows the end", &|| format!("{:?}", journal.last()));
-    expect((ends == 1) == state.has_ended(), "the state knows of the end", &|| format!("{ends} ends, status {:?}", state.status()));
-    let mut folded = State::new();
+    ends(journal, state, &mut found);
+    reasons(plan, origin, journal, state, &mut found);
+    let mut steps: BTreeMap<&str, Passage> = BTreeMap::new();
     for event in journal {
-        super::apply::apply(&mut folded, event);
-    }
-    expect(folded == *state, "state is the fold of the journal", &|| format!("{folded:?} is not {state:?}"));
-    let is_waiting = !outstanding(plan, origin, state).is_empty() || !waits(plan, origin, state).is_empty();
-    let has_begun = journal.iter().any(|event| matches!(event, Event::Started { .. }));
-    expect(state.has_ended() || !has_begun || is_waiting, "a live execution has something outstanding", &|| format!("{state:?}"));
-    for (index, event) in journal.iter().enumerate() {
-        if let Event::ActionFinished { path, attempt, action, .. } = event {
-            let finished = |other: &Event| matches!(other, Event::ActionFinished { path: p, attempt: t, action: a, .. } if p == path && t == attempt && a == action);
-            let visits = journal[..index].iter().filter(|other| matches!(other, Event::StepStarted { path: p, attempt: t, .. } if p == path && t == attempt)).count();
-            let accepted = journal[..=index].iter().filter(|other| finished(other)).count();
-            expect(accepted <= visits, "one accepted outcome for each action of an attempt", &|| format!("{path} #{attempt} action {action}: {accepted}"));
+        if let Some(path) = event.step_path() {
+            steps.entry(path).or_default().see(path, event, &mut found);
         }
     }
     found
+}
+
+fn ends(journal: &[Event], state: &State, found: &mut Vec<Violation>) {
+    let ends = journal.iter().filter(|event| event.is_end()).count();
+    expect(ends <= 1, ENDS_ONCE, found, || format!("{ends} ends"));
+    let end_is_last = ends == 0 || journal.last().is_some_and(Event::is_end);
+    expect(end_is_last, NOTHING_AFTER_END, found, || format!("the last event is {:?}", journal.last()));
+    let status = state.status();
+    expect((ends > 0) == state.has_ended(), KNOWS_ITS_END, found, || format!("{ends} ends, {}", status.name()));
+    let mut folded = State::new();
+    for event in journal {
+        apply(&mut folded, event);
+    }
+    expect(folded == *state, STATE_IS_FOLD, found, || format!("the fold is {folded:?}, the state {state:?}"));
+}
+
+fn reasons(plan: &Plan, origin: &Origin, journal: &[Event], state: &State, found: &mut Vec<Violation>) {
+    let has_begun = journal.iter().any(|event| matches!(event, Event::Started { .. }));
+    // An accepted execution waits for a worker: the queue is its reason.
+    let has_reason = match state.status() {
+        Status::Queued => !has_begun,
+        Status::Running => !outstanding(plan, origin, state).is_empty(),
+        Status::Waiting => !waits(plan, origin, state).is_empty(),
+        Status::Completed | Status::Failed => true,
+    };
+    expect(has_reason, LIVE_HAS_REASON, found, || format!("{state:?}"));
+    let runs = state.status() == Status::Running;
+    expect(runs == state.running_since.is_some(), CLOCK_RUNS_WITH_IT, found, || format!("{state:?}"));
+}
+
+/// What the journal says of the passage through a step that is under way.
+#[derive(Default)]
+struct Passage {
+    attempt: u32,
+    has_result: bool,
+    in_flight: Option<u32>,
+}
+
+impl Passage {
+    fn see(&mut self, path: &str, event: &Event, found: &mut Vec<Violation>) {
+        match event {
+            Event::StepStarted { attempt, .. } => {
+                let is_next = *attempt == self.attempt + 1 || (self.has_result && *attempt == 1);
+                expect(is_next, ATTEMPTS_COUNT_UP, found, || format!("{path}: {attempt} after {}", self.attempt));
+                *self = Self { attempt: *attempt, has_result: false, in_flight: None };
+            }
+            Event::ActionStarted { action, .. } => {
+                expect(self.in_flight.is_none(), ONE_OUTCOME, found, || format!("{path}: {action} left too early"));
+                self.in_flight = Some(*action);
+            }
+            Event::ActionFinished { action, .. } => {
+                let is_it = self.in_flight.take().is_none_or(|left| left == *action);
+                expect(is_it, ONE_OUTCOME, found, || format!("{path}: action {action} was not under way"));
+            }
+            Event::StepSucceeded { .. } | Event::StepFailed { .. } => {
+                expect(!self.has_result && self.attempt > 0, ONE_RESULT, found, || format!("{path}: {event:?}"));
+                self.has_result = true;
+            }
+            Event::StepSkipped { .. } => self.has_result = true,
+            Event::RetryScheduled { .. } => {
+                expect(!self.has_result, ONE_RESULT, found, || format!("{path}: {event:?}"));
+            }
+            Event::Accepted
+            | Event::Started { .. }
+            | Event::Resumed { .. }
+            | Event::Suspended { .. }
+            | Event::Decided(_)
+            | Event::ContextSet { .. }
+            | Event::Logged { .. }
+            | Event::Warned { .. }
+            | Event::Completed { .. }
+            | Event::Failed { .. } => {}
+        }
+    }
+}
+
+fn expect(holds: bool, invariant: &'static str, found: &mut Vec<Violation>, detail: impl Fn() -> String) {
+    if !holds {
+        found.push(Violation { invariant, detail: detail() });
+    }
 }

@@ -19,21 +19,20 @@ mod steps;
 mod trace;
 mod view;
 
-#[cfg(test)]
-mod tests;
-
 pub use self::apply::apply;
 pub use self::command::{Command, Decided, Refused};
-pub use self::effect::{Body, Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass, HttpRequest, StepError, StepPath};
+pub use self::effect::{
+    Body, Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass, HttpRequest, StepError, StepPath,
+};
 pub use self::event::{ActionKindName, Event};
-pub use self::invariants::{Violation, violations};
+pub use self::invariants::{INVARIANTS, Violation, violations};
 pub use self::outcome::{Decision, Outcome};
 pub use self::outstanding::{WaitKind, WaitRow, outstanding, time_limit, waits};
 pub use self::run::{accepted, advance, decide};
 pub use self::state::{Origin, State, Status};
 pub use self::trace::{AttemptTrace, Branch, CallTrace, LogLine, StepStatus, StepTrace, Trace};
 
-/// Steps that one execution may take.
+/// Attempts of steps, skipped steps included, that one execution may take.
 pub const STEP_BUDGET: u32 = 10_000;
 
 /// Bound on one attempt of a step that states none.

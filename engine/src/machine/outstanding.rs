@@ -1,8 +1,11 @@
 //! Why an execution will move again: effects under way, times that will come, bounds on its life.
 
-use super::actions::{actions_of, effect};
+use std::time::Duration;
+
+use super::actions::{action_at, effect, time_left};
 use super::effect::{Effect, StepPath};
 use super::render;
+use super::run::Here;
 use super::state::{Origin, Phase, State};
 use super::view::View;
 use crate::Timestamp;
@@ -43,15 +46,19 @@ pub struct WaitRow {
 #[must_use]
 pub fn outstanding(plan: &Plan, origin: &Origin, state: &State) -> Vec<Effect> {
     let mut effects = Vec::new();
-    for scope in state.scopes.values() {
+    for (id, scope) in &state.scopes {
         let Some(active) = &scope.active else { continue };
-        let Phase::Actions { next, in_flight: true, now, .. } = &active.phase else { continue };
+        let Phase::Actions { next, in_flight: true, now, .. } = active.phase else { continue };
         let Some(step) = plan.step(&active.step) else { continue };
-        let Some(action) = usize::try_from(*next).ok().and_then(|next| actions_of(step).get(next)) else { continue };
-        let view = View { plan, origin, state, locals: Some(&scope.locals), now: *now };
-        // It was rendered before from the same values; what failed then never left.
-        if let Ok(request) = render::request(&action.kind, &view) {
-            effects.push(effect(origin, active, step, action, *next, request));
+        let Some(action) = action_at(step, next) else { continue };
+        let here = Here::of(*id, active, now);
+        let view = View::new(plan, origin, state, Some(&scope.locals), now);
+        // It was rendered before from the same values. Should it not be possible any more, then the
+        // command `TakeUp` fails the step. A call that begins anew has the whole time of its step.
+        if let (Ok(request), Ok(timeout)) =
+            (render::request(&action.kind, &view), time_left(step, action, Duration::ZERO))
+        {
+            effects.push(effect(origin, &here, next, timeout, request));
         }
     }
     effects
@@ -65,14 +72,20 @@ pub fn waits(plan: &Plan, origin: &Origin, state: &State) -> Vec<WaitRow> {
         .values()
         .filter_map(|scope| scope.active.as_ref())
         .filter_map(|active| match active.phase {
-            Phase::Backoff { due_at } => Some(WaitRow { kind: WaitKind::Retry, step_path: active.path.clone(), due_at: Some(due_at) }),
+            Phase::Backoff { due_at } => {
+                Some(WaitRow { kind: WaitKind::Retry, step_path: active.path.clone(), due_at: Some(due_at) })
+            }
             Phase::Ready | Phase::Actions { .. } => None,
         })
         .collect();
     if let Some(deadline) = plan.definition().deadline
         && !waits.is_empty()
     {
-        waits.push(WaitRow { kind: WaitKind::Deadline, step_path: String::new(), due_at: Some(origin.accepted_at.plus(deadline)) });
+        waits.push(WaitRow {
+            kind: WaitKind::Deadline,
+            step_path: String::new(),
+            due_at: Some(origin.accepted_at.plus(deadline)),
+        });
     }
     waits
 }

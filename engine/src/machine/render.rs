@@ -25,6 +25,17 @@ pub(super) fn bounded(output: Value, keep_full: bool) -> Value {
     json!({ "$truncated": true, "bytes": text.len(), "preview": text.chars().take(KEPT).collect::<String>() })
 }
 
+/// The output of an action, bounded: of an HTTP answer only the body is cut, so that its status stays.
+pub(super) fn bounded_answer(mut output: Value, keep_full: bool) -> Value {
+    if let Value::Object(fields) = &mut output
+        && fields.contains_key("status")
+        && let Some(body) = fields.get_mut("body")
+    {
+        *body = bounded(std::mem::take(body), keep_full);
+    }
+    bounded(output, keep_full)
+}
+
 /// Whether a value has so few and so short parts that it cannot be over the limit.
 fn is_surely_small(value: &Value, budget: &mut usize) -> bool {
     let mut spend = |cost: usize| {
@@ -35,7 +46,10 @@ fn is_surely_small(value: &Value, budget: &mut usize) -> bool {
         Value::Null | Value::Bool(_) | Value::Number(_) => spend(1),
         Value::String(text) => spend(text.len() / 16),
         Value::Array(members) => spend(1) && members.iter().all(|member| is_surely_small(member, budget)),
-        Value::Object(fields) => spend(1) && fields.iter().all(|(key, field)| key.len() < 1_000 && is_surely_small(field, budget)),
+        Value::Object(fields) => {
+            let keys: usize = fields.keys().map(|key| 1 + key.len() / 16).sum();
+            spend(keys) && fields.values().all(|field| is_surely_small(field, budget))
+        }
     }
 }
 
@@ -46,10 +60,15 @@ pub(super) fn request(kind: &ActionKind, view: &View<'_>) -> Result<EffectReques
         ActionKind::EmitEvent { event, payload } => {
             let payload = payload.as_ref().map(|payload| payload.render(view)).transpose()?;
             let payload = payload.unwrap_or_else(|| Value::Object(Map::new()));
-            Ok(EffectRequest::EmitEvent { event: event.render_text(view)?, payload })
+            let event = event.render_text(view)?;
+            if event.trim().is_empty() {
+                return Err(StepError::other("INVALID_ACTION", "the name of the event is empty"));
+            }
+            Ok(EffectRequest::EmitEvent { event, payload })
         }
         other => {
-            let message = format!("actions of type `{}` are not available in this version", super::actions::kind_name(other));
+            let message =
+                format!("actions of type `{}` are not available in this version", super::actions::kind_name(other));
             Err(StepError::other("NOT_AVAILABLE", message))
         }
     }
@@ -129,7 +148,9 @@ const SECRET_HEADERS: [&str; 5] = ["authorization", "proxy-authorization", "cook
 /// A call as the journal keeps it: without credentials, bounded.
 pub(super) fn shown(request: &EffectRequest) -> Value {
     match request {
-        EffectRequest::EmitEvent { event, payload } => json!({ "event": event, "payload": bounded(payload.clone(), false) }),
+        EffectRequest::EmitEvent { event, payload } => {
+            json!({ "event": event, "payload": bounded(payload.clone(), false) })
+        }
         EffectRequest::Http(call) => {
             let headers: Map<String, Value> = call
                 .headers
@@ -156,7 +177,15 @@ mod tests {
 
     #[test]
     fn base_64_is_that_of_the_standard() {
-        for (plain, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy")] {
+        for (plain, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(base64(plain.as_bytes()), encoded);
         }
     }

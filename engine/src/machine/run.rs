@@ -1,15 +1,22 @@
 //! From a command to what follows from it: the loop over every scope that can move.
 
+use std::time::Duration;
+
+use super::STEP_BUDGET;
 use super::apply::apply;
 use super::command::{Command, Decided, Refused};
-use super::effect::{Effect, StepError};
+use super::effect::{Effect, StepError, StepPath};
 use super::event::Event;
 use super::outcome::Outcome;
 use super::outstanding::time_limit;
-use super::state::{Origin, Phase, ScopeId, State, Status};
+use super::state::{Active, Origin, Phase, ScopeId, State, Status};
 use super::view::View;
 use crate::Timestamp;
+use crate::expr::{Path, lookup};
 use crate::plan::Plan;
+
+/// A shorter time in which nobody had the execution in hand is not worth a line in the journal.
+const UNNOTICED_GAP: Duration = Duration::from_secs(1);
 
 /// The first event of every execution.
 #[must_use]
@@ -21,7 +28,13 @@ pub fn accepted() -> Vec<Event> {
 ///
 /// # Errors
 /// When the command makes no sense in this state.
-pub fn decide(plan: &Plan, origin: &Origin, state: &State, command: Command, now: Timestamp) -> Result<Decided, Refused> {
+pub fn decide(
+    plan: &Plan,
+    origin: &Origin,
+    state: &State,
+    command: Command,
+    now: Timestamp,
+) -> Result<Decided, Refused> {
     advance(plan, origin, &mut state.clone(), command, now)
 }
 
@@ -29,15 +42,25 @@ pub fn decide(plan: &Plan, origin: &Origin, state: &State, command: Command, now
 ///
 /// # Errors
 /// When the command makes no sense in this state; then nothing has changed.
-pub fn advance(plan: &Plan, origin: &Origin, state: &mut State, command: Command, now: Timestamp) -> Result<Decided, Refused> {
+pub fn advance(
+    plan: &Plan,
+    origin: &Origin,
+    state: &mut State,
+    command: Command,
+    now: Timestamp,
+) -> Result<Decided, Refused> {
     if state.has_ended() {
         return Err(Refused::Ended);
     }
     let mut run = Run { plan, origin, state, now, decided: Decided::default() };
     match command {
+        Command::TakeUp => {
+            run.forgive_gap();
+            run.wake();
+        }
         Command::Wake => run.wake(),
         Command::EffectDone { effect, outcome } => run.effect_done(&effect, outcome)?,
-        Command::Interrupt { code, message } => run.fail(StepError::other(&code, message), None),
+        Command::Interrupt { code, message } => run.fail_here(StepError::other(&code, message)),
     }
     run.settle();
     Ok(run.decided)
@@ -52,6 +75,26 @@ pub(super) struct Run<'a> {
     decided: Decided,
 }
 
+/// The attempt that is being worked on.
+pub(super) struct Here {
+    pub(super) scope: ScopeId,
+    pub(super) path: StepPath,
+    pub(super) passage: u32,
+    pub(super) attempt: u32,
+    /// When the attempt began: what `now` stands for throughout it.
+    pub(super) began: Timestamp,
+}
+
+impl Here {
+    pub(super) fn of(scope: ScopeId, active: &Active, now: Timestamp) -> Self {
+        let began = match active.phase {
+            Phase::Actions { now, .. } => now,
+            Phase::Ready | Phase::Backoff { .. } => now,
+        };
+        Self { scope, path: active.path.clone(), passage: active.passage, attempt: active.attempt, began }
+    }
+}
+
 impl Run<'_> {
     /// Records an event: the only way in which the state changes.
     pub(super) fn emit(&mut self, event: Event) {
@@ -63,41 +106,75 @@ impl Run<'_> {
         self.decided.effects.push(effect);
     }
 
-    /// What the steps of a scope read, at the moment `now`.
-    pub(super) fn view(&self, scope: ScopeId, now: Timestamp) -> View<'_> {
-        let locals = self.state.scopes.get(&scope).map(|scope| &scope.locals);
-        View { plan: self.plan, origin: self.origin, state: self.state, locals, now }
+    /// What the current attempt reads.
+    pub(super) fn view(&self, here: &Here) -> View<'_> {
+        let locals = self.state.scopes.get(&here.scope).map(|scope| &scope.locals);
+        View::new(self.plan, self.origin, self.state, locals, here.began)
     }
 
     fn wake(&mut self) {
         match self.state.status {
-            Status::Queued => {
-                let step = self.plan.entry().id.clone();
-                self.emit(Event::Started { at: self.now, step });
-            }
+            Status::Queued => self.start_flow(),
             Status::Running | Status::Waiting | Status::Completed | Status::Failed => {
                 if self.state.running_since.is_none() && self.has_due_scope() {
                     self.emit(Event::Resumed { at: self.now });
                 }
             }
         }
-        self.check_limits();
+        if !self.is_out_of_time() {
+            self.give_up_lost_calls();
+        }
+    }
+
+    fn start_flow(&mut self) {
+        let step = self.plan.entry().id.clone();
+        self.emit(Event::Started { at: self.now, step });
+        let plan = self.plan;
+        for entry in &plan.definition().context {
+            let name = entry.store_as.as_ref().unwrap_or(&entry.name);
+            let view = View::new(self.plan, self.origin, self.state, None, self.now);
+            let is_there = Path::parse(name).is_ok_and(|path| lookup(&view, &path).is_some());
+            if !is_there {
+                let message = format!("the resource `{}` is not registered, so `{name}` is absent", entry.name);
+                self.emit(Event::Warned { path: String::new(), message });
+            }
+        }
+    }
+
+    /// The time after the last sign of a lost worker is not the execution's.
+    fn forgive_gap(&mut self) {
+        let last = self.state.last_at;
+        if self.state.running_since.is_some() && last.plus(UNNOTICED_GAP) <= self.now {
+            self.emit(Event::Suspended { at: last });
+            self.emit(Event::Resumed { at: self.now });
+        }
     }
 
     /// Ends the execution when its running time or its whole life is used up.
-    fn check_limits(&mut self) {
-        let Some(due) = time_limit(self.plan, self.origin, self.state) else { return };
-        if due > self.now {
-            return;
+    pub(super) fn is_out_of_time(&mut self) -> bool {
+        let limit = time_limit(self.plan, self.origin, self.state);
+        if limit.is_none_or(|due| due > self.now) {
+            return false;
         }
         let deadline = self.plan.definition().deadline.map(|deadline| self.origin.accepted_at.plus(deadline));
         let error = if deadline.is_some_and(|deadline| deadline <= self.now) {
             StepError::other("DEADLINE", "the execution lived longer than its deadline allows")
         } else {
-            StepError::other("EXECUTION_TIMEOUT", format!("the execution ran longer than {:?}", self.plan.timeout()))
+            let message = format!("the execution ran longer than {:?}", self.plan.timeout());
+            StepError::other("EXECUTION_TIMEOUT", message)
         };
-        let step = self.state.scopes.values().find_map(|scope| scope.active.as_ref()).map(|active| active.path.clone());
-        self.fail(error, step);
+        self.fail_here(error);
+        true
+    }
+
+    /// Ends the execution when it may not begin another attempt.
+    pub(super) fn is_over_budget(&mut self, here: &Here) -> bool {
+        if self.state.steps_taken < STEP_BUDGET {
+            return self.is_out_of_time();
+        }
+        let message = format!("the execution has taken {STEP_BUDGET} steps");
+        self.fail(StepError::other("STEP_BUDGET", message), Some(here.path.clone()));
+        true
     }
 
     fn has_due_scope(&self) -> bool {
@@ -131,15 +208,21 @@ impl Run<'_> {
             self.emit(Event::Completed { result, at: self.now });
             return;
         }
-        let has_effect = self.state.scopes.values().any(|scope| {
-            matches!(scope.active.as_ref().map(|active| &active.phase), Some(Phase::Actions { in_flight: true, .. }))
-        });
+        let is_under_way = |active: &Active| matches!(active.phase, Phase::Actions { in_flight: true, .. });
+        let has_effect = self.state.scopes.values().any(|scope| scope.active.as_ref().is_some_and(is_under_way));
         if !has_effect && self.state.running_since.is_some() {
             self.emit(Event::Suspended { at: self.now });
         }
     }
 
-    pub(super) fn fail(&mut self, error: StepError, step: Option<String>) {
+    pub(super) fn fail(&mut self, error: StepError, step: Option<StepPath>) {
         self.emit(Event::Failed { error, step, at: self.now });
+    }
+
+    /// Fails the execution at the step where it stands.
+    fn fail_here(&mut self, error: StepError) {
+        let active = self.state.scopes.values().find_map(|scope| scope.active.as_ref());
+        let step = active.map(|active| active.path.clone());
+        self.fail(error, step);
     }
 }

@@ -1,6 +1,6 @@
 //! Where an execution stands: small, serialisable, the fold of its events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -95,8 +95,19 @@ pub(super) struct ScopeState {
 pub(super) struct Active {
     pub(super) step: String,
     pub(super) path: StepPath,
+    /// How often the flow has come to this step, this time included.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub(super) passage: u32,
     pub(super) attempt: u32,
     pub(super) phase: Phase,
+}
+
+const fn first() -> u32 {
+    1
+}
+
+const fn is_first(passage: &u32) -> bool {
+    *passage == 1
 }
 
 /// How far a step has come.
@@ -133,19 +144,23 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) failed_step: Option<String>,
     pub(super) scopes: BTreeMap<ScopeId, ScopeState>,
-    /// Finished steps, as `steps.<id>` shows them.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub(super) steps: Map<String, Value>,
+    /// Finished steps, as `steps.<id>` shows them: an object, or null before the first. It is a
+    /// value so that templates read below it without copying it.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(super) steps: Value,
+    /// How often the flow has come to a step, for those it came to more than once.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) passages: BTreeMap<StepPath, u32>,
     /// What was written into the context.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(super) context: Map<String, Value>,
-    /// Roots of the context that replace the payload's instead of adding to it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) replaced: Vec<String>,
-    /// Body of the last successful HTTP-like action.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) data: Option<Value>,
+    /// Paths of the context that were written: what the payload has there does not show through.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) replaced: BTreeSet<String>,
     pub(super) steps_taken: u32,
+    /// The last moment at which something happened.
+    #[serde(default)]
+    pub(super) last_at: Timestamp,
     /// Running time before `running_since`, in milliseconds.
     pub(super) ran_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,13 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::STEP_BUDGET;
 use super::effect::StepError;
 use super::event::Event;
 use super::outcome::{Decision, Outcome};
 use super::render::bounded;
-use super::run::Run;
-use super::state::{Active, Phase, ScopeId};
+use super::run::{Here, Run};
+use super::state::{Phase, ScopeId};
 use crate::definition::{Case, DecisionKind, Step, StepKind, Test};
 use crate::expr::{EvalError, Explanation, Template};
 
@@ -24,66 +23,80 @@ impl From<EvalError> for StepError {
     }
 }
 
+/// What a scope that can move has to do.
+enum Todo {
+    Enter,
+    TryAgain,
+    Act(u32),
+}
+
 impl Run<'_> {
     /// Takes a scope that can move one step further.
     pub(super) fn step(&mut self, scope: ScopeId) {
-        let Some(active) = self.state.scopes.get(&scope).and_then(|scope| scope.active.clone()) else { return };
+        let Some(active) = self.state.scopes.get(&scope).and_then(|scope| scope.active.as_ref()) else { return };
+        let here = Here::of(scope, active, self.now);
+        let todo = match active.phase {
+            Phase::Ready => Todo::Enter,
+            Phase::Backoff { .. } => Todo::TryAgain,
+            Phase::Actions { next, .. } => Todo::Act(next),
+        };
         let plan = self.plan;
         let Some(step) = plan.step(&active.step) else {
-            // A checked definition refers to its own steps only; a stored state of another version does not.
+            // A checked definition refers to its own steps only; a stored state of another version may not.
             let message = format!("the version has no step `{}`", active.step);
-            return self.fail(StepError::other("STEP_MISSING", message), Some(active.path));
+            return self.fail(StepError::other("STEP_MISSING", message), Some(here.path));
         };
-        match active.phase {
-            Phase::Ready => self.enter(scope, &active, step),
-            Phase::Backoff { .. } => self.begin_attempt(scope, &active, step),
-            Phase::Actions { .. } => self.act(scope, &active, step),
+        match todo {
+            Todo::Act(next) => self.act(&here, step, next),
+            Todo::Enter | Todo::TryAgain if self.is_over_budget(&here) => {}
+            Todo::Enter => self.enter(&here, step),
+            Todo::TryAgain => self.begin_attempt(&here, step),
         }
     }
 
     /// Evaluates `when`, then begins the first attempt.
-    fn enter(&mut self, scope: ScopeId, active: &Active, step: &Step) {
-        if self.state.steps_taken >= STEP_BUDGET {
-            let message = format!("the execution has taken {STEP_BUDGET} steps");
-            return self.fail(StepError::other("STEP_BUDGET", message), Some(active.path.clone()));
-        }
+    fn enter(&mut self, here: &Here, step: &Step) {
         if let Some(when) = &step.when {
-            match when.evaluate(&self.view(scope, self.now)) {
-                Ok(why) if !why.result => {
-                    let (path, id) = (active.path.clone(), step.id.clone());
-                    return self.emit(Event::StepSkipped { path, step: id, why, to: step.next.clone(), at: self.now });
+            let why = when.evaluate(&self.view(here));
+            match why {
+                Ok(why) => {
+                    self.warn(here, &why);
+                    if !why.result {
+                        let (path, kind) = (here.path.clone(), kind_name(&step.kind).to_owned());
+                        let (step, to) = (step.id.clone(), step.next.clone());
+                        return self.emit(Event::StepSkipped { path, step, kind, why, to, at: self.now });
+                    }
                 }
-                Ok(_holds) => {}
                 Err(problem) => {
-                    self.start(active, step);
-                    return self.step_failed(scope, active, step, problem.into());
+                    // Not tried again: an attempt would begin behind the condition that has no answer.
+                    self.start(here, step);
+                    return self.give_up(here, step, problem.into());
                 }
             }
         }
-        self.begin_attempt(scope, active, step);
+        self.begin_attempt(here, step);
     }
 
-    fn start(&mut self, active: &Active, step: &Step) {
-        let (path, id, kind) = (active.path.clone(), step.id.clone(), kind_name(&step.kind).to_owned());
-        self.emit(Event::StepStarted { path, step: id, attempt: active.attempt, kind, at: self.now });
+    fn start(&mut self, here: &Here, step: &Step) {
+        let (path, id, kind) = (here.path.clone(), step.id.clone(), kind_name(&step.kind).to_owned());
+        self.emit(Event::StepStarted { path, step: id, attempt: here.attempt, kind, at: self.now });
     }
 
-    /// Begins an attempt: a pure step is done at once, a list of actions goes on from the first.
-    fn begin_attempt(&mut self, scope: ScopeId, active: &Active, step: &Step) {
-        self.start(active, step);
+    /// Begins an attempt: a pure step is done at once, a list of actions goes on in the next round.
+    fn begin_attempt(&mut self, here: &Here, step: &Step) {
+        self.start(here, step);
         let done = match &step.kind {
-            StepKind::Condition { test, on_true, on_false } => self.condition(scope, test, on_true.as_deref(), on_false.as_deref()),
-            StepKind::Switch { cases, default } => self.switch(scope, cases, default.as_deref()),
-            StepKind::Set(values) => self.set(scope, values).map(|output| Done { output, to: step.next.clone() }),
-            StepKind::End => Ok(Done { output: Value::Null, to: None }),
-            StepKind::Fail { code, message } => return self.fail_step(scope, active, step, code, message.as_ref()),
-            StepKind::Action { decision, .. } => {
-                if let Err(error) = self.decide(scope, active, decision) {
-                    self.step_failed(scope, active, step, error);
-                }
-                // The list of actions goes on from here in the next round.
-                return;
+            StepKind::Condition { test, on_true, on_false } => {
+                self.condition(here, test, on_true.as_deref(), on_false.as_deref())
             }
+            StepKind::Switch { cases, default } => self.switch(here, cases, default.as_deref()),
+            StepKind::Set(values) => self.set(here, values).map(|output| Done { output, to: step.next.clone() }),
+            StepKind::End => Ok(Done { output: Value::Null, to: None }),
+            StepKind::Fail { code, message } => Err(self.failure(here, step, code, message.as_ref())),
+            StepKind::Action { decision, .. } => match self.decide(here, decision) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
             StepKind::Execute { .. } => return,
             StepKind::Approval { .. }
             | StepKind::Wait(_)
@@ -91,102 +104,130 @@ impl Run<'_> {
             | StepKind::Foreach(_)
             | StepKind::While { .. }
             | StepKind::Workflow { .. } => {
-                // The check refuses such a definition; only a definition that was never checked comes here.
-                Err(StepError::other("NOT_AVAILABLE", format!("steps of type `{}` are not available in this version", kind_name(&step.kind))))
+                // The check refuses such a definition; only one that was never checked comes here.
+                let message = format!("steps of type `{}` are not available in this version", kind_name(&step.kind));
+                Err(StepError::other("NOT_AVAILABLE", message))
             }
         };
         match done {
-            Ok(done) => self.succeed(active, step, done),
-            Err(error) => self.step_failed(scope, active, step, error),
+            Ok(done) => self.succeed(here, step, done),
+            Err(error) => self.step_failed(here, step, error),
         }
     }
 
     /// Ends a step well: its output is stored, bounded, and `save_as` puts it into the context.
-    pub(super) fn succeed(&mut self, active: &Active, step: &Step, done: Done) {
+    pub(super) fn succeed(&mut self, here: &Here, step: &Step, done: Done) {
         let output = bounded(done.output, step.keep_full_output);
         if let Some(path) = &step.save_as {
-            self.emit(Event::ContextSet { path: path.clone(), value: output.clone() });
+            self.save(here, path, &output);
         }
-        self.emit(Event::StepSucceeded { path: active.path.clone(), step: step.id.clone(), output, to: done.to, at: self.now });
+        let (path, id) = (here.path.clone(), step.id.clone());
+        self.emit(Event::StepSucceeded { path, step: id, output, to: done.to, at: self.now });
     }
 
-    fn condition(&mut self, scope: ScopeId, test: &Test, on_true: Option<&str>, on_false: Option<&str>) -> Result<Done, StepError> {
+    /// Puts an output into the context.
+    pub(super) fn save(&mut self, here: &Here, path: &str, output: &Value) {
+        match self.view(here).list_above(path) {
+            None => self.emit(Event::ContextSet { path: path.to_owned(), value: output.clone() }),
+            Some(list) => {
+                let message = format!("the output cannot be saved at `{path}`: `{list}` is a list");
+                self.emit(Event::Warned { path: here.path.clone(), message });
+            }
+        }
+    }
+
+    fn condition(
+        &mut self,
+        here: &Here,
+        test: &Test,
+        on_true: Option<&str>,
+        on_false: Option<&str>,
+    ) -> Result<Done, StepError> {
         let Test::Condition(condition) = test else {
             return Err(StepError::other("NOT_AVAILABLE", "rules are not available in this version"));
         };
-        let why = condition.evaluate(&self.view(scope, self.now))?;
+        let why = condition.evaluate(&self.view(here))?;
+        self.warn(here, &why);
         let to = if why.result { on_true } else { on_false };
         let output = json!({ "result": why.result, "explanation": explained(&why) });
         Ok(Done { output, to: to.map(str::to_owned) })
     }
 
-    fn switch(&mut self, scope: ScopeId, cases: &[Case], default: Option<&str>) -> Result<Done, StepError> {
-        let view = self.view(scope, self.now);
+    fn switch(&mut self, here: &Here, cases: &[Case], default: Option<&str>) -> Result<Done, StepError> {
         let mut explanations = Vec::with_capacity(cases.len());
+        let mut taken = None;
         for (index, case) in cases.iter().enumerate() {
-            let why = case.when.evaluate(&view)?;
+            let why = case.when.evaluate(&self.view(here))?;
+            self.warn(here, &why);
             explanations.push(explained(&why));
             if why.result {
-                let output = json!({ "case": index, "next": case.next, "explanations": explanations });
-                return Ok(Done { output, to: Some(case.next.clone()) });
+                taken = Some(index);
+                break;
             }
         }
-        Ok(Done { output: json!({ "case": null, "next": default, "explanations": explanations }), to: default.map(str::to_owned) })
+        let to = taken.map_or(default, |index| Some(cases[index].next.as_str()));
+        let output = json!({ "case": taken, "next": to, "explanations": explanations });
+        Ok(Done { output, to: to.map(str::to_owned) })
     }
 
     /// Writes values; all are rendered before the first is written. Returns what was written.
-    pub(super) fn set(&mut self, scope: ScopeId, values: &[(String, Template)]) -> Result<Value, StepError> {
-        let view = self.view(scope, self.now);
-        let mut written = Map::new();
+    pub(super) fn set(&mut self, here: &Here, values: &[(String, Template)]) -> Result<Value, StepError> {
+        let view = self.view(here);
+        let mut written = Vec::with_capacity(values.len());
         for (path, template) in values {
-            written.insert(path.clone(), template.render(&view)?);
+            if let Some(list) = view.list_above(path) {
+                let message = format!("`{path}` cannot be set: `{list}` is a list; set the whole list");
+                return Err(StepError::other("INVALID_PATH", message));
+            }
+            written.push((path, template.render(&view)?));
         }
-        for (path, value) in &written {
-            self.emit(Event::ContextSet { path: path.clone(), value: value.clone() });
+        let mut output = Map::new();
+        for (path, value) in written {
+            output.insert(path.clone(), value.clone());
+            self.emit(Event::ContextSet { path: path.clone(), value });
         }
-        Ok(Value::Object(written))
+        Ok(Value::Object(output))
     }
 
-    fn decide(&mut self, scope: ScopeId, active: &Active, decision: &crate::definition::Decision) -> Result<(), StepError> {
+    fn decide(&mut self, here: &Here, decision: &crate::definition::Decision) -> Result<(), StepError> {
         let outcome = match decision.kind {
             DecisionKind::Allow => Outcome::Allowed,
             DecisionKind::Block | DecisionKind::RequireApproval => Outcome::Blocked,
             DecisionKind::Execute => return Ok(()),
         };
-        let view = self.view(scope, self.now);
+        let view = self.view(here);
         let reason = decision.reason.as_ref().map(|reason| reason.render_text(&view)).transpose()?;
         let metadata = decision.metadata.as_ref().map(|metadata| metadata.render(&view)).transpose()?;
-        self.emit(Event::Decided(Decision { outcome, reason, metadata, step: active.path.clone() }));
+        self.emit(Event::Decided(Decision { outcome, reason, metadata, step: here.path.clone() }));
         Ok(())
     }
 
-    fn fail_step(&mut self, scope: ScopeId, active: &Active, step: &Step, code: &str, message: Option<&Template>) {
-        let message = match message {
-            None => format!("step `{}` ended the execution", step.id),
-            Some(template) => match template.render_text(&self.view(scope, self.now)) {
-                Ok(message) => message,
-                Err(problem) => return self.step_failed(scope, active, step, problem.into()),
-            },
-        };
-        self.step_failed(scope, active, step, StepError::other(code, message));
-    }
-
-    /// The moment `now` stands for in the current attempt of a step.
-    pub(super) fn attempt_now(&self, active: &Active) -> crate::Timestamp {
-        match active.phase {
-            Phase::Actions { now, .. } => now,
-            Phase::Ready | Phase::Backoff { .. } => self.now,
+    /// The error of a `fail` step.
+    fn failure(&self, here: &Here, step: &Step, code: &str, message: Option<&Template>) -> StepError {
+        match message.map(|template| template.render_text(&self.view(here))) {
+            None => StepError::other(code, format!("step `{}` ended the execution", step.id)),
+            Some(Ok(message)) => StepError::other(code, message),
+            Some(Err(problem)) => problem.into(),
         }
     }
 
+    /// Missing fields and impossible comparisons are told (D-3).
+    fn warn(&mut self, here: &Here, why: &Explanation) {
+        if let Some(message) = &why.warning {
+            self.emit(Event::Warned { path: here.path.clone(), message: message.clone() });
+        }
+        for child in &why.children {
+            self.warn(here, child);
+        }
+    }
 }
 
 fn explained(why: &Explanation) -> Value {
-    serde_json::to_value(why).unwrap_or(Value::Null)
+    serde_json::to_value(why).expect("an explanation is plain data with text keys")
 }
 
 /// Name of a step type, as definitions write it.
-pub(super) const fn kind_name(kind: &StepKind) -> &'static str {
+const fn kind_name(kind: &StepKind) -> &'static str {
     match kind {
         StepKind::Condition { .. } => "condition",
         StepKind::Switch { .. } => "switch",

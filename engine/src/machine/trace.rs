@@ -6,7 +6,7 @@ use super::apply::apply;
 use super::effect::StepError;
 use super::event::Event;
 use super::state::{Origin, State};
-use super::view::merged;
+use super::view;
 use crate::Timestamp;
 use crate::definition::LogLevel;
 use crate::expr::Explanation;
@@ -142,21 +142,9 @@ impl Trace {
     /// The context as templates read it: the payload with everything written over it.
     #[must_use]
     pub fn context(&self, origin: &Origin) -> Value {
-        let mut context = match &origin.payload {
-            Value::Object(fields) => fields.clone(),
-            other => Map::from_iter([("event".to_owned(), other.clone())]),
-        };
-        for (name, written) in &self.state.context {
-            let value = match context.get(name) {
-                Some(given) if !self.state.replaced.iter().any(|replaced| replaced == name) => merged(given, written),
-                _absent_or_replaced => written.clone(),
-            };
-            context.insert(name.clone(), value);
-        }
-        if let Some(data) = &self.state.data {
-            context.insert("data".to_owned(), data.clone());
-        }
-        context.insert("steps".to_owned(), Value::Object(self.state.steps.clone()));
+        let mut context = view::context(origin, &self.state);
+        let steps = if self.state.steps.is_null() { Value::Object(Map::new()) } else { self.state.steps.clone() };
+        context.insert("steps".to_owned(), steps);
         Value::Object(context)
     }
 
@@ -174,13 +162,17 @@ impl Trace {
         match event {
             Event::StepStarted { path, step, attempt, kind, at } => self.begin(path, step, attempt, kind, at),
             Event::ActionStarted { path, kind, key, request, at, .. } => {
-                let call = CallTrace { kind, key, request, response: None, error: None, started_at: at, ended_at: None };
+                let call =
+                    CallTrace { kind, key, request, response: None, error: None, started_at: at, ended_at: None };
                 if let Some(attempt) = self.last(&path).and_then(|step| step.attempts.last_mut()) {
                     attempt.calls.push(call);
                 }
             }
             Event::ActionFinished { path, output, error, at, .. } => {
-                let call = self.last(&path).and_then(|step| step.attempts.last_mut()).and_then(|attempt| attempt.calls.last_mut());
+                let call = self
+                    .last(&path)
+                    .and_then(|step| step.attempts.last_mut())
+                    .and_then(|attempt| attempt.calls.last_mut());
                 if let Some(call) = call.filter(|call| call.ended_at.is_none()) {
                     call.ended_at = Some(at);
                     call.response = error.is_none().then_some(output);
@@ -194,8 +186,8 @@ impl Trace {
                     step.end(StepStatus::Succeeded, None, at);
                 }
             }
-            Event::StepSkipped { path, step, why, to, at } => {
-                self.begin(path.clone(), step, 0, String::new(), at);
+            Event::StepSkipped { path, step, kind, why, to, at } => {
+                self.begin(path.clone(), step, 0, kind, at);
                 if let Some(step) = self.last(&path) {
                     step.attempts.clear();
                     step.branch = Some(Branch { to, why: vec![why] });
@@ -216,7 +208,9 @@ impl Trace {
                     step.end(StepStatus::Failed, Some(error), at);
                 }
             }
-            Event::Logged { path, level, message, data, at } => self.logs.push(LogLine { at, level, message, data, step_path: path }),
+            Event::Logged { path, level, message, data, at } => {
+                self.logs.push(LogLine { at, level, message, data, step_path: path });
+            }
             Event::Warned { path, message } => self.warnings.push((path, message)),
             Event::Failed { error, at, .. } => {
                 for step in self.steps.iter_mut().filter(|step| step.ended_at.is_none()) {
@@ -234,7 +228,14 @@ impl Trace {
     }
 
     fn begin(&mut self, path: String, step_key: String, attempt: u32, kind: String, at: Timestamp) {
-        let try_ = AttemptTrace { number: attempt, status: StepStatus::Running, started_at: at, ended_at: None, error: None, calls: Vec::new() };
+        let try_ = AttemptTrace {
+            number: attempt,
+            status: StepStatus::Running,
+            started_at: at,
+            ended_at: None,
+            error: None,
+            calls: Vec::new(),
+        };
         if attempt > 1
             && let Some(step) = self.last(&path)
         {

@@ -26,7 +26,7 @@ const WAITING: usize = 100_000;
 /// How often the last number is repeated.
 const REPEAT: Duration = Duration::from_secs(1);
 /// A connection that is silent for so long is made anew: it may be dead without saying so.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// Publishers that are remembered; the oldest are forgotten.
 const PUBLISHERS: usize = 1_000;
 
@@ -58,7 +58,9 @@ fn channel(redis: &Redis) -> String {
 async fn publish(redis: Redis, mut receiver: mpsc::Receiver<Notice>) {
     let mut connection = match redis.connection() {
         Ok(connection) => connection,
-        Err(problem) => return error!(error = %problem, "notices cannot be sent, listeners read again from time to time"),
+        Err(problem) => {
+            return error!(error = %problem, "notices cannot be sent, listeners read again from time to time");
+        }
     };
     let publisher = Uuid::now_v7();
     let (mut number, mut repeated) = (0_u64, 0_u64);
@@ -79,10 +81,14 @@ async fn publish(redis: Redis, mut receiver: mpsc::Receiver<Notice>) {
                 repeated = number;
             }
         }
-        let list = waiting.drain(..).map(|notice: Notice| (notice.organization, notice.execution, notice.seq, notice.ended)).collect();
+        let list = waiting
+            .drain(..)
+            .map(|notice: Notice| (notice.organization, notice.execution, notice.seq, notice.ended))
+            .collect();
         let message = NoticeMessage { v: 1, p: publisher, n: number, l: list };
         let text = serde_json::to_string(&message).expect("notices are plain data");
-        let sent: Result<u64, RedisError> = redis::cmd("PUBLISH").arg(channel(&redis)).arg(text).query_async(&mut connection).await;
+        let sent: Result<u64, RedisError> =
+            redis::cmd("PUBLISH").arg(channel(&redis)).arg(text).query_async(&mut connection).await;
         if let Err(problem) = sent {
             metrics::counter!("sluice_notice_failures_total").increment(1);
             warn!(error = %problem, "a notice could not be sent, listeners notice the gap");
@@ -102,7 +108,11 @@ async fn listen(redis: Redis, local: broadcast::Sender<NoticeItem>) {
     }
 }
 
-async fn listen_once(redis: &Redis, local: &broadcast::Sender<NoticeItem>, delays: &mut Delays) -> Result<(), RedisError> {
+async fn listen_once(
+    redis: &Redis,
+    local: &broadcast::Sender<NoticeItem>,
+    delays: &mut Delays,
+) -> Result<(), RedisError> {
     let mut connection = redis.client.get_async_pubsub().await?;
     connection.subscribe(channel(redis)).await?;
     delays.reset();
@@ -149,9 +159,21 @@ mod tests {
     fn a_missing_number_is_noticed_and_a_repeated_one_is_not() {
         let publisher = Uuid::now_v7();
         let notice = (OrganizationId::new(), ExecutionId::new(), 1, false);
-        let message = |n: u64, is_full: bool| NoticeMessage { v: 1, p: publisher, n, l: if is_full { vec![notice] } else { Vec::new() } };
+        let message = |n: u64, is_full: bool| NoticeMessage {
+            v: 1,
+            p: publisher,
+            n,
+            l: if is_full { vec![notice] } else { Vec::new() },
+        };
         let mut numbers = BTreeMap::new();
-        let heard = [(1, true, false), (2, true, false), (2, false, false), (4, true, true), (5, true, false), (6, false, true)];
+        let heard = [
+            (1, true, false),
+            (2, true, false),
+            (2, false, false),
+            (4, true, true),
+            (5, true, false),
+            (6, false, true),
+        ];
         for (number, is_full, gap) in heard {
             assert_eq!(has_gap(&mut numbers, &message(number, is_full)), gap, "message {number}");
         }

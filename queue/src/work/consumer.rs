@@ -62,7 +62,11 @@ impl Backend for Consumer {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>, _worker: &WorkerContext) -> Poll<Option<Result<Task<WorkItem>, NeverFails>>> {
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        _worker: &WorkerContext,
+    ) -> Poll<Option<Result<Task<WorkItem>, NeverFails>>> {
         self.start();
         self.items.poll_recv(cx).map(|item| item.map(|item| Ok(TaskBuilder::new(item).build())))
     }

@@ -68,7 +68,8 @@ impl MemoryQueue {
     pub(super) fn backlog(&self, queue: &str) -> Backlog {
         let lists = self.lock();
         let pending = lists.pending.get(queue).copied().unwrap_or(0);
-        let waiting = lists.waiting.iter().filter(|((name, _), _)| name == queue).map(|(_, list)| list.len() as u64).sum::<u64>();
+        let waiting =
+            lists.waiting.iter().filter(|((name, _), _)| name == queue).map(|(_, list)| list.len() as u64).sum::<u64>();
         Backlog { waiting: waiting + pending, pending, dead: 0 }
     }
 
@@ -85,11 +86,15 @@ impl MemoryQueue {
         let first = usize::try_from(lists.turn).unwrap_or(0) % queues.len().max(1);
         for priority in priorities {
             for queue in queues.iter().cycle().skip(first).take(queues.len()) {
-                let Some(list) = lists.waiting.get_mut(&(queue.clone(), priority)).filter(|list| !list.is_empty()) else { continue };
+                let Some(list) = lists.waiting.get_mut(&(queue.clone(), priority)).filter(|list| !list.is_empty())
+                else {
+                    continue;
+                };
                 let count = list.len().min(MAX_IDS);
                 let executions: Vec<ExecutionId> = list.drain(..count).collect();
                 *lists.pending.entry(queue.clone()).or_default() += 1;
-                let in_hand = InHand { queue: self.clone(), name: queue.clone(), priority, executions: executions.clone() };
+                let in_hand =
+                    InHand { queue: self.clone(), name: queue.clone(), priority, executions: executions.clone() };
                 return Some(WorkItem { executions, receipt: Receipt(Arc::new(in_hand)) });
             }
         }
@@ -99,26 +104,29 @@ impl MemoryQueue {
     pub(super) fn consumer(&self, config: &ConsumerConfig) -> Consumer {
         let (queue, queues) = (self.clone(), config.queues.clone());
         // One item is fetched ahead: everything else stays where priorities still count.
-        Consumer::new(1, Box::new(move |items, stop| {
-            async move {
-                loop {
-                    let Some(Ok(place)) = stop.run_until_cancelled(items.reserve()).await else { return };
-                    let item = loop {
-                        let arrived = queue.arrived.notified();
-                        tokio::pin!(arrived);
-                        // Registered before looking, so that a push in between is not missed.
-                        arrived.as_mut().enable();
-                        if let Some(item) = queue.take(&queues) {
-                            break item;
-                        }
-                        if stop.run_until_cancelled(arrived).await.is_none() {
-                            return;
-                        }
-                    };
-                    place.send(item);
+        Consumer::new(
+            1,
+            Box::new(move |items, stop| {
+                async move {
+                    loop {
+                        let Some(Ok(place)) = stop.run_until_cancelled(items.reserve()).await else { return };
+                        let item = loop {
+                            let arrived = queue.arrived.notified();
+                            tokio::pin!(arrived);
+                            // Registered before looking, so that a push in between is not missed.
+                            arrived.as_mut().enable();
+                            if let Some(item) = queue.take(&queues) {
+                                break item;
+                            }
+                            if stop.run_until_cancelled(arrived).await.is_none() {
+                                return;
+                            }
+                        };
+                        place.send(item);
+                    }
                 }
-            }
-            .boxed()
-        }))
+                .boxed()
+            }),
+        )
     }
 }

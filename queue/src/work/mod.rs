@@ -16,8 +16,8 @@ use crate::error::QueueError;
 
 pub use self::ack::{AckLayer, AckService};
 pub use self::consumer::{Consumer, NeverFails};
-pub use self::redis::RedisConfig;
 pub(crate) use self::redis::Redis;
+pub use self::redis::RedisConfig;
 
 /// Class of priority; each has a stream of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +88,7 @@ pub struct Backlog {
 pub struct WorkQueue(Transport);
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 enum Transport {
     Memory(MemoryQueue),
     Redis(RedisQueue),

@@ -69,13 +69,20 @@ pub async fn emit(services: &Services, viewer: &Viewer, request: EmitRequest) ->
         EventOutcome::New(id) => (id, true),
         EventOutcome::Existing { event_id, same_fingerprint: true } => (event_id, false),
         EventOutcome::Existing { event_id, same_fingerprint: false } => {
-            let message = format!("this deduplication key was used within seven days for {event_id}, with another name or payload");
+            let message = format!(
+                "this deduplication key was used within seven days for {event_id}, with another name or payload"
+            );
             let mistake = Mistake::new(Code::Duplicate, "deduplicationKey", message);
-            return Err(ServiceError::mistake(mistake.with_help("Use a new key for a new event; repeat an event unchanged.")));
+            return Err(ServiceError::mistake(
+                mistake.with_help("Use a new key for a new event; repeat an event unchanged."),
+            ));
         }
     };
     let row = services.store().event(viewer.organization, id).await?;
-    let row = row.ok_or_else(|| ServiceError::Internal { what: "an accepted event is missing", source: id.to_string().into() })?;
+    let row = row.ok_or_else(|| ServiceError::Internal {
+        what: "an accepted event is missing",
+        source: id.to_string().into(),
+    })?;
     // A known event may still be unrouted: its first sender's process may have died in between.
     let event = if row.routed_at_ms.is_none() { route::route(services, row).await? } else { row };
     Ok(Emitted { event, is_new })
@@ -85,21 +92,37 @@ pub async fn emit(services: &Services, viewer: &Viewer, request: EmitRequest) ->
 fn checked(services: &Services, request: &EmitRequest) -> Result<String, ServiceError> {
     let mut mistakes = Vec::new();
     if !is_event_name(&request.event_type) {
-        let message = format!("an event's name has parts of a-z, A-Z, 0-9, `_` and `-`, joined by dots, {MAX_NAME} bytes at most");
+        let message = format!(
+            "an event's name has parts of a-z, A-Z, 0-9, `_` and `-`, joined by dots, {MAX_NAME} bytes at most"
+        );
         mistakes.push(Mistake::new(Code::Invalid, "type", message).with_help("Such as `order.checkout.initiated`."));
     }
-    for (field, text) in [("source", &request.source), ("subject", &request.subject), ("deduplicationKey", &request.deduplication_key)] {
+    for (field, text) in
+        [("source", &request.source), ("subject", &request.subject), ("deduplicationKey", &request.deduplication_key)]
+    {
         if text.as_ref().is_some_and(|text| text.is_empty() || text.chars().count() > MAX_TEXT || text.contains('\0')) {
-            mistakes.push(Mistake::new(Code::Invalid, field, format!("`{field}` must have 1 to {MAX_TEXT} characters, none of them NUL")));
+            mistakes.push(Mistake::new(
+                Code::Invalid,
+                field,
+                format!("`{field}` must have 1 to {MAX_TEXT} characters, none of them NUL"),
+            ));
         }
     }
     if !request.payload.is_object() {
-        mistakes.push(Mistake::new(Code::Invalid, "payload", "the payload must be an object: its keys are what workflows read"));
+        mistakes.push(Mistake::new(
+            Code::Invalid,
+            "payload",
+            "the payload must be an object: its keys are what workflows read",
+        ));
     }
     let text = request.payload.to_string();
     let limit = services.settings().max_payload_bytes;
     if text.len() > limit {
-        mistakes.push(Mistake::new(Code::TooLarge, "payload", format!("the payload has {} bytes, the limit is {limit}", text.len())));
+        mistakes.push(Mistake::new(
+            Code::TooLarge,
+            "payload",
+            format!("the payload has {} bytes, the limit is {limit}", text.len()),
+        ));
     }
     if mistakes.is_empty() { Ok(text) } else { Err(ServiceError::Mistakes(mistakes)) }
 }
@@ -117,7 +140,7 @@ fn fingerprint(request: &EmitRequest, payload: &str) -> String {
     hash.update(request.event_type.len().to_le_bytes());
     hash.update(&request.event_type);
     hash.update(payload);
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::hex(&hash.finalize())
 }
 
 #[cfg(test)]
@@ -129,7 +152,9 @@ mod tests {
         for name in ["order.created", "a", "Order-2.item_added.x"] {
             assert!(is_event_name(name), "{name}");
         }
-        for name in ["", ".", "order.", ".created", "order..created", "order created", "order.*", "ördér", &"a".repeat(201)] {
+        for name in
+            ["", ".", "order.", ".created", "order..created", "order created", "order.*", "ördér", &"a".repeat(201)]
+        {
             assert!(!is_event_name(name), "{name}");
         }
     }

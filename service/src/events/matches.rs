@@ -45,5 +45,8 @@ pub enum MatchOutcome {
 /// When the stored text is not what this program wrote.
 pub fn parse_matches(text: Option<&str>) -> Result<Vec<Match>, ServiceError> {
     let Some(text) = text else { return Ok(Vec::new()) };
-    serde_json::from_str(text).map_err(|error| ServiceError::Internal { what: "the matches of an event cannot be read", source: error.into() })
+    serde_json::from_str(text).map_err(|error| ServiceError::Internal {
+        what: "the matches of an event cannot be read",
+        source: error.into(),
+    })
 }

@@ -20,7 +20,11 @@ pub async fn event(services: &Services, viewer: &Viewer, id: EventId) -> Result<
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
-pub async fn events_by_ids(services: &Services, viewer: &Viewer, ids: &[EventId]) -> Result<Vec<EventRow>, ServiceError> {
+pub async fn events_by_ids(
+    services: &Services,
+    viewer: &Viewer,
+    ids: &[EventId],
+) -> Result<Vec<EventRow>, ServiceError> {
     viewer.require(Permission::EventRead)?;
     Ok(services.store().events_by_ids(viewer.organization, ids).await?)
 }

@@ -65,7 +65,8 @@ pub(super) async fn route(services: &Services, row: EventRow) -> Result<EventRow
         }
         matches.insert(candidate.workflow_id, found);
     }
-    let workflows: Vec<WorkflowId> = requests.iter().map(|request| workflow_of(&request.workflow)).collect::<Option<_>>().unwrap_or_default();
+    let workflows: Vec<WorkflowId> =
+        requests.iter().map(|request| workflow_of(&request.workflow)).collect::<Option<_>>().unwrap_or_default();
     let results = start_batch(services, &viewer, requests).await?;
     for (workflow, result) in workflows.into_iter().zip(results) {
         if let Some(found) = matches.get_mut(&workflow) {
@@ -73,7 +74,8 @@ pub(super) async fn route(services: &Services, row: EventRow) -> Result<EventRow
         }
     }
     let matches: Vec<Match> = matches.into_values().collect();
-    let text = serde_json::to_string(&matches).map_err(|error| ServiceError::Internal { what: "matches cannot be written", source: error.into() })?;
+    let text = serde_json::to_string(&matches)
+        .map_err(|error| ServiceError::Internal { what: "matches cannot be written", source: error.into() })?;
     let now_ms = services.now().0;
     services.store().mark_routed(row.organization_id, row.id, &text, now_ms).await?;
     Ok(EventRow { matches: Some(text), routed_at_ms: Some(now_ms), ..row })
@@ -87,14 +89,26 @@ fn workflow_of(reference: &WorkflowRef) -> Option<WorkflowId> {
 }
 
 /// What the trigger says to the event; `None` when its pattern does not fit.
-fn hold_against(row: &EventRow, payload: &Value, candidate: &TriggerCandidate, version: &LoadedVersion, now: Timestamp) -> Option<Match> {
+fn hold_against(
+    row: &EventRow,
+    payload: &Value,
+    candidate: &TriggerCandidate,
+    version: &LoadedVersion,
+    now: Timestamp,
+) -> Option<Match> {
     let ordinal = usize::try_from(candidate.ordinal).ok()?;
     let trigger = version.plan.definition().triggers.get(ordinal)?;
     let TriggerKind::Event { pattern, condition } = &trigger.kind else { return None };
     if !pattern.matches(&row.event_type) {
         return None;
     }
-    let mut found = Match { workflow: candidate.workflow_id, outcome: MatchOutcome::Started, why: None, execution: None, problem: None };
+    let mut found = Match {
+        workflow: candidate.workflow_id,
+        outcome: MatchOutcome::Started,
+        why: None,
+        execution: None,
+        problem: None,
+    };
     if let Some(condition) = condition {
         match condition.evaluate(&PayloadScope { payload, now }) {
             Ok(explanation) => {

@@ -59,5 +59,8 @@ pub async fn start_batch(
 }
 
 fn missing_outcome() -> ServiceError {
-    ServiceError::Internal { what: "the database answered for fewer executions than were given", source: "short answer".into() }
+    ServiceError::Internal {
+        what: "the database answered for fewer executions than were given",
+        source: "short answer".into(),
+    }
 }

@@ -60,7 +60,10 @@ pub async fn updates(
 ) -> Result<impl Stream<Item = Result<Update, ServiceError>> + Send + use<>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
     let list = format!("journal:{id}");
-    let position = after.map(|text| cursor::read::<(i32, usize)>(&list, text, "after")).transpose().map_err(ServiceError::mistake)?;
+    let position = after
+        .map(|text| cursor::read::<(i32, usize)>(&list, text, "after"))
+        .transpose()
+        .map_err(ServiceError::mistake)?;
     let news = services.live().execution(id);
     let row = services.store().execution(viewer.organization, id).await?;
     let Some(row) = row.map(Arc::new) else {
@@ -79,7 +82,17 @@ pub async fn updates(
             (row.seq, 0)
         }
     };
-    let follower = Follower { services: services.clone(), viewer: viewer.clone(), id, list, seq, skip, ready, news, is_over: false };
+    let follower = Follower {
+        services: services.clone(),
+        viewer: viewer.clone(),
+        id,
+        list,
+        seq,
+        skip,
+        ready,
+        news,
+        is_over: false,
+    };
     Ok(futures::stream::try_unfold(follower, |mut follower| async move {
         Ok(follower.next().await?.map(|update| (update, follower)))
     }))
@@ -183,7 +196,10 @@ pub async fn changes(
     after: Option<&str>,
 ) -> Result<impl Stream<Item = Result<Change, ServiceError>> + Send + use<>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
-    let resumed = after.map(|text| cursor::read::<ChangeCursor>(CHANGES, text, "after")).transpose().map_err(ServiceError::mistake)?;
+    let resumed = after
+        .map(|text| cursor::read::<ChangeCursor>(CHANGES, text, "after"))
+        .transpose()
+        .map_err(ServiceError::mistake)?;
     let news = services.live().organization(viewer.organization);
     let is_resumed = resumed.is_some();
     let position = match resumed {
@@ -279,7 +295,7 @@ impl Watcher {
         let store = self.services.store();
         let changed = store.changes_after(self.viewer.organization, &self.position, PAGE).await?;
         let Some(last) = changed.last() else { return Ok(false) };
-        self.position = last.cursor.clone();
+        self.position = last.cursor;
         let mut ids: Vec<ExecutionId> = changed.iter().map(|change| change.execution_id).collect();
         ids.sort_unstable();
         ids.dedup();

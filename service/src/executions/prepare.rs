@@ -76,7 +76,11 @@ pub(super) struct Prepared {
 }
 
 /// Checks `request` and builds the row.
-pub(super) async fn prepare(services: &Services, viewer: &Viewer, request: StartRequest) -> Result<Prepared, ServiceError> {
+pub(super) async fn prepare(
+    services: &Services,
+    viewer: &Viewer,
+    request: StartRequest,
+) -> Result<Prepared, ServiceError> {
     let published = services
         .plans()
         .published(services.store(), viewer.organization, &request.workflow)
@@ -148,11 +152,16 @@ async fn chosen_version(
     wanted: Option<i32>,
 ) -> Result<Arc<LoadedVersion>, ServiceError> {
     if !published.is_enabled {
-        let mistake = Mistake::new(Code::WorkflowDisabled, "workflow", format!("workflow `{}` is disabled", published.slug));
+        let mistake =
+            Mistake::new(Code::WorkflowDisabled, "workflow", format!("workflow `{}` is disabled", published.slug));
         return Err(ServiceError::mistake(mistake.with_help("Enable it with `workflowEnable`.")));
     }
     let Some(current) = &published.version else {
-        let mistake = Mistake::new(Code::NotPublished, "workflow", format!("workflow `{}` has no published version", published.slug));
+        let mistake = Mistake::new(
+            Code::NotPublished,
+            "workflow",
+            format!("workflow `{}` has no published version", published.slug),
+        );
         return Err(ServiceError::mistake(mistake.with_help("Publish its draft with `workflowPublish`.")));
     };
     match wanted {
@@ -176,7 +185,11 @@ fn check_keys_and_labels(request: &StartRequest) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     for (field, key) in [("key", &request.key), ("idempotencyKey", &request.idempotency_key)] {
         if key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > MAX_KEY || key.contains('\0')) {
-            mistakes.push(Mistake::new(Code::Invalid, field, format!("`{field}` must have 1 to {MAX_KEY} characters, none of them NUL")));
+            mistakes.push(Mistake::new(
+                Code::Invalid,
+                field,
+                format!("`{field}` must have 1 to {MAX_KEY} characters, none of them NUL"),
+            ));
         }
     }
     if let Some(priority) = request.priority.filter(|priority| !(0..=9).contains(priority)) {
@@ -276,9 +289,5 @@ fn fingerprint(version: &LoadedVersion, input: &str, key: Option<&str>, labels: 
         hash.update(label.value.len().to_le_bytes());
         hash.update(&label.value);
     }
-    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        use std::fmt::Write as _;
-        write!(text, "{byte:02x}").expect("writing to a String does not fail");
-        text
-    })
+    crate::hex(&hash.finalize())
 }

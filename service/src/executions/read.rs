@@ -15,7 +15,11 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
-pub async fn execution(services: &Services, viewer: &Viewer, id: ExecutionId) -> Result<Option<ExecutionRow>, ServiceError> {
+pub async fn execution(
+    services: &Services,
+    viewer: &Viewer,
+    id: ExecutionId,
+) -> Result<Option<ExecutionRow>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
     Ok(services.store().execution(viewer.organization, id).await?)
 }
@@ -24,7 +28,11 @@ pub async fn execution(services: &Services, viewer: &Viewer, id: ExecutionId) ->
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
-pub async fn executions_by_ids(services: &Services, viewer: &Viewer, ids: &[ExecutionId]) -> Result<Vec<ExecutionRow>, ServiceError> {
+pub async fn executions_by_ids(
+    services: &Services,
+    viewer: &Viewer,
+    ids: &[ExecutionId],
+) -> Result<Vec<ExecutionRow>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
     Ok(services.store().executions_by_ids(viewer.organization, ids).await?)
 }
@@ -48,7 +56,11 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, a filter that nests too deep, or the database is away.
-pub async fn count(services: &Services, viewer: &Viewer, filter: &ExecutionFilter) -> Result<(u64, bool), ServiceError> {
+pub async fn count(
+    services: &Services,
+    viewer: &Viewer,
+    filter: &ExecutionFilter,
+) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
     Ok(services.store().count_executions(viewer.organization, filter).await?)
 }
@@ -58,7 +70,11 @@ pub async fn count(services: &Services, viewer: &Viewer, filter: &ExecutionFilte
 ///
 /// # Errors
 /// `Forbidden`, the database is away, or a journal cannot be read.
-pub async fn traces(services: &Services, viewer: &Viewer, ids: &[ExecutionId]) -> Result<Vec<(ExecutionId, Trace)>, ServiceError> {
+pub async fn traces(
+    services: &Services,
+    viewer: &Viewer,
+    ids: &[ExecutionId],
+) -> Result<Vec<(ExecutionId, Trace)>, ServiceError> {
     viewer.require(Permission::ExecutionDataRead)?;
     let mut events: BTreeMap<ExecutionId, Vec<Event>> = BTreeMap::new();
     for entry in services.store().journals(viewer.organization, ids, WHOLE_JOURNAL).await? {
@@ -71,7 +87,11 @@ pub async fn traces(services: &Services, viewer: &Viewer, ids: &[ExecutionId]) -
 ///
 /// # Errors
 /// `Forbidden`, the database is away, or the journal cannot be read.
-pub async fn history(services: &Services, viewer: &Viewer, row: &ExecutionRow) -> Result<Vec<JournalEvent>, ServiceError> {
+pub async fn history(
+    services: &Services,
+    viewer: &Viewer,
+    row: &ExecutionRow,
+) -> Result<Vec<JournalEvent>, ServiceError> {
     viewer.require(Permission::ExecutionDataRead)?;
     let mut history = Vec::new();
     for entry in services.store().journal(viewer.organization, row.id, 0, WHOLE_JOURNAL).await? {
@@ -124,7 +144,8 @@ pub struct Facts<'a> {
 /// When the stored input or trigger is no JSON.
 pub fn origin(row: &Facts<'_>, slug: &str, name: Option<&str>) -> Result<Origin, ServiceError> {
     let parse = |text: &str| {
-        serde_json::from_str(text).map_err(|error| ServiceError::Internal { what: "a stored execution cannot be read", source: error.into() })
+        serde_json::from_str(text)
+            .map_err(|error| ServiceError::Internal { what: "a stored execution cannot be read", source: error.into() })
     };
     Ok(Origin {
         execution: row.id.to_string(),
@@ -143,5 +164,6 @@ pub fn origin(row: &Facts<'_>, slug: &str, name: Option<&str>) -> Result<Origin,
 /// # Errors
 /// When the stored text is not what this program wrote.
 pub fn parse_events(text: &str) -> Result<Vec<Event>, ServiceError> {
-    serde_json::from_str(text).map_err(|error| ServiceError::Internal { what: "a journal row cannot be read", source: error.into() })
+    serde_json::from_str(text)
+        .map_err(|error| ServiceError::Internal { what: "a journal row cannot be read", source: error.into() })
 }

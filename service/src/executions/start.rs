@@ -61,11 +61,16 @@ impl Push {
 pub(super) fn settle(id: ExecutionId, outcome: StartOutcome) -> Result<Started, ServiceError> {
     match outcome {
         StartOutcome::New { .. } => Ok(Started { execution: id, is_new: true }),
-        StartOutcome::Existing { execution_id, same_fingerprint: true } => Ok(Started { execution: execution_id, is_new: false }),
+        StartOutcome::Existing { execution_id, same_fingerprint: true } => {
+            Ok(Started { execution: execution_id, is_new: false })
+        }
         StartOutcome::Existing { execution_id, same_fingerprint: false } => {
-            let message = format!("this idempotency key was used within 24 hours for {execution_id}, with another workflow, input, key or labels");
+            let message = format!(
+                "this idempotency key was used within 24 hours for {execution_id}, with another workflow, input, key or labels"
+            );
             Err(ServiceError::mistake(
-                Mistake::new(Code::Duplicate, "idempotencyKey", message).with_help("Use a new key for a new request; repeat a request unchanged."),
+                Mistake::new(Code::Duplicate, "idempotencyKey", message)
+                    .with_help("Use a new key for a new request; repeat a request unchanged."),
             ))
         }
     }
@@ -74,9 +79,11 @@ pub(super) fn settle(id: ExecutionId, outcome: StartOutcome) -> Result<Started, 
 /// Pushes started executions and tells who listens. Only hints: a failure is counted, and the
 /// requeue reconciler pushes what nobody claimed.
 pub(super) async fn announce(services: &Services, pushes: Vec<Push>) {
-    let notices = pushes.iter().map(|push| Notice { organization: push.organization, execution: push.id, seq: 1, ended: false });
+    let notices =
+        pushes.iter().map(|push| Notice { organization: push.organization, execution: push.id, seq: 1, ended: false });
     services.notices().publish(notices.collect());
-    let mut groups: std::collections::BTreeMap<(String, queue::Priority), Vec<ExecutionId>> = std::collections::BTreeMap::new();
+    let mut groups: std::collections::BTreeMap<(String, queue::Priority), Vec<ExecutionId>> =
+        std::collections::BTreeMap::new();
     for push in pushes {
         groups.entry((push.queue, push.priority)).or_default().push(push.id);
     }

@@ -66,7 +66,11 @@ const MAX_FILES: usize = 200;
 ///
 /// # Errors
 /// `Forbidden`, too many files, the database away.
-pub async fn import(services: &Services, viewer: &Viewer, request: ImportRequest) -> Result<Vec<Imported>, ServiceError> {
+pub async fn import(
+    services: &Services,
+    viewer: &Viewer,
+    request: ImportRequest,
+) -> Result<Vec<Imported>, ServiceError> {
     viewer.require(Permission::WorkflowWrite)?;
     if request.publish {
         viewer.require(Permission::WorkflowPublish)?;
@@ -92,7 +96,12 @@ async fn import_file(
     let format = Format::guess(&file.content, Some(&file.path));
     let checked = checked(&file.content, format);
     let (Some(definition), Some(canonical)) = (checked.definition, checked.canonical) else {
-        return Ok(Imported { path: file.path, outcome: ImportOutcome::Rejected, workflow: None, problems: checked.problems });
+        return Ok(Imported {
+            path: file.path,
+            outcome: ImportOutcome::Rejected,
+            workflow: None,
+            problems: checked.problems,
+        });
     };
     let store = services.store();
     let existing = store.workflow_by_slug(viewer.organization, &definition.workflow_id).await?;
@@ -129,15 +138,27 @@ pub(super) struct Content {
 }
 
 impl Content {
-    pub(super) fn new(source: String, format: Format, definition: Definition, canonical: &Value, problems: &[Problem]) -> Self {
+    pub(super) fn new(
+        source: String,
+        format: Format,
+        definition: Definition,
+        canonical: &Value,
+        problems: &[Problem],
+    ) -> Self {
         let canonical = canonical.to_string();
-        let checksum = Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect();
+        let checksum = crate::hex(&Sha256::digest(&canonical));
         let problems = serde_json::to_string(problems).expect("problems are plain data");
         Self { source, format, definition, canonical, checksum, problems }
     }
 
     /// Whether the workflow has this content already, where it would be put.
-    async fn is_in(&self, services: &Services, viewer: &Viewer, workflow: &WorkflowRow, publish: bool) -> Result<bool, ServiceError> {
+    async fn is_in(
+        &self,
+        services: &Services,
+        viewer: &Viewer,
+        workflow: &WorkflowRow,
+        publish: bool,
+    ) -> Result<bool, ServiceError> {
         if !publish && workflow.draft_source.is_some() {
             return Ok(workflow.draft_source.as_deref() == Some(self.source.as_str()));
         }

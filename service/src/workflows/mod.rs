@@ -7,7 +7,7 @@ mod read;
 mod switch;
 
 pub use check::check;
-pub use import::{Imported, ImportFile, ImportOutcome, ImportRequest, import};
+pub use import::{ImportFile, ImportOutcome, ImportRequest, Imported, import};
 pub use publish::{PublishRequest, PublishResult, publish};
 pub use read::{
     count, page, version, version_by_number, versions, versions_by_ids, workflow, workflow_by_slug, workflows_by_ids,

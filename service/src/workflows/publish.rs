@@ -44,16 +44,23 @@ pub struct PublishResult {
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`, `WRONG_STATE` without a draft, `CONFLICT` when the revision has moved
 /// on, `DEFINITION_INVALID`; the database away.
-pub async fn publish(services: &Services, viewer: &Viewer, request: PublishRequest) -> Result<PublishResult, ServiceError> {
+pub async fn publish(
+    services: &Services,
+    viewer: &Viewer,
+    request: PublishRequest,
+) -> Result<PublishResult, ServiceError> {
     viewer.require(Permission::WorkflowPublish)?;
     let store = services.store();
-    let workflow = store.workflow(viewer.organization, request.workflow).await?.ok_or_else(|| unknown(request.workflow))?;
+    let workflow =
+        store.workflow(viewer.organization, request.workflow).await?.ok_or_else(|| unknown(request.workflow))?;
     if request.expected_revision.is_some_and(|expected| expected != workflow.revision) {
         return Err(moved_on(&workflow, request.expected_revision));
     }
     let (Some(source), Some(format)) = (&workflow.draft_source, &workflow.draft_format) else {
         let message = format!("workflow `{}` has no draft to publish", workflow.slug);
-        return Err(ServiceError::mistake(Mistake::new(Code::WrongState, "id", message).with_help("Import a changed definition first.")));
+        return Err(ServiceError::mistake(
+            Mistake::new(Code::WrongState, "id", message).with_help("Import a changed definition first."),
+        ));
     };
     let format = format_from_name(format);
     let checked = checked(source, format);
@@ -82,6 +89,9 @@ pub(super) fn unknown(id: WorkflowId) -> ServiceError {
 
 fn moved_on(workflow: &WorkflowRow, expected: Option<i32>) -> ServiceError {
     let seen = expected.map_or_else(String::new, |revision| format!(", not {revision}"));
-    let message = format!("workflow `{}` was changed meanwhile: it is at revision {}{seen}", workflow.slug, workflow.revision);
-    ServiceError::mistake(Mistake::new(Code::Conflict, "expectedRevision", message).with_help("Read it again and decide anew."))
+    let message =
+        format!("workflow `{}` was changed meanwhile: it is at revision {}{seen}", workflow.slug, workflow.revision);
+    ServiceError::mistake(
+        Mistake::new(Code::Conflict, "expectedRevision", message).with_help("Read it again and decide anew."),
+    )
 }

@@ -11,7 +11,11 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
-pub async fn workflow(services: &Services, viewer: &Viewer, id: WorkflowId) -> Result<Option<WorkflowRow>, ServiceError> {
+pub async fn workflow(
+    services: &Services,
+    viewer: &Viewer,
+    id: WorkflowId,
+) -> Result<Option<WorkflowRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
     Ok(services.store().workflow(viewer.organization, id).await?)
 }
@@ -20,7 +24,11 @@ pub async fn workflow(services: &Services, viewer: &Viewer, id: WorkflowId) -> R
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
-pub async fn workflow_by_slug(services: &Services, viewer: &Viewer, slug: &str) -> Result<Option<WorkflowRow>, ServiceError> {
+pub async fn workflow_by_slug(
+    services: &Services,
+    viewer: &Viewer,
+    slug: &str,
+) -> Result<Option<WorkflowRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
     Ok(services.store().workflow_by_slug(viewer.organization, slug).await?)
 }
@@ -29,7 +37,11 @@ pub async fn workflow_by_slug(services: &Services, viewer: &Viewer, slug: &str) 
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
-pub async fn workflows_by_ids(services: &Services, viewer: &Viewer, ids: &[WorkflowId]) -> Result<Vec<WorkflowRow>, ServiceError> {
+pub async fn workflows_by_ids(
+    services: &Services,
+    viewer: &Viewer,
+    ids: &[WorkflowId],
+) -> Result<Vec<WorkflowRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
     Ok(services.store().workflows_by_ids(viewer.organization, ids).await?)
 }
@@ -62,7 +74,11 @@ pub async fn count(services: &Services, viewer: &Viewer, filter: &WorkflowFilter
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
-pub async fn version(services: &Services, viewer: &Viewer, id: WorkflowVersionId) -> Result<Option<VersionRow>, ServiceError> {
+pub async fn version(
+    services: &Services,
+    viewer: &Viewer,
+    id: WorkflowVersionId,
+) -> Result<Option<VersionRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
     Ok(services.store().version(viewer.organization, id).await?)
 }
@@ -85,7 +101,11 @@ pub async fn version_by_number(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
-pub async fn versions_by_ids(services: &Services, viewer: &Viewer, ids: &[WorkflowVersionId]) -> Result<Vec<VersionRow>, ServiceError> {
+pub async fn versions_by_ids(
+    services: &Services,
+    viewer: &Viewer,
+    ids: &[WorkflowVersionId],
+) -> Result<Vec<VersionRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
     Ok(services.store().versions_by_ids(viewer.organization, ids).await?)
 }

@@ -23,7 +23,9 @@ pub async fn enable(services: &Services, viewer: &Viewer, id: WorkflowId) -> Res
         .ok_or_else(|| unknown(id))?;
     if published.version.is_none() {
         let message = format!("workflow `{}` has no published version", published.slug);
-        return Err(ServiceError::mistake(Mistake::new(Code::NotPublished, "id", message).with_help("Publish its draft with `workflowPublish`.")));
+        return Err(ServiceError::mistake(
+            Mistake::new(Code::NotPublished, "id", message).with_help("Publish its draft with `workflowPublish`."),
+        ));
     }
     switch(services, viewer, id, true, None).await
 }
@@ -32,7 +34,12 @@ pub async fn enable(services: &Services, viewer: &Viewer, id: WorkflowId) -> Res
 ///
 /// # Errors
 /// `Forbidden`, `NOT_FOUND`, or the database is away.
-pub async fn disable(services: &Services, viewer: &Viewer, id: WorkflowId, reason: Option<String>) -> Result<WorkflowRow, ServiceError> {
+pub async fn disable(
+    services: &Services,
+    viewer: &Viewer,
+    id: WorkflowId,
+    reason: Option<String>,
+) -> Result<WorkflowRow, ServiceError> {
     viewer.require(Permission::WorkflowPublish)?;
     switch(services, viewer, id, false, reason).await
 }

@@ -14,6 +14,7 @@ pub use sqlite::Sqlite;
 
 /// The database in use.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum Backend {
     /// PostgreSQL.
     Postgres(Postgres),
@@ -77,7 +78,9 @@ impl Backend {
     /// A transaction that may write.
     pub async fn begin(&self) -> Result<WriteTransaction, StoreError> {
         match self {
-            Self::Postgres(postgres) => Ok(WriteTransaction { transaction: postgres.queries.begin().await?, _turn: None }),
+            Self::Postgres(postgres) => {
+                Ok(WriteTransaction { transaction: postgres.queries.begin().await?, _turn: None })
+            }
             Self::Sqlite(sqlite) => {
                 let turn = sqlite.turn().await;
                 Ok(WriteTransaction { transaction: sqlite.writes.begin().await?, _turn: Some(turn) })

@@ -54,14 +54,22 @@ fn check(checkpoint: &Checkpoint) -> Result<(), StoreError> {
         Patch::Running { state } | Patch::Released { state } => check_texts([("state", Some(state.as_str()))]),
         Patch::Parked { status, state, waits, wake_at_ms: _ } => {
             if !matches!(status, ExecutionStatus::Waiting | ExecutionStatus::Blocked | ExecutionStatus::Paused) {
-                return Err(StoreError::Invalid { what: format!("an execution is not parked with the status {status:?}") });
+                return Err(StoreError::Invalid {
+                    what: format!("an execution is not parked with the status {status:?}"),
+                });
             }
             check_texts([("state", Some(state.as_str()))])?;
-            check_texts(waits.iter().flat_map(|wait| [("step_path", Some(wait.step_path.as_str())), ("kind", Some(wait.kind.as_str()))]))
+            check_texts(
+                waits.iter().flat_map(|wait| {
+                    [("step_path", Some(wait.step_path.as_str())), ("kind", Some(wait.kind.as_str()))]
+                }),
+            )
         }
         Patch::Ended(ended) => {
             if !ended.status.is_ended() {
-                return Err(StoreError::Invalid { what: format!("an execution does not end with the status {:?}", ended.status) });
+                return Err(StoreError::Invalid {
+                    what: format!("an execution does not end with the status {:?}", ended.status),
+                });
             }
             check_texts([
                 ("error_code", ended.error_code.as_deref()),

@@ -129,12 +129,15 @@ impl Claims {
         }
         let records: Vec<ClaimedRecord> = match &*self.0 {
             Backend::Postgres(postgres) => {
-                sqlx::query_as(include_str!("claim/postgres.sql"))
+                let mut connection = postgres.claims.take().await?;
+                let records = sqlx::query_as(include_str!("claim/postgres.sql"))
                     .bind(&asked.ids)
                     .bind(&asked.workers)
                     .bind(&asked.times_ms)
-                    .fetch_all(&postgres.claims)
-                    .await?
+                    .fetch_all(&mut connection)
+                    .await;
+                postgres.claims.give_back(connection, &records).await;
+                records?
             }
             Backend::Sqlite(sqlite) => {
                 let rows = asked.ids.iter().zip(&asked.workers).zip(&asked.times_ms);
@@ -152,13 +155,16 @@ impl Claims {
         let worker = request.worker_id.uuid();
         let records: Vec<ClaimedRecord> = match &*self.0 {
             Backend::Postgres(postgres) => {
-                sqlx::query_as(include_str!("claim/postgres_next.sql"))
+                let mut connection = postgres.claims.take().await?;
+                let records = sqlx::query_as(include_str!("claim/postgres_next.sql"))
                     .bind(queues)
                     .bind(limit)
                     .bind(worker)
                     .bind(request.now_ms)
-                    .fetch_all(&postgres.claims)
-                    .await?
+                    .fetch_all(&mut connection)
+                    .await;
+                postgres.claims.give_back(connection, &records).await;
+                records?
             }
             Backend::Sqlite(sqlite) => {
                 let queues = serde_json::to_string(queues).expect("texts are JSON");
@@ -209,7 +215,13 @@ impl Store {
     ///
     /// # Errors
     /// When the database is away; the claim may have been recorded all the same.
-    pub async fn claim_next(&self, worker: WorkerId, queues: &[String], limit: u64, now_ms: i64) -> Result<Vec<Claimed>, StoreError> {
+    pub async fn claim_next(
+        &self,
+        worker: WorkerId,
+        queues: &[String],
+        limit: u64,
+        now_ms: i64,
+    ) -> Result<Vec<Claimed>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let wanted = Wanted::Next { queues: queues.to_vec(), limit };
         self.committers.claims.write(Request { worker_id: worker, now_ms, wanted }).await

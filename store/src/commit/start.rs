@@ -95,10 +95,14 @@ impl Store {
     ///
     /// # Errors
     /// Only when the store is closed; every other failure is an execution's own.
-    pub async fn start_many(&self, executions: Vec<NewExecution>) -> Result<Vec<Result<StartOutcome, StoreError>>, StoreError> {
+    pub async fn start_many(
+        &self,
+        executions: Vec<NewExecution>,
+    ) -> Result<Vec<Result<StartOutcome, StoreError>>, StoreError> {
         let refused: Vec<Option<StoreError>> = executions.iter().map(|execution| check(execution).err()).collect();
         let good = executions.into_iter().zip(&refused).filter(|(_, refused)| refused.is_none());
-        let mut outcomes = self.committers.starts.write_all(good.map(|(execution, _)| execution).collect()).await?.into_iter();
+        let mut outcomes =
+            self.committers.starts.write_all(good.map(|(execution, _)| execution).collect()).await?.into_iter();
         let each = refused.into_iter().map(|refused| match refused {
             Some(problem) => Err(problem),
             None => outcomes.next().unwrap_or(Err(StoreError::Closed)),
@@ -118,7 +122,11 @@ fn check(new: &NewExecution) -> Result<(), StoreError> {
         ("idempotency_key", new.start_key.as_ref().map(|start_key| start_key.key.as_str())),
         ("fingerprint", new.start_key.as_ref().map(|start_key| start_key.fingerprint.as_str())),
     ])?;
-    check_texts(new.labels.iter().flat_map(|label| [("label", Some(label.name.as_str())), ("label", Some(label.value.as_str()))]))
+    check_texts(
+        new.labels
+            .iter()
+            .flat_map(|label| [("label", Some(label.name.as_str())), ("label", Some(label.value.as_str()))]),
+    )
 }
 
 /// Labels as the row of an execution holds them: a JSON list of pairs.

@@ -34,7 +34,10 @@ impl EventFilter {
                 let started = Query::select()
                     .expr(Expr::val(1))
                     .from(execution::Entity)
-                    .and_where(Expr::col((execution::Entity, execution::Column::EventId)).equals((entity::event::Entity, Column::Id)))
+                    .and_where(
+                        Expr::col((execution::Entity, execution::Column::EventId))
+                            .equals((entity::event::Entity, Column::Id)),
+                    )
                     .and_where(execution::Column::OrganizationId.eq(organization.uuid()))
                     .to_owned();
                 let exists = Expr::exists(started);

@@ -3,11 +3,11 @@
 use entity::execution::Column;
 use entity::{execution_label, workflow};
 use ids::{EventId, ExecutionId, OrganizationId, WorkflowId};
-use sea_orm::sea_query::{Condition, Expr, Query, SelectStatement, SimpleExpr};
 use sea_orm::ColumnTrait;
+use sea_orm::sea_query::{Condition, Expr, Query, SelectStatement, SimpleExpr};
 
-use super::parts::{LabelFilter, StringFilter, TimeFilter, contains, not};
 use super::check_depth;
+use super::parts::{LabelFilter, StringFilter, TimeFilter, contains, not};
 use crate::backend::Dialect;
 use crate::error::StoreError;
 use crate::model::execution::{ExecutionResult, ExecutionStatus, TriggerType};
@@ -75,8 +75,14 @@ impl ExecutionFilter {
             .add_option(self.workflow_ids.as_ref().map(|ids| Column::WorkflowId.is_in(ids.iter().map(|id| id.uuid()))))
             .add_option(self.version_number.map(|number| Column::VersionNumber.eq(number)))
             .add_option(self.statuses.as_deref().map(statuses))
-            .add_option(self.results.as_ref().map(|results| Column::Result.is_in(results.iter().map(|result| result.code()))))
-            .add_option(self.trigger_types.as_ref().map(|types| Column::TriggerType.is_in(types.iter().map(|kind| kind.code()))))
+            .add_option(
+                self.results.as_ref().map(|results| Column::Result.is_in(results.iter().map(|result| result.code()))),
+            )
+            .add_option(
+                self.trigger_types
+                    .as_ref()
+                    .map(|types| Column::TriggerType.is_in(types.iter().map(|kind| kind.code()))),
+            )
             .add_option(self.event_id.map(|id| Column::EventId.eq(id.uuid())))
             .add_option(self.started_by.as_ref().map(|actor| Column::StartedBy.eq(actor.as_str())))
             .add_option(self.key.as_ref().map(|key| key.condition(&column(Column::Key), dialect)))

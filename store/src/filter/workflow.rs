@@ -4,8 +4,8 @@ use entity::workflow::Column;
 use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 
-use super::parts::{StringFilter, contains, not, position_of};
 use super::check_depth;
+use super::parts::{StringFilter, contains, not, position_of};
 use crate::backend::Dialect;
 use crate::error::StoreError;
 
@@ -46,8 +46,14 @@ impl WorkflowFilter {
         check_depth(depth)?;
         let mut all = Condition::all()
             .add_option(self.is_enabled.map(|is_enabled| Column::IsEnabled.eq(is_enabled)))
-            .add_option(self.is_archived.map(|is| if is { Column::ArchivedAtMs.is_not_null() } else { Column::ArchivedAtMs.is_null() }))
-            .add_option(self.has_draft.map(|has| if has { Column::DraftSource.is_not_null() } else { Column::DraftSource.is_null() }))
+            .add_option(
+                self.is_archived
+                    .map(|is| if is { Column::ArchivedAtMs.is_not_null() } else { Column::ArchivedAtMs.is_null() }),
+            )
+            .add_option(
+                self.has_draft
+                    .map(|has| if has { Column::DraftSource.is_not_null() } else { Column::DraftSource.is_null() }),
+            )
             .add_option(self.namespace.as_ref().map(|namespace| in_folder(namespace, dialect)));
         for tag in &self.tags {
             // A quotation mark inside a tag is escaped in the list, so the quoted tag is found only as a whole.
@@ -63,7 +69,11 @@ impl WorkflowFilter {
         if let Some(search) = &self.search {
             for word in search.split_whitespace().take(MAX_WORDS) {
                 let columns = [Column::Name, Column::Slug, Column::Description];
-                all = all.add(columns.into_iter().fold(Condition::any(), |any, column| any.add(contains(column.into_expr(), word, dialect))));
+                all = all.add(
+                    columns
+                        .into_iter()
+                        .fold(Condition::any(), |any, column| any.add(contains(column.into_expr(), word, dialect))),
+                );
             }
         }
         for part in &self.and {

@@ -1,7 +1,7 @@
 with
 -- what is due, longest ago first, unless another process is taking it
 due as (
-    select position, execution_id
+    select position
     from wait
     where due_at_ms <= $1
     order by due_at_ms
@@ -11,12 +11,16 @@ due as (
 -- taken is taken: whoever deletes the row wakes the execution
 taken as (
     delete from wait
-    using due
-    where wait.position = due.position
-    returning wait.execution_id
+    where position = any (array(select due.position from due))
+    returning execution_id
+),
+-- several waits may wake the same execution
+woken as (
+    select distinct execution_id from taken
 )
--- an execution in a worker's hands knows its own timers
+-- an execution in a worker's hands knows its own timers; its status is compared in a way that no index serves
 update execution
 set status = 0, wake_at_ms = null, pushed_at_ms = $1
-where id in (select execution_id from taken) and status in (2, 3)
-returning id, queue, priority
+from woken
+where execution.id = woken.execution_id and execution.status + 0 in (2, 3)
+returning execution.id, execution.queue, execution.priority

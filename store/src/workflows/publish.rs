@@ -94,7 +94,9 @@ async fn record(
         .filter(Column::OrganizationId.eq(new.organization_id.uuid()))
         .filter(condition);
     if let Some(is_enabled) = enable {
-        update = update.col_expr(Column::IsEnabled, Expr::val(is_enabled)).col_expr(Column::DisabledReason, Expr::val(None::<String>));
+        update = update
+            .col_expr(Column::IsEnabled, Expr::val(is_enabled))
+            .col_expr(Column::DisabledReason, Expr::val(None::<String>));
     }
     if update.exec(&**transaction).await?.rows_affected == 0 {
         return Ok(None);
@@ -126,7 +128,11 @@ async fn next_number(transaction: &WriteTransaction, workflow: WorkflowId) -> Re
     Ok(last.unwrap_or(0) + 1)
 }
 
-async fn insert_version(transaction: &WriteTransaction, new: NewVersion, number: i32) -> Result<VersionRow, StoreError> {
+async fn insert_version(
+    transaction: &WriteTransaction,
+    new: NewVersion,
+    number: i32,
+) -> Result<VersionRow, StoreError> {
     let model = workflow_version::ActiveModel {
         id: Set(new.id.uuid()),
         organization_id: Set(new.organization_id.uuid()),

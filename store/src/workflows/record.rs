@@ -7,7 +7,8 @@ use crate::error::{StoreError, UnreadableRow};
 use crate::model::workflow::{VersionRow, WorkflowRow};
 
 pub fn workflow_row(model: workflow::Model) -> Result<WorkflowRow, StoreError> {
-    let tags = serde_json::from_str(&model.tags).map_err(|source| UnreadableRow::List { column: "tags", source: source.into() })?;
+    let tags = serde_json::from_str(&model.tags)
+        .map_err(|source| UnreadableRow::List { column: "tags", source: source.into() })?;
     Ok(WorkflowRow {
         id: WorkflowId::from_uuid(model.id),
         organization_id: OrganizationId::from_uuid(model.organization_id),

@@ -8,7 +8,11 @@ use crate::harness::{Database, completed, new_execution};
 use crate::on_both_databases;
 
 /// Reads on from `cursor` until `is_done`.
-async fn follow(database: &Database, mut cursor: ChangeCursor, is_done: impl Fn(&[ChangeRow]) -> bool) -> Vec<ChangeRow> {
+async fn follow(
+    database: &Database,
+    mut cursor: ChangeCursor,
+    is_done: impl Fn(&[ChangeRow]) -> bool,
+) -> Vec<ChangeRow> {
     let mut seen = Vec::new();
     while !is_done(&seen) {
         // Small pages, so that cursors matter.
@@ -98,12 +102,14 @@ async fn on_postgresql_a_transaction_that_commits_late_is_not_skipped() {
     let late = ExecutionId::new();
     let mut slow = sqlx::PgConnection::connect_with(&database.postgresql_options()).await.unwrap();
     slow.execute("begin").await.unwrap();
-    sqlx::query("insert into journal (organization_id, execution_id, seq, epoch, events, at_ms) values ($1, $2, 1, 0, '[]', 0)")
-        .bind(database.organization.uuid())
-        .bind(late.uuid())
-        .execute(&mut slow)
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into journal (organization_id, execution_id, seq, epoch, events, at_ms) values ($1, $2, 1, 0, '[]', 0)",
+    )
+    .bind(database.organization.uuid())
+    .bind(late.uuid())
+    .execute(&mut slow)
+    .await
+    .unwrap();
     let quick = database.started(database.new_execution()).await;
     let shown = database.store.changes_after(database.organization, &beginning, 10).await.unwrap();
     assert_eq!(shown, [], "while an older transaction is open, younger ones wait");

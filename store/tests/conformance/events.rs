@@ -1,5 +1,7 @@
 use ids::EventId;
-use store::{Direction, EventFilter, EventOrder, EventOrderField, EventOutcome, NewEvent, PageRequest, StringFilter, TimeFilter};
+use store::{
+    Direction, EventFilter, EventOrder, EventOrderField, EventOutcome, NewEvent, PageRequest, StringFilter, TimeFilter,
+};
 
 use crate::harness::Database;
 use crate::on_both_databases;
@@ -22,7 +24,10 @@ fn new_event(database: &Database, event_type: &str) -> NewEvent {
 
 async fn found(database: &Database, filter: &EventFilter, order: EventOrder) -> Vec<EventId> {
     let page = database.store.events(database.organization, filter, order, &PageRequest::first(10)).await.unwrap();
-    assert_eq!(database.store.count_events(database.organization, filter).await.unwrap(), (page.rows.len() as u64, true));
+    assert_eq!(
+        database.store.count_events(database.organization, filter).await.unwrap(),
+        (page.rows.len() as u64, true)
+    );
     page.rows.into_iter().map(|(_, row)| row.id).collect()
 }
 

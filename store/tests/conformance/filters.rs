@@ -1,7 +1,7 @@
 use ids::{EventId, ExecutionId, WorkerId};
 use store::{
-    ExecutionFilter, ExecutionOrder, ExecutionResult, ExecutionStatus, LabelFilter, MAX_NESTING, PageRequest, StoreError,
-    StringFilter, TimeFilter, TriggerType,
+    ExecutionFilter, ExecutionOrder, ExecutionResult, ExecutionStatus, LabelFilter, MAX_NESTING, PageRequest,
+    StoreError, StringFilter, TimeFilter, TriggerType,
 };
 
 use crate::harness::{Database, completed, failed, label};
@@ -50,7 +50,8 @@ async fn sample(database: &Database) -> Sample {
 /// What `filter` finds, oldest first; counting and filtering ids must agree.
 async fn found(database: &Database, filter: &ExecutionFilter) -> Vec<ExecutionId> {
     let (store, organization) = (&database.store, database.organization);
-    let page = store.executions(organization, filter, ExecutionOrder::default(), &PageRequest::last(100)).await.unwrap();
+    let page =
+        store.executions(organization, filter, ExecutionOrder::default(), &PageRequest::last(100)).await.unwrap();
     let mut ids: Vec<_> = page.rows.into_iter().map(|(_, row)| row.id).collect();
     ids.sort_unstable();
     assert_eq!(store.count_executions(organization, filter).await.unwrap(), (ids.len() as u64, true));

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use ids::{ExecutionId, OrganizationId, WorkerId, WorkflowId, WorkflowVersionId};
 use sqlx::{ConnectOptions, Connection, Executor};
 use store::{
-    Checkpoint, Claimed, CommitOutcome, DatabaseUrl, Ended, ExecutionResult, ExecutionStatus, Label, NewExecution, Patch,
-    StartKey, StartOutcome, Store, StoreConfig, TriggerType, WaitRow,
+    Checkpoint, Claimed, CommitOutcome, DatabaseUrl, Ended, ExecutionResult, ExecutionStatus, Label, NewExecution,
+    Patch, StartKey, StartOutcome, Store, StoreConfig, TriggerType, WaitRow,
 };
 
 /// Runs each case on a database of its own, on SQLite and on PostgreSQL.
@@ -205,7 +205,11 @@ pub fn parked(times_ms: &[i64]) -> Patch {
         status: ExecutionStatus::Waiting,
         state: r#"{"step":1}"#.to_owned(),
         waits: waits
-            .map(|(index, at)| WaitRow { step_path: format!("step{index}"), kind: "retry".to_owned(), due_at_ms: Some(*at) })
+            .map(|(index, at)| WaitRow {
+                step_path: format!("step{index}"),
+                kind: "retry".to_owned(),
+                due_at_ms: Some(*at),
+            })
             .collect(),
         wake_at_ms: times_ms.iter().min().copied(),
     }

@@ -1,7 +1,12 @@
 //! What the store promises, held against both databases: SQLite always, PostgreSQL when
 //! `SLUICE_TEST_DATABASE_URL` names a server on which databases may be created.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking, and says what it skips")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it skips"
+)]
 #![expect(clippy::unnecessary_wraps, reason = "helpers that fill optional fields give options")]
 
 extern crate sluice_store as store;

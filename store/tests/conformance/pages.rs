@@ -1,6 +1,7 @@
 use ids::{ExecutionId, WorkerId};
 use store::{
-    Cursor, Direction, ExecutionFilter, ExecutionOrder, ExecutionOrderField, ExecutionRow, Page, PageRequest, Patch, StoreError,
+    Cursor, Direction, ExecutionFilter, ExecutionOrder, ExecutionOrderField, ExecutionRow, Page, PageRequest, Patch,
+    StoreError,
 };
 
 use crate::harness::{Database, completed};

@@ -23,3 +23,19 @@ on_both_databases! {
         database.ended(database.new_execution(), completed()).await;
     }
 }
+
+/// The embedded mode has one process for each file, and a lock file that sees to it.
+#[tokio::test]
+async fn on_postgresql_processes_that_start_at_once_bring_the_schema_up_once() {
+    let case = "processes_that_start_at_once_bring_the_schema_up_once";
+    let Some(database) = Database::postgresql(case).await else { return };
+    let steps = u32::try_from(database.store.migrations().await.unwrap().len()).unwrap();
+    database.store.migrate_down(steps).await.unwrap();
+    let (first, second) = (database.another_process().await, database.another_process().await);
+    let (one, two, three) = tokio::join!(database.store.migrate_up(), first.migrate_up(), second.migrate_up());
+    assert!(one.is_ok() && two.is_ok() && three.is_ok(), "{one:?} {two:?} {three:?}");
+    database.store.ensure_organization("default", "Default", 1).await.unwrap();
+    first.close().await;
+    second.close().await;
+    database.end().await;
+}

@@ -1,7 +1,7 @@
 use ids::{WorkflowId, WorkflowVersionId};
 use store::{
-    Direction, NewVersion, NewWorkflow, PageRequest, PublishOutcome, StringFilter, TriggerRow, WorkflowFilter, WorkflowOrder,
-    WorkflowOrderField,
+    Direction, NewVersion, NewWorkflow, PageRequest, PublishOutcome, StringFilter, TriggerRow, WorkflowFilter,
+    WorkflowOrder, WorkflowOrderField,
 };
 
 use crate::harness::Database;

@@ -47,7 +47,11 @@ impl Execution {
         }
         let rows = waits
             .into_iter()
-            .map(|wait| WaitRow { step_path: wait.step_path, kind: wait.kind.name().to_owned(), due_at_ms: wait.due_at.map(|due| due.0) })
+            .map(|wait| WaitRow {
+                step_path: wait.step_path,
+                kind: wait.kind.name().to_owned(),
+                due_at_ms: wait.due_at.map(|due| due.0),
+            })
             .collect();
         let status = super::patch::status(self.state.status());
         let state = self.state_text()?;

@@ -78,7 +78,7 @@ impl Execution {
         if self.claimed.state.is_some() {
             self.effects = machine::outstanding(&self.version.plan, &self.origin, &self.state);
         }
-        self.advance(context, Command::Wake)
+        self.advance(context, Command::TakeUp)
     }
 
     /// Lets the engine decide, and keeps what it decided.

@@ -102,10 +102,13 @@ async fn drive(context: &Arc<Context>, claimed: Claimed) -> Result<(), DriveErro
     let mut execution = Execution::load(context, claimed).await?;
     if fruitless {
         // Work that kills its worker each time must not go round for ever.
-        execution.advance(context, Command::Interrupt {
-            code: "QUARANTINED".to_owned(),
-            message: format!("its worker was lost or gave up {MAX_FRUITLESS_CLAIMS} times in a row"),
-        })?;
+        execution.advance(
+            context,
+            Command::Interrupt {
+                code: "QUARANTINED".to_owned(),
+                message: format!("its worker was lost or gave up {MAX_FRUITLESS_CLAIMS} times in a row"),
+            },
+        )?;
     } else {
         execution.take_up(context)?;
     }
@@ -154,5 +157,5 @@ async fn drive(context: &Arc<Context>, claimed: Claimed) -> Result<(), DriveErro
 
 fn far_away() -> Instant {
     // A day: longer than any bound on running time, short enough for the timer wheel.
-    Instant::now() + std::time::Duration::from_secs(86_400)
+    Instant::now() + std::time::Duration::from_hours(24)
 }

@@ -7,8 +7,8 @@ use engine::machine::{Effect, EffectId, EffectRequest, ErrorClass};
 use futures::future::{BoxFuture, FutureExt};
 use ids::{ExecutionId, OrganizationId};
 use serde_json::{Value, json};
+use sluice_worker::effects::{EffectOwner, Effects, EmitError, EmitEvent, EmittedEvent};
 use tokio_util::sync::CancellationToken;
-use worker::effects::{EffectOwner, Effects, EmitError, EmitEvent, EmittedEvent};
 
 use crate::stub::{Stub, header, json_answer};
 use crate::{failed, local, request};

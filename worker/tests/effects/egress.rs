@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use engine::machine::ErrorClass;
 use futures::future::{BoxFuture, FutureExt};
-use worker::effects::{HttpEffect, HttpLimits};
-use worker::egress::{EgressPolicy, Lookup};
+use sluice_worker::effects::{HttpEffect, HttpLimits};
+use sluice_worker::egress::{EgressPolicy, Lookup};
 
 use crate::stub::{Stub, json_answer};
 use crate::{fail, install_crypto, request, succeed};

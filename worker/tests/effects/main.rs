@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use engine::machine::{EffectOutcome, HttpRequest, StepError};
 use serde_json::Value;
+use sluice_worker::effects::{HttpEffect, HttpLimits};
+use sluice_worker::egress::EgressPolicy;
 use tokio_util::sync::CancellationToken;
-use worker::effects::{HttpEffect, HttpLimits};
-use worker::egress::EgressPolicy;
 
 /// Long enough for everything that is meant to end by itself.
 const AMPLE: Duration = Duration::from_secs(20);

@@ -1,7 +1,7 @@
 //! Redirects: few, checked anew, and without credentials elsewhere.
 
 use engine::machine::Body;
-use worker::egress::EgressPolicy;
+use sluice_worker::egress::EgressPolicy;
 
 use crate::stub::{Stub, answer, header, json_answer};
 use crate::{effect, fail, local, request, succeed};

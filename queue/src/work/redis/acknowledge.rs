@@ -166,7 +166,8 @@ async fn send(connection: &mut ConnectionManager, settled: &[Settled]) -> Result
 }
 
 fn set_aside(pipeline: &mut Pipeline, dead: &str, entry: &StreamId) {
-    let command = pipeline.cmd("XADD").arg(dead).arg("MAXLEN").arg("~").arg(MAX_DEAD).arg("*").arg("entry").arg(&entry.id);
+    let command =
+        pipeline.cmd("XADD").arg(dead).arg("MAXLEN").arg("~").arg(MAX_DEAD).arg("*").arg("entry").arg(&entry.id);
     for (name, value) in &entry.map {
         if let Value::BulkString(bytes) = value {
             command.arg(format!("was:{name}")).arg(bytes);

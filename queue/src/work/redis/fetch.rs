@@ -20,7 +20,7 @@ use crate::work::ack::Receipt;
 use crate::work::{ConsumerConfig, Priority, WorkItem};
 
 /// How long one blocking read lasts; also how late a stop may be noticed.
-const BLOCK: Duration = Duration::from_millis(1_000);
+const BLOCK: Duration = Duration::from_secs(1);
 
 /// What fetching and recovering work with.
 pub(super) struct Fetcher {
@@ -66,9 +66,10 @@ async fn fetch(fetcher: &Fetcher, mut connection: ConnectionManager, items: &mps
         // The back-pressure: nothing is read while there is no place for it.
         let Ok(place) = items.reserve().await else { return };
         drop(place);
-        let read = match has_groups {
-            true => read(fetcher, &mut connection, items.capacity()).await,
-            false => make_groups(fetcher, &mut connection).await.map(|()| StreamReadReply { keys: Vec::new() }),
+        let read = if has_groups {
+            read(fetcher, &mut connection, items.capacity()).await
+        } else {
+            make_groups(fetcher, &mut connection).await.map(|()| StreamReadReply { keys: Vec::new() })
         };
         fetcher.redis.saw(&read);
         match read {
@@ -92,8 +93,14 @@ async fn fetch(fetcher: &Fetcher, mut connection: ConnectionManager, items: &mps
 async fn make_groups(fetcher: &Fetcher, connection: &mut ConnectionManager) -> Result<(), RedisError> {
     for (stream, _queue) in &fetcher.streams {
         // From the beginning: what was pushed before the group existed is wanted too.
-        let made: Result<Value, RedisError> =
-            redis::cmd("XGROUP").arg("CREATE").arg(stream).arg(GROUP).arg("0").arg("MKSTREAM").query_async(connection).await;
+        let made: Result<Value, RedisError> = redis::cmd("XGROUP")
+            .arg("CREATE")
+            .arg(stream)
+            .arg(GROUP)
+            .arg("0")
+            .arg("MKSTREAM")
+            .query_async(connection)
+            .await;
         match made {
             Err(problem) if problem.code() != Some("BUSYGROUP") => return Err(problem),
             _made_or_there => {}
@@ -102,9 +109,21 @@ async fn make_groups(fetcher: &Fetcher, connection: &mut ConnectionManager) -> R
     Ok(())
 }
 
-async fn read(fetcher: &Fetcher, connection: &mut ConnectionManager, room: usize) -> Result<StreamReadReply, RedisError> {
+async fn read(
+    fetcher: &Fetcher,
+    connection: &mut ConnectionManager,
+    room: usize,
+) -> Result<StreamReadReply, RedisError> {
     let mut command = redis::cmd("XREADGROUP");
-    command.arg("GROUP").arg(GROUP).arg(&fetcher.consumer).arg("COUNT").arg(room.max(1)).arg("BLOCK").arg(BLOCK.as_millis() as u64).arg("STREAMS");
+    command
+        .arg("GROUP")
+        .arg(GROUP)
+        .arg(&fetcher.consumer)
+        .arg("COUNT")
+        .arg(room.max(1))
+        .arg("BLOCK")
+        .arg(BLOCK.as_secs() * 1_000)
+        .arg("STREAMS");
     for (stream, _queue) in &fetcher.streams {
         command.arg(stream);
     }
@@ -125,7 +144,12 @@ async fn deliver(fetcher: &Fetcher, reply: StreamReadReply, items: &mpsc::Sender
     let mut keys = reply.keys;
     keys.sort_by_key(|key| fetcher.streams.iter().position(|(stream, _)| *stream == key.key));
     for key in keys {
-        let queue = fetcher.streams.iter().find(|(stream, _)| *stream == key.key).map(|(_, queue)| queue.clone()).unwrap_or_default();
+        let queue = fetcher
+            .streams
+            .iter()
+            .find(|(stream, _)| *stream == key.key)
+            .map(|(_, queue)| queue.clone())
+            .unwrap_or_default();
         for entry in key.ids {
             fetcher.hand_on(&key.key, &queue, entry, items).await;
         }

@@ -57,7 +57,13 @@ impl Redis {
         let info = config.url.as_str().into_connection_info().map_err(refuse)?;
         let address = info.addr().to_string().into();
         let client = Client::open(info).map_err(refuse)?;
-        Ok(Self { client, address, prefix: config.prefix.as_str().into(), timeout: config.timeout, is_up: Arc::new(AtomicBool::new(true)) })
+        Ok(Self {
+            client,
+            address,
+            prefix: config.prefix.as_str().into(),
+            timeout: config.timeout,
+            is_up: Arc::new(AtomicBool::new(true)),
+        })
     }
 
     /// A connection that is made when it is first used and mends itself.
@@ -82,7 +88,12 @@ impl Redis {
         let is_up = match outcome {
             Ok(_) => true,
             // An answer that says no is an answer.
-            Err(problem) => !(problem.is_io_error() || problem.is_connection_dropped() || problem.is_connection_refusal() || problem.is_timeout()),
+            Err(problem) => {
+                !(problem.is_io_error()
+                    || problem.is_connection_dropped()
+                    || problem.is_connection_refusal()
+                    || problem.is_timeout())
+            }
         };
         self.is_up.store(is_up, Ordering::Relaxed);
     }

@@ -63,11 +63,23 @@ async fn run(redis: Redis, mut receiver: mpsc::Receiver<(String, Vec<ExecutionId
     }
 }
 
-async fn send(connection: &mut ConnectionManager, streams: &BTreeMap<String, Vec<ExecutionId>>) -> Result<(), RedisError> {
+async fn send(
+    connection: &mut ConnectionManager,
+    streams: &BTreeMap<String, Vec<ExecutionId>>,
+) -> Result<(), RedisError> {
     let mut pipeline = redis::pipe();
     for (stream, executions) in streams {
         for ids in executions.chunks(entry_size(executions.len())) {
-            pipeline.cmd("XADD").arg(stream).arg("MAXLEN").arg("~").arg(MAX_LENGTH).arg("*").arg("m").arg(WorkMessage::encode(ids)).ignore();
+            pipeline
+                .cmd("XADD")
+                .arg(stream)
+                .arg("MAXLEN")
+                .arg("~")
+                .arg(MAX_LENGTH)
+                .arg("*")
+                .arg("m")
+                .arg(WorkMessage::encode(ids))
+                .ignore();
         }
     }
     pipeline.query_async(connection).await

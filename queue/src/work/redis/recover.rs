@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use redis::RedisError;
 use redis::aio::ConnectionManager;
 use redis::streams::{StreamClaimReply, StreamPendingCountReply, StreamPendingReply};
-use redis::RedisError;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -19,7 +19,12 @@ const AT_ONCE: usize = 100;
 const MAX_DELIVERIES: usize = 10;
 
 /// Looks again and again until `stop`.
-pub(super) async fn run(fetcher: Arc<Fetcher>, mut connection: ConnectionManager, items: mpsc::Sender<WorkItem>, stop: CancellationToken) {
+pub(super) async fn run(
+    fetcher: Arc<Fetcher>,
+    mut connection: ConnectionManager,
+    items: mpsc::Sender<WorkItem>,
+    stop: CancellationToken,
+) {
     loop {
         let pause = tokio::time::sleep_until(fetcher.next_recovery());
         if stop.run_until_cancelled(pause).await.is_none() {
@@ -52,7 +57,11 @@ async fn renew(fetcher: &Fetcher, connection: &mut ConnectionManager) -> Result<
     Ok(())
 }
 
-async fn take_over(fetcher: &Fetcher, connection: &mut ConnectionManager, items: &mpsc::Sender<WorkItem>) -> Result<usize, RedisError> {
+async fn take_over(
+    fetcher: &Fetcher,
+    connection: &mut ConnectionManager,
+    items: &mpsc::Sender<WorkItem>,
+) -> Result<usize, RedisError> {
     let idle = u64::try_from(fetcher.config.claim_idle.as_millis()).unwrap_or(u64::MAX);
     let mut count = 0;
     for (stream, queue) in &fetcher.streams {

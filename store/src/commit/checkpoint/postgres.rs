@@ -3,14 +3,14 @@
 use super::columns::Columns;
 use crate::backend::Postgres;
 use crate::error::StoreError;
-use crate::model::execution::{Checkpoint, CommitOutcome};
+use crate::model::execution::{Checkpoint, CommitOutcome, WaitRow};
 
 pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<CommitOutcome>, StoreError> {
     let patches: Vec<Columns<'_>> = items.iter().map(|item| Columns::of(&item.patch)).collect();
-    let waits = Waits::of(&patches);
     let item = Column(items);
     let patch = Column(&patches);
-    let written: Vec<(i64, i32)> = sqlx::query_as(include_str!("postgres.sql"))
+    let mut connection = postgres.checkpoints.take().await?;
+    let written: Result<Vec<(i64, i32)>, sqlx::Error> = sqlx::query_as(include_str!("postgres.sql"))
         .bind(item.of(|item| item.execution_id.uuid()))
         .bind(item.of(|item| item.organization_id.uuid()))
         .bind(item.of(|item| item.worker_id.uuid()))
@@ -26,14 +26,13 @@ pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<Comm
         .bind(patch.of(|patch| patch.error_message))
         .bind(patch.of(|patch| patch.failed_step))
         .bind(patch.of(|patch| patch.wake_at_ms))
-        .bind(waits.ordinals)
-        .bind(waits.step_paths)
-        .bind(waits.kinds)
-        .bind(waits.times_ms)
-        .fetch_all(&postgres.commits)
-        .await?;
+        .bind(patch.of(|patch| waits_json(patch.waits)))
+        .fetch_all(&mut connection)
+        .await;
+    postgres.checkpoints.give_back(connection, &written).await;
     let mut outcomes = vec![CommitOutcome::Fenced; items.len()];
-    for (ordinal, seq) in written {
+    // `with ordinality` counts from 1.
+    for (ordinal, seq) in written? {
         if let Some(outcome) = usize::try_from(ordinal - 1).ok().and_then(|index| outcomes.get_mut(index)) {
             *outcome = CommitOutcome::Committed { seq };
         }
@@ -41,34 +40,20 @@ pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<Comm
     Ok(outcomes)
 }
 
-/// `with ordinality` counts from 1.
-fn ordinal(index: usize) -> i64 {
-    i64::try_from(index + 1).expect("a group is small")
+/// A list that the statement takes apart; absent when there is nothing in it.
+fn waits_json(waits: &[WaitRow]) -> Option<String> {
+    let waits: Vec<WaitRecord<'_>> = waits
+        .iter()
+        .map(|wait| WaitRecord { step_path: &wait.step_path, kind: &wait.kind, due_at_ms: wait.due_at_ms })
+        .collect();
+    (!waits.is_empty()).then(|| serde_json::to_string(&waits).expect("texts and numbers are JSON"))
 }
 
-/// The waits of all checkpoints, one array for each column.
-#[derive(Default)]
-struct Waits<'a> {
-    /// Of the checkpoint that it belongs to.
-    ordinals: Vec<i64>,
-    step_paths: Vec<&'a str>,
-    kinds: Vec<&'a str>,
-    times_ms: Vec<Option<i64>>,
-}
-
-impl<'a> Waits<'a> {
-    fn of(patches: &[Columns<'a>]) -> Self {
-        let mut waits = Self::default();
-        for (index, patch) in patches.iter().enumerate() {
-            for wait in patch.waits {
-                waits.ordinals.push(ordinal(index));
-                waits.step_paths.push(&wait.step_path);
-                waits.kinds.push(&wait.kind);
-                waits.times_ms.push(wait.due_at_ms);
-            }
-        }
-        waits
-    }
+#[derive(serde::Serialize)]
+struct WaitRecord<'a> {
+    step_path: &'a str,
+    kind: &'a str,
+    due_at_ms: Option<i64>,
 }
 
 /// Rows turned on their side: one array for each column.
@@ -79,4 +64,3 @@ impl<'a, R> Column<'a, R> {
         self.0.iter().map(value).collect()
     }
 }
-

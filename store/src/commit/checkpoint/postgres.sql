@@ -4,13 +4,15 @@ given as (
     select *
     from unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::int4[], $5::int4[], $6::int8[], $7::text[], $8::text[], $9::int2[], $10::text[],
-        $11::int2[], $12::text[], $13::text[], $14::text[], $15::int8[]
+        $11::int2[], $12::text[], $13::text[], $14::text[], $15::int8[], $16::text[]
     ) with ordinality as given (
         execution_id, organization_id, worker_id, epoch, seq, at_ms, events, decision, status, state, result, error_code,
-        error_message, failed_step, wake_at_ms, ordinal
+        error_message, failed_step, wake_at_ms, waits, ordinal
     )
 ),
--- only while the claim still holds and nothing was written since; any commit shows that the claim got somewhere
+-- only while the claim still holds and nothing was written since; any commit shows that the claim got somewhere.
+-- Only the primary key may lead to the row: organization and worker are compared in a way that no index serves,
+-- because theirs lead to all rows of the organization and to all that the worker has
 written as (
     update execution
     set
@@ -30,32 +32,31 @@ written as (
     from given
     where
         execution.id = given.execution_id
-        and execution.organization_id = given.organization_id
-        and execution.worker_id = given.worker_id
+        and execution.organization_id is not distinct from given.organization_id
+        and execution.worker_id is not distinct from given.worker_id
         and execution.epoch = given.epoch
         and execution.seq = given.seq
-    returning given.ordinal, execution.seq
+    returning
+        given.ordinal, given.organization_id, given.execution_id, given.epoch, given.events, given.at_ms, given.waits, execution.seq,
+        execution.status
 ),
 -- one journal row for each that was written
 journaled as (
     insert into journal (organization_id, execution_id, seq, epoch, events, at_ms)
-    select given.organization_id, given.execution_id, written.seq, given.epoch, given.events, given.at_ms
-    from given
-    join written using (ordinal)
+    select organization_id, execution_id, seq, epoch, events, at_ms
+    from written
 ),
 -- whoever leaves the worker's hands leaves no old waits behind
 unwaited as (
     delete from wait
-    using given
-    join written using (ordinal)
-    where wait.execution_id = given.execution_id and given.status <> 1
+    where execution_id = any (array(select written.execution_id from written where written.status <> 1))
 ),
 -- what wakes the parked ones
 waiting as (
     insert into wait (organization_id, execution_id, step_path, kind, due_at_ms)
-    select given.organization_id, given.execution_id, wake.step_path, wake.kind, wake.due_at_ms
-    from unnest($16::int8[], $17::text[], $18::text[], $19::int8[]) as wake (ordinal, step_path, kind, due_at_ms)
-    join given using (ordinal)
-    join written using (ordinal)
+    select written.organization_id, written.execution_id, wake.step_path, wake.kind, wake.due_at_ms
+    from written
+    cross join lateral json_to_recordset(written.waits::json) as wake (step_path text, kind text, due_at_ms int8)
+    where written.waits is not null
 )
 select ordinal, seq from written

@@ -4,13 +4,17 @@ asked as (
     select * from unnest($1::uuid[], $2::uuid[], $3::int8[]) as asked (id, worker_id, now_ms)
 ),
 -- those that are queued and that nobody else is writing at this moment; what is written by another
--- is either claimed there, or pushed again later
+-- is either claimed there, or pushed again later. One by one, and with a status that no index serves: any other
+-- plan reads all that is queued, however much that is
 picked as (
     select execution.id, asked.worker_id, asked.now_ms
     from asked
-    join execution on execution.id = asked.id
-    where execution.status = 0
-    for update of execution skip locked
+    cross join lateral (
+        select execution.id
+        from execution
+        where execution.id = asked.id and execution.status + 0 = 0
+        for update skip locked
+    ) as execution
 )
 update execution
 set

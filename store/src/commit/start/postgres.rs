@@ -11,7 +11,10 @@ use crate::error::StoreError;
 use crate::model::execution::NewExecution;
 
 /// Records `given`; returns the keys that other executions stand for, whose requests were not recorded.
-pub async fn write(postgres: &Postgres, given: &[&NewExecution]) -> Result<HashMap<(OrganizationId, String), Standing>, StoreError> {
+pub async fn write(
+    postgres: &Postgres,
+    given: &[&NewExecution],
+) -> Result<HashMap<(OrganizationId, String), Standing>, StoreError> {
     let recorded = record(postgres, given).await?;
     let mut standing = HashMap::new();
     if recorded.len() == given.len() {
@@ -22,10 +25,14 @@ pub async fn write(postgres: &Postgres, given: &[&NewExecution]) -> Result<HashM
     let known: Vec<&&NewExecution> = given.iter().filter(|item| !recorded.contains(&item.id.uuid())).collect();
     let organizations: Vec<Uuid> = known.iter().map(|item| item.organization_id.uuid()).collect();
     let keys: Vec<&str> = known.iter().filter_map(|item| key_of(item)).map(|(_, key)| key).collect();
-    let rows: Vec<(Uuid, String, Uuid, String)> =
-        sqlx::query_as(include_str!("postgres_keys.sql")).bind(organizations).bind(keys).fetch_all(&postgres.commits).await?;
+    let rows: Vec<(Uuid, String, Uuid, String)> = sqlx::query_as(include_str!("postgres_keys.sql"))
+        .bind(organizations)
+        .bind(keys)
+        .fetch_all(&postgres.pool)
+        .await?;
     for (organization, key, execution, fingerprint) in rows {
-        standing.insert((OrganizationId::from_uuid(organization), key), (ExecutionId::from_uuid(execution), fingerprint));
+        standing
+            .insert((OrganizationId::from_uuid(organization), key), (ExecutionId::from_uuid(execution), fingerprint));
     }
     Ok(standing)
 }
@@ -33,7 +40,8 @@ pub async fn write(postgres: &Postgres, given: &[&NewExecution]) -> Result<HashM
 async fn record(postgres: &Postgres, given: &[&NewExecution]) -> Result<HashSet<Uuid>, StoreError> {
     let labels = Labels::of(given);
     let column = Column(given);
-    let recorded: Vec<(Uuid,)> = sqlx::query_as(include_str!("postgres.sql"))
+    let mut connection = postgres.starts.take().await?;
+    let recorded: Result<Vec<(Uuid,)>, sqlx::Error> = sqlx::query_as(include_str!("postgres.sql"))
         .bind(column.of(|item| item.id.uuid()))
         .bind(column.of(|item| item.organization_id.uuid()))
         .bind(column.of(|item| item.workflow_id.uuid()))
@@ -58,9 +66,10 @@ async fn record(postgres: &Postgres, given: &[&NewExecution]) -> Result<HashSet<
         .bind(labels.names)
         .bind(labels.values)
         .bind(KEY_LIFE_MS)
-        .fetch_all(&postgres.commits)
-        .await?;
-    Ok(recorded.into_iter().map(|(id,)| id).collect())
+        .fetch_all(&mut connection)
+        .await;
+    postgres.starts.give_back(connection, &recorded).await;
+    Ok(recorded?.into_iter().map(|(id,)| id).collect())
 }
 
 /// The labels of all executions, one array for each column.

@@ -26,7 +26,7 @@ reserved as (
 fresh as (
     select given.*
     from given
-    where idempotency_key is null or exists (select from reserved where reserved.execution_id = given.id)
+    where idempotency_key is null or id in (select execution_id from reserved)
 ),
 -- queued, and due to be pushed again unless claimed soon
 recorded as (
@@ -51,6 +51,6 @@ labelled as (
     insert into execution_label (organization_id, name, value, execution_id)
     select label.organization_id, label.name, label.value, label.execution_id
     from unnest($20::uuid[], $21::uuid[], $22::text[], $23::text[]) as label (execution_id, organization_id, name, value)
-    where exists (select from fresh where fresh.id = label.execution_id)
+    where label.execution_id in (select id from fresh)
 )
 select id from recorded

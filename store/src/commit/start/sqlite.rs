@@ -12,7 +12,10 @@ use crate::error::StoreError;
 use crate::model::execution::{NewExecution, StartKey};
 
 /// Records `given`; returns the keys that other executions stand for, whose requests were not recorded.
-pub async fn write(sqlite: &Sqlite, given: &[&NewExecution]) -> Result<HashMap<(OrganizationId, String), Standing>, StoreError> {
+pub async fn write(
+    sqlite: &Sqlite,
+    given: &[&NewExecution],
+) -> Result<HashMap<(OrganizationId, String), Standing>, StoreError> {
     let _turn = sqlite.turn().await;
     let mut transaction = sqlite.write_pool.begin_with("begin immediate").await?;
     let mut standing = HashMap::new();
@@ -33,7 +36,11 @@ pub async fn write(sqlite: &Sqlite, given: &[&NewExecution]) -> Result<HashMap<(
 }
 
 /// Takes the key for `item`, unless another execution has it.
-async fn reserve(connection: &mut SqliteConnection, item: &NewExecution, start_key: &StartKey) -> Result<Option<Standing>, StoreError> {
+async fn reserve(
+    connection: &mut SqliteConnection,
+    item: &NewExecution,
+    start_key: &StartKey,
+) -> Result<Option<Standing>, StoreError> {
     let reserved = sqlx::query(include_str!("sqlite_key.sql"))
         .bind(item.organization_id.uuid())
         .bind(&start_key.key)

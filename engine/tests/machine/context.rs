@@ -1,0 +1,111 @@
+//! What templates and conditions read.
+
+use serde_json::{Value, json};
+
+use crate::sim::Sim;
+
+fn set(values: Value, payload: Value) -> Value {
+    Sim::start(json!([{ "id": "s", "type": "set", "set": values }]), payload).context()
+}
+
+#[test]
+fn a_value_set_below_the_payload_keeps_what_stands_beside_it() {
+    let context = set(
+        json!({ "order.address": { "city": "Delft" }, "order.note.by": "us", "order.copy": "{{ order.id }}" }),
+        json!({ "order": { "id": 7, "address": { "street": "Oude Delft", "city": "?" }, "note": { "text": "x" } } }),
+    );
+    assert_eq!(
+        context["order"],
+        json!({ "id": 7, "copy": 7, "address": { "city": "Delft" }, "note": { "text": "x", "by": "us" } }),
+        "what was set replaces what stood there, and nothing else"
+    );
+}
+
+#[test]
+fn a_root_that_was_set_replaces_the_payloads() {
+    let steps = json!([
+        { "id": "a", "type": "set", "set": { "order": { "total": 1 } }, "next": "b" },
+        { "id": "b", "type": "set", "set": { "id": "{{ order.id }}", "total": "{{ order.total }}" } },
+    ]);
+    let context = Sim::start(steps, json!({ "order": { "id": 7, "total": 5 } })).context();
+    assert_eq!((&context["id"], &context["total"]), (&Value::Null, &json!(1)));
+    assert_eq!(context["order"], json!({ "total": 1 }));
+}
+
+#[test]
+fn all_values_of_a_set_are_rendered_before_the_first_is_written() {
+    let context = set(json!({ "a": "{{ b }}", "b": "{{ a }}" }), json!({ "a": 1, "b": 2 }));
+    assert_eq!((&context["a"], &context["b"]), (&json!(2), &json!(1)));
+}
+
+#[test]
+fn nothing_is_written_below_a_list() {
+    let payload = json!({ "order": { "lines": [1, 2] } });
+    let steps = json!([{ "id": "s", "type": "set", "set": { "order.lines.first": 1 } }]);
+    let sim = Sim::start(steps, payload);
+    assert_eq!(sim.timeline().last().unwrap(), "failed INVALID_PATH at s");
+    assert!(sim.state.error().unwrap().message.contains("`order.lines` is a list"));
+    assert_eq!(sim.context()["order"]["lines"], json!([1, 2]));
+}
+
+#[test]
+fn finished_steps_the_trigger_and_the_names_are_readable() {
+    let steps = json!([
+        { "id": "first", "type": "set", "set": { "a": 1 }, "next": "second" },
+        { "id": "second", "type": "set", "set": {
+            "status": "{{ steps.first.status }}", "output": "{{ steps.first.output.a }}",
+            "attempts": "{{ steps.first.attempts }}", "trigger": "{{ trigger.type }}",
+            "event_id": "{{ event.order.id }}", "execution": "{{ execution.id }}",
+            "workflow": "{{ workflow.name }} {{ workflow.version }}", "vars": "{{ vars.none }}" } },
+    ]);
+    // A definition cannot set the engine's own roots.
+    let renamed = serde_json::to_string(&steps).unwrap();
+    let renamed = renamed.replace("\"trigger\":", "\"t\":").replace("\"execution\":", "\"e\":");
+    let renamed = renamed.replace("\"workflow\":", "\"w\":").replace("\"vars\":", "\"v\":");
+    let context = Sim::start(serde_json::from_str(&renamed).unwrap(), json!({ "order": { "id": 7 } })).context();
+    assert_eq!(
+        ["status", "output", "attempts", "t", "event_id", "e", "w", "v"].map(|key| context[key].clone()),
+        [
+            json!("succeeded"),
+            json!(1),
+            json!(1),
+            json!("manual"),
+            json!(7),
+            json!("exe_1"),
+            json!("Test 3"),
+            Value::Null
+        ]
+    );
+}
+
+#[test]
+fn now_is_the_same_throughout_an_attempt() {
+    let steps = json!([{ "id": "do", "type": "execute", "execute": [
+        { "type": "set", "set": { "before": "{{ now }}" } },
+        { "type": "http_request", "url": "https://example.org" },
+        { "type": "set", "set": { "after": "{{ now }}" } },
+    ] }]);
+    let mut sim = Sim::start(steps, json!({}));
+    sim.now.0 += 5_000;
+    sim.answer(json!({}));
+    assert_eq!(sim.context()["before"], sim.context()["after"]);
+}
+
+#[test]
+fn a_resource_that_is_not_registered_is_absent_with_a_warning() {
+    let definition = json!({
+        "workflow_id": "test", "context": { "load": ["customer.profile", "order.details"] },
+        "steps": [{ "id": "s", "type": "set", "set": { "a": "{{ customer.profile.tier }}" } }],
+    });
+    let sim = Sim::start_definition(&definition, json!({ "order": { "details": { "given": true } } }));
+    let warnings: Vec<String> =
+        sim.trace().warnings.into_iter().map(|(path, message)| format!("{path}|{message}")).collect();
+    assert_eq!(warnings, ["|the resource `customer.profile` is not registered, so `customer.profile` is absent"]);
+    assert_eq!(sim.context()["a"], Value::Null);
+}
+
+#[test]
+fn a_payload_that_is_no_object_is_readable_as_event() {
+    let context = set(json!({ "n": "{{ event.length }}" }), json!([1, 2, 3]));
+    assert_eq!(context["n"], 3);
+}

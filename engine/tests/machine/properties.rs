@@ -1,0 +1,203 @@
+//! Random small workflows in a world of random answers, pauses and crashes.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use sluice_engine::definition;
+use sluice_engine::machine::{Command, Effect, EffectOutcome, ErrorClass, Refused, Status, waits};
+
+use crate::sim::{START, Sim, error, ok};
+
+/// What the world does next.
+#[derive(Debug, Clone)]
+struct Turn {
+    /// How the call under way comes back.
+    answer: u8,
+    /// How long it takes, or how much too early a wake comes.
+    milliseconds: i64,
+    /// The process dies before the answer is recorded.
+    dies: bool,
+    /// The answer comes twice.
+    repeats: bool,
+}
+
+fn turns() -> impl Strategy<Value = Vec<Turn>> {
+    let turn = (0_u8..8, 0_i64..3_000, any::<bool>(), any::<bool>())
+        .prop_map(|(answer, milliseconds, dies, repeats)| Turn { answer, milliseconds, dies, repeats });
+    prop::collection::vec(turn, 1..12)
+}
+
+fn outcome(answer: u8) -> EffectOutcome {
+    match answer {
+        0..3 => ok(json!({ "n": answer })),
+        3 => EffectOutcome::Succeeded { output: json!("text") },
+        4 => EffectOutcome::Failed(error("STEP_TIMEOUT", ErrorClass::Timeout)),
+        5 => EffectOutcome::Failed(error("CONNECTION_FAILED", ErrorClass::Connection)),
+        6 => EffectOutcome::Failed(error("HTTP_STATUS", ErrorClass::Http(503))),
+        _rest => EffectOutcome::Failed(error("HTTP_STATUS", ErrorClass::Http(404))),
+    }
+}
+
+fn condition() -> impl Strategy<Value = Value> {
+    let leaf = (prop::sample::select(vec!["n", "data.n", "missing", "steps.s0.status"]), 0..4)
+        .prop_map(|(field, value)| json!({ "field": field, "operator": "gte", "value": value }));
+    let expression = prop::sample::select(vec!["n > 1", "data.n == 1", "names + 1 > 0", "true"])
+        .prop_map(|expression| json!({ "expression": expression }));
+    prop_oneof![3 => leaf, 1 => expression]
+}
+
+fn action() -> impl Strategy<Value = Value> {
+    let kind = prop_oneof![
+        Just(json!({ "type": "http_request", "url": "https://example.org/{{ n }}", "body": { "n": "{{ data.n }}" } })),
+        Just(json!({ "type": "webhook", "url": "https://example.org", "form": "{{ names }}" })),
+        Just(json!({ "type": "emit_event", "event": "a.b", "payload": { "now": "{{ now }}" } })),
+        Just(json!({ "type": "log", "message": "{{ names + 1 }}" })),
+        Just(json!({ "type": "log", "message": "n is {{ n }}" })),
+        Just(json!({ "type": "set", "set": { "n": "{{ n + 1 }}", "order.x": "{{ now }}" } })),
+    ];
+    (kind, any::<bool>(), any::<bool>()).prop_map(|(mut action, optional, saved)| {
+        action["optional"] = json!(optional);
+        if saved {
+            action["save_as"] = json!("order.saved");
+        }
+        action
+    })
+}
+
+fn kind() -> impl Strategy<Value = Value> {
+    let list = || prop::collection::vec(action(), 0..4);
+    prop_oneof![
+        2 => condition().prop_map(|condition| json!({ "type": "condition", "condition": condition })),
+        1 => prop::collection::vec(condition(), 1..3).prop_map(|cases| json!({ "type": "switch", "cases": cases })),
+        2 => (prop::sample::select(vec!["allow", "block", "execute"]), list())
+            .prop_map(|(kind, list)| json!({ "type": "action", "action": { "type": kind, "reason": "{{ n }}" }, "execute": list })),
+        4 => prop::collection::vec(action(), 1..4).prop_map(|list| json!({ "type": "execute", "execute": list })),
+        1 => Just(json!({ "type": "set", "set": { "n": "{{ n + 1 }}" } })),
+        1 => Just(json!({ "type": "fail", "code": "NO" })),
+        1 => Just(json!({ "type": "end" })),
+    ]
+}
+
+/// Steps that refer to later ones only, so that every flow ends.
+fn steps() -> impl Strategy<Value = Value> {
+    let retry = (1_u32..4, 0_u32..1_500, any::<bool>())
+        .prop_map(|(attempts, delay, jitter)| json!({ "max_attempts": attempts, "delay": format!("{delay}ms"), "jitter": jitter }));
+    let step =
+        (kind(), prop::option::weighted(0.3, condition()), prop::option::of(retry), any::<[prop::sample::Index; 3]>());
+    prop::collection::vec(step, 1..6).prop_map(|steps| {
+        let count = steps.len();
+        let wired = steps.into_iter().enumerate().map(|(at, (mut step, when, retry, targets))| {
+            step["id"] = json!(format!("s{at}"));
+            let target = |index: usize| {
+                let later = at + 1 + targets[index].index(count - at);
+                (later < count).then(|| json!(format!("s{later}")))
+            };
+            let references: &[(usize, &str)] = match step["type"].as_str() {
+                Some("condition") => &[(0, "on_true"), (1, "on_false"), (2, "on_error")],
+                Some("switch") => &[(1, "default"), (2, "on_error")],
+                Some("end" | "fail") => &[],
+                _other => &[(0, "next"), (2, "on_error")],
+            };
+            for (index, key) in references {
+                if let Some(target) = target(*index) {
+                    step[*key] = target;
+                }
+            }
+            match target(0) {
+                Some(next) if step["type"] == "switch" => {
+                    let whens = step["cases"].take();
+                    let cases = whens.as_array().unwrap().iter().map(|when| json!({ "when": when, "next": next }));
+                    step["cases"] = cases.collect();
+                }
+                // The last step has no case to offer.
+                None if step["type"] == "switch" => step = json!({ "id": step["id"], "type": "end" }),
+                _other_step => {}
+            }
+            if let Some(when) = when {
+                step["when"] = when;
+            }
+            if let Some(retry) = retry.filter(|_| step["type"] != "end" && step["type"] != "fail") {
+                step["retry"] = retry;
+            }
+            step
+        });
+        wired.collect()
+    })
+}
+
+/// Calls that really went out, by key, with what they asked.
+type Sent = Vec<Effect>;
+
+/// Runs to the end. With `crashes`, the process dies where the turns say so.
+fn run(definition: &Value, turns: &[Turn], crashes: bool) -> (Sim, Sent) {
+    let decoded = definition::decode(definition).unwrap_or_else(|problems| panic!("{definition:#} {problems:#?}"));
+    let mut sim = Sim::accept(decoded, json!({ "n": 1, "names": ["a"], "order": { "id": 7 } }));
+    let mut sent = Vec::new();
+    sim.command(Command::TakeUp);
+    for turn in turns.iter().cycle().take(500) {
+        if crashes && turn.dies && !sim.state.has_ended() {
+            sent.extend(sim.effects.clone());
+            sim.crash();
+            assert!(sim.command(Command::TakeUp).iter().all(|line| line == "suspended" || line == "resumed"));
+        }
+        match sim.state.status() {
+            Status::Completed | Status::Failed => return (sim, sent),
+            Status::Running => {
+                let effect = sim.effects[0].clone();
+                sim.now.0 += turn.milliseconds;
+                sim.finish(outcome(turn.answer));
+                if turn.repeats {
+                    let again = Command::EffectDone { effect: effect.id.clone(), outcome: outcome(0) };
+                    let refused = sim.try_command(again);
+                    assert!(matches!(refused, Err(Refused::NotUnderWay { .. } | Refused::Ended)), "{refused:?}");
+                }
+                sent.push(effect);
+            }
+            Status::Waiting | Status::Queued => {
+                let due = waits(&sim.plan, &sim.origin, &sim.state).into_iter().filter_map(|wait| wait.due_at).min();
+                let wait = due.expect("a waiting execution knows until when").0 - sim.now.0;
+                assert!(wait > 0, "a wait that is over was worked off");
+                let early = turn.milliseconds.min(wait - 1);
+                assert!(sim.wake_after(early).is_empty(), "a wake that is too early does nothing");
+                sim.wake_after(wait - early);
+            }
+        }
+    }
+    panic!("it did not end: {:#?}", sim.timeline());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_execution_ends_and_crashes_change_nothing_about_how(steps in steps(), turns in turns()) {
+        let definition = json!({ "workflow_id": "random", "timeout": "24h", "steps": steps });
+        let (calm, asked_once) = run(&definition, &turns, false);
+        let (stormy, asked) = run(&definition, &turns, true);
+        prop_assert!(calm.state.has_ended());
+        prop_assert_eq!(calm.timeline(), stormy.timeline());
+        prop_assert_eq!(calm.journal, stormy.journal);
+        prop_assert_eq!(calm.state, stormy.state);
+        // A crash repeats a call, but never invents one: no new id, key or request.
+        for effect in &asked {
+            prop_assert!(asked_once.contains(effect), "{:?}", effect);
+        }
+        for effect in &asked_once {
+            prop_assert!(asked.contains(effect));
+        }
+        // Attempts share the key, and no two actions do.
+        for one in &asked {
+            for other in &asked {
+                let same_action = (&one.id.step, one.id.action) == (&other.id.step, other.id.action);
+                prop_assert_eq!(one.key == other.key, same_action);
+            }
+        }
+    }
+
+    #[test]
+    fn a_bounded_execution_ends_in_time(steps in steps(), turns in turns(), seconds in 1_i64..5) {
+        let definition = json!({ "workflow_id": "random", "timeout": format!("{seconds}s"), "deadline": "20s", "steps": steps });
+        let (sim, _) = run(&definition, &turns, true);
+        let longest_turn = 3_000;
+        prop_assert!(sim.now.0 - START.0 <= 20_000 + longest_turn, "{:#?}", sim.timeline());
+    }
+}

@@ -1,0 +1,32 @@
+//! One line for each event: short enough to compare whole histories.
+
+use sluice_engine::machine::Event;
+
+pub fn line(event: &Event) -> String {
+    let then = |to: &Option<String>| to.as_ref().map_or_else(String::new, |to| format!(" -> {to}"));
+    match event {
+        Event::Accepted => "accepted".to_owned(),
+        Event::Started { step, .. } => format!("started at {step}"),
+        Event::Resumed { .. } => "resumed".to_owned(),
+        Event::Suspended { .. } => "suspended".to_owned(),
+        Event::StepStarted { path, attempt, kind, .. } => format!("{path}#{attempt} {kind}"),
+        Event::ActionStarted { path, attempt, action, kind, .. } => format!("{path}#{attempt}.{action} {kind} left"),
+        Event::ActionFinished { path, attempt, action, error, .. } => {
+            format!("{path}#{attempt}.{action} {}", error.as_ref().map_or("ok", |error| &error.code))
+        }
+        Event::StepSucceeded { path, to, .. } => format!("{path} ok{}", then(to)),
+        Event::StepSkipped { path, to, .. } => format!("{path} skipped{}", then(to)),
+        Event::RetryScheduled { path, attempt, error, due_at, at, .. } => {
+            format!("{path}#{attempt} {}, again in {} ms", error.code, due_at.0 - at.0)
+        }
+        Event::StepFailed { path, error, to, .. } => format!("{path} failed {}{}", error.code, then(to)),
+        Event::Decided(decision) => {
+            format!("decided {:?}: {}", decision.outcome, decision.reason.as_deref().unwrap_or("no reason"))
+        }
+        Event::ContextSet { path, value } => format!("set {path} = {value}"),
+        Event::Logged { level, message, .. } => format!("log {level:?}: {message}"),
+        Event::Warned { message, .. } => format!("warning: {message}"),
+        Event::Completed { result, .. } => format!("completed {result:?}"),
+        Event::Failed { error, step, .. } => format!("failed {} at {}", error.code, step.as_deref().unwrap_or("-")),
+    }
+}

@@ -1,0 +1,62 @@
+//! A connection that one committer has for itself: a pool would add a round trip to each group.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::error::StoreError;
+
+/// At most one connection, made when it is needed and again after it broke.
+#[derive(Debug)]
+pub struct Dedicated {
+    options: PgConnectOptions,
+    connect_timeout: Duration,
+    kept: Mutex<Option<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    connection: PgConnection,
+    last_used: Instant,
+}
+
+/// A connection that lay idle for longer is tried before it is used, so that a restart of the
+/// database costs the first caller nothing.
+const TRY_AFTER: Duration = Duration::from_secs(1);
+
+impl Dedicated {
+    pub fn new(options: PgConnectOptions, connect_timeout: Duration) -> Self {
+        Self { options, connect_timeout, kept: Mutex::new(None) }
+    }
+
+    /// Takes the connection; it goes back by [`Dedicated::give_back`], or is closed when dropped.
+    pub async fn take(&self) -> Result<PgConnection, StoreError> {
+        if let Some(Kept { mut connection, last_used }) = self.kept.lock().await.take()
+            && (last_used.elapsed() < TRY_AFTER || connection.ping().await.is_ok())
+        {
+            return Ok(connection);
+        }
+        match tokio::time::timeout(self.connect_timeout, self.options.connect()).await {
+            Ok(connection) => Ok(connection?),
+            Err(_elapsed) => Err(sqlx::Error::PoolTimedOut.into()),
+        }
+    }
+
+    /// Keeps the connection for the next time, unless `outcome` shows that it may be broken.
+    pub async fn give_back<T>(&self, connection: PgConnection, outcome: &Result<T, sqlx::Error>) {
+        if matches!(outcome, Ok(_) | Err(sqlx::Error::Database(_))) {
+            *self.kept.lock().await = Some(Kept { connection, last_used: Instant::now() });
+        }
+    }
+
+    pub async fn close(&self) {
+        if let Some(kept) = self.kept.lock().await.take()
+            && let Err(problem) = kept.connection.close().await
+        {
+            tracing::debug!(error = %problem, "a connection was not closed in order");
+        }
+    }
+}
