@@ -114,3 +114,42 @@ impl Plan {
             .collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::definition::decode;
+
+    fn plan(definition: &Value) -> Result<Plan, PlanError> {
+        let definition = decode(definition).expect("the definitions of these tests are sound");
+        Plan::new(definition, Settings { default_timeout: Duration::from_mins(5) })
+    }
+
+    #[test]
+    fn an_input_that_does_not_fit_the_schema_is_told_with_pointers() {
+        let schema = json!({
+            "type": "object", "required": ["order"],
+            "properties": { "order": { "type": "object", "required": ["total"], "properties": {
+                "total": { "type": "number" }, "lines": { "type": "array", "items": { "type": "integer" } } } } },
+        });
+        let steps = json!([{ "id": "s", "type": "end" }]);
+        let plan = plan(&json!({ "workflow_id": "w", "input": schema, "steps": steps })).unwrap();
+        assert_eq!(plan.check_input(&json!({ "order": { "total": 5, "lines": [1] } })), Ok(()));
+        let problems = plan.check_input(&json!({ "order": { "total": "5", "lines": [1, "x"] } })).unwrap_err();
+        let mut pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        pointers.sort_unstable();
+        assert_eq!(pointers, ["/order/lines/1", "/order/total"]);
+        let many = json!({ "order": { "total": 5, "lines": vec!["x"; 1_000] } });
+        assert_eq!(plan.check_input(&many).unwrap_err().len(), MAX_INPUT_PROBLEMS);
+    }
+
+    #[test]
+    fn without_a_schema_any_input_fits_and_the_timeout_is_the_default() {
+        let plan = plan(&json!({ "workflow_id": "w", "steps": [{ "id": "s", "type": "end" }] })).unwrap();
+        assert_eq!(plan.check_input(&json!([null])), Ok(()));
+        assert_eq!(plan.timeout(), Duration::from_mins(5));
+        assert_eq!((plan.entry().id.as_str(), plan.step("none").is_none()), ("s", true));
+    }
+}

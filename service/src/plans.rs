@@ -1,8 +1,8 @@
 //! Compiled versions, and which version of a workflow is the published one.
 //!
 //! A version never changes, so its plan is cached without invalidation. Which version is published
-//! does change: that is cached for a second at most, forgotten at once where it was changed, and
-//! checked again by the statement that records a start.
+//! does change: that is cached for a second at most, and forgotten at once where it was changed. So
+//! another process may start the version before for up to a second after a publish.
 
 use std::sync::Arc;
 use std::time::Duration;

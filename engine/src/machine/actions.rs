@@ -16,10 +16,9 @@ use crate::definition::{Action, ActionKind, LogLevel, Step, StepKind};
 use crate::expr::Template;
 
 /// What an action came to without leaving the process, or the call it wants to make.
-#[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
 enum Acted {
     Done(Value),
-    Leaves(Effect),
+    Leaves(Box<Effect>),
 }
 
 impl Run<'_> {
@@ -44,7 +43,7 @@ impl Run<'_> {
                     request: render::shown(&effect.request),
                     at: self.now,
                 });
-                self.begin(effect);
+                self.begin(*effect);
             }
             Err(error) => self.action_finished(here, step, index, Err(error)),
         }
@@ -71,7 +70,7 @@ impl Run<'_> {
                 let elapsed = u64::try_from(self.now.0.saturating_sub(here.began.0)).unwrap_or(0);
                 let timeout = time_left(step, action, Duration::from_millis(elapsed))?;
                 let request = render::request(kind, &self.view(here))?;
-                Ok(Acted::Leaves(effect(self.origin, here, index, timeout, request)))
+                Ok(Acted::Leaves(Box::new(effect(self.origin, here, index, timeout, request))))
             }
         }
     }

@@ -41,12 +41,12 @@ pub fn apply(state: &mut State, event: &Event) {
         Event::ActionFinished { path, output, error, .. } => action_finished(state, path, output, error.as_ref()),
         Event::StepSucceeded { path, step, output, to, .. } => {
             let attempts = active_at(state, path).map_or(1, |active| active.attempt);
-            let record = json!({ "status": "succeeded", "output": output, "attempts": attempts });
-            finish(state, path, step, record, to.as_deref());
+            let output = ("output", output.clone());
+            finish(state, path, step, record("succeeded", attempts, Some(output)), to.as_deref());
         }
         Event::StepSkipped { path, step, to, .. } => {
             state.steps_taken = state.steps_taken.saturating_add(1);
-            finish(state, path, step, json!({ "status": "skipped", "attempts": 0 }), to.as_deref());
+            finish(state, path, step, record("skipped", 0, None), to.as_deref());
         }
         Event::RetryScheduled { path, attempt, due_at, .. } => {
             if let Some(active) = active_at(state, path) {
@@ -56,8 +56,8 @@ pub fn apply(state: &mut State, event: &Event) {
         }
         Event::StepFailed { path, step, attempt, error, to, .. } => {
             let error = error_value(error, Some(step));
-            let record = json!({ "status": "failed", "error": error, "attempts": attempt });
-            finish(state, path, step, record, to.as_deref());
+            let shown = ("error", error.clone());
+            finish(state, path, step, record("failed", *attempt, Some(shown)), to.as_deref());
             write(state, "error", &error);
         }
         Event::Decided(decision) => state.decision = Some(decision.clone()),
@@ -96,6 +96,18 @@ fn action_finished(state: &mut State, path: &str, output: &Value, error: Option<
     {
         write(state, "data", body);
     }
+}
+
+/// A finished step as `steps.<id>` shows it. Built by hand, since `json!` would copy a value by
+/// serialising it.
+fn record(status: &str, attempts: u32, more: Option<(&str, Value)>) -> Value {
+    let mut record = Map::new();
+    record.insert("attempts".to_owned(), Value::from(attempts));
+    if let Some((name, value)) = more {
+        record.insert(name.to_owned(), value);
+    }
+    record.insert("status".to_owned(), Value::String(status.to_owned()));
+    Value::Object(record)
 }
 
 /// The error as conditions and templates read it.

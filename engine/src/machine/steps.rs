@@ -149,8 +149,11 @@ impl Run<'_> {
         let why = condition.evaluate(&self.view(here))?;
         self.warn(here, &why);
         let to = if why.result { on_true } else { on_false };
-        let output = json!({ "result": why.result, "explanation": explained(&why) });
-        Ok(Done { output, to: to.map(str::to_owned) })
+        // By hand: `json!` would copy the explanation by serialising it once more.
+        let mut output = Map::new();
+        output.insert("explanation".to_owned(), explained(&why));
+        output.insert("result".to_owned(), Value::Bool(why.result));
+        Ok(Done { output: Value::Object(output), to: to.map(str::to_owned) })
     }
 
     fn switch(&mut self, here: &Here, cases: &[Case], default: Option<&str>) -> Result<Done, StepError> {

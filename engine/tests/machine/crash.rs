@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sluice_engine::Timestamp;
-use sluice_engine::machine::{Command, ErrorClass, Event, State, Status, apply, outstanding, time_limit};
+use sluice_engine::machine::{Command, ErrorClass, Event, State, Status, apply, outstanding, time_limit, violations};
 
 use crate::sim::{START, Sim, call};
 
@@ -122,4 +122,39 @@ fn the_stored_form_of_events_is_the_documented_one() {
     }))
     .unwrap();
     assert_eq!(old.step_path(), Some("s"), "fields that came later are not needed");
+}
+
+#[test]
+fn a_journal_that_was_tampered_with_is_noticed() {
+    let mut sim = Sim::start(two_calls(), json!({}));
+    sim.answer(json!({}));
+    sim.fail("HTTP_STATUS", ErrorClass::Http(404));
+    let found = |journal: &[Event], state: &State| -> Vec<&'static str> {
+        violations(&sim.plan, &sim.origin, journal, state).into_iter().map(|violation| violation.invariant).collect()
+    };
+    assert!(found(&sim.journal, &sim.state).is_empty());
+
+    let mut ended_twice = sim.journal.clone();
+    ended_twice.push(sim.journal.last().unwrap().clone());
+    assert!(found(&ended_twice, &sim.state).contains(&"an execution ends at most once"));
+
+    let mut went_on = sim.journal.clone();
+    went_on.push(Event::Resumed { at: sim.now });
+    assert!(found(&went_on, &sim.state).contains(&"nothing follows the end"));
+
+    let without_its_end = &sim.journal[..sim.journal.len() - 1];
+    assert!(found(without_its_end, &sim.state).contains(&"the state says that it ended exactly when the journal does"));
+
+    let is_start = |event: &&Event| matches!(event, Event::StepStarted { .. });
+    let again: Vec<Event> = sim.journal[..3].iter().chain(sim.journal.iter().filter(is_start)).cloned().collect();
+    assert!(found(&again, &sim.state).contains(&"attempts of a step count up from 1"));
+
+    // Parked, and nothing will ever wake it.
+    let mut stuck = sim.journal[..2].to_vec();
+    stuck.push(Event::Suspended { at: sim.now });
+    let mut state = State::new();
+    for event in &stuck {
+        apply(&mut state, event);
+    }
+    assert_eq!(found(&stuck, &state), ["a live execution has something outstanding"]);
 }

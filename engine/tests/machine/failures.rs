@@ -84,15 +84,10 @@ fn a_retry_waits_without_a_worker_and_then_succeeds_under_the_same_key() {
             "charge#3 execute",
             "charge#3.0 http_request left",
             "charge#3.0 ok",
-            "set data = {\"paid\":true}".replace("set data", "set receipt").as_str(),
+            "set receipt = {\"body\":{\"paid\":true},\"headers\":{},\"status\":200}",
             "charge ok",
             "completed Executed",
         ]
-        .map(|line| if line.starts_with("set receipt") {
-            "set receipt = {\"body\":{\"paid\":true},\"headers\":{},\"status\":200}"
-        } else {
-            line
-        })
     );
     assert_eq!(sim.context()["steps"]["charge"]["attempts"], 3);
     let trace = sim.trace();

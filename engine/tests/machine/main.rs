@@ -1,6 +1,6 @@
 //! Histories of the machine: a definition, what the world answers, and the journal that follows.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking; the helpers here are tests too")]
 
 mod actions;
 mod context;

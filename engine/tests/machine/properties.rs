@@ -79,7 +79,7 @@ fn kind() -> impl Strategy<Value = Value> {
 
 /// Steps that refer to later ones only, so that every flow ends.
 fn steps() -> impl Strategy<Value = Value> {
-    let retry = (1_u32..4, 0_u32..1_500, any::<bool>())
+    let retry = (1_u32..4, 1_u32..1_500, any::<bool>())
         .prop_map(|(attempts, delay, jitter)| json!({ "max_attempts": attempts, "delay": format!("{delay}ms"), "jitter": jitter }));
     let step =
         (kind(), prop::option::weighted(0.3, condition()), prop::option::of(retry), any::<[prop::sample::Index; 3]>());

@@ -67,3 +67,50 @@ async fn a_folder_that_does_not_exist_is_not_mistaken_for_an_empty_database() {
     let url = store::DatabaseUrl::sqlite(folder.path().join("no/such/folder/test.db"));
     assert!(store::Store::connect(&StoreConfig::new(url)).await.is_err());
 }
+
+#[tokio::test]
+async fn on_postgresql_lost_connections_are_made_again() {
+    use sqlx::Connection;
+    let Some(database) = Database::postgresql("lost_connections_are_made_again").await else { return };
+    let worker = WorkerId::new();
+    database.claimed(worker).await;
+    let mut other = sqlx::PgConnection::connect_with(&database.postgresql_options()).await.unwrap();
+    sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    // Each connection may fail once, and says that trying again helps.
+    let mut refusals = 0;
+    let claimed = loop {
+        let new = database.new_execution();
+        let id = new.id;
+        let outcome = match database.store.start(new).await {
+            Ok(_new) => database.store.claim(worker, &[id], 1).await,
+            Err(problem) => Err(problem),
+        };
+        match outcome {
+            Ok(mut claimed) => break claimed.remove(0),
+            Err(problem) => assert!(problem.is_retryable(), "{problem:?}"),
+        }
+        refusals += 1;
+        assert!(refusals <= 2);
+    };
+    let end = database.checkpoint(&claimed, worker, Patch::Ended(completed()));
+    let again = end.clone();
+    if let Err(problem) = database.store.commit(end).await {
+        assert!(problem.is_retryable(), "{problem:?}");
+        database.store.commit(again).await.unwrap();
+    }
+    let mut refusals = 0;
+    let row = loop {
+        match database.store.execution(database.organization, claimed.id).await {
+            Ok(row) => break row,
+            Err(problem) => assert!(problem.is_retryable(), "{problem:?}"),
+        }
+        refusals += 1;
+        assert!(refusals <= 10, "there are ten connections for queries");
+    };
+    assert_eq!(row.map(|row| row.status), Some(ExecutionStatus::Completed));
+    other.close().await.unwrap();
+    database.end().await;
+}

@@ -47,7 +47,7 @@ impl Dedicated {
 
     /// Keeps the connection for the next time, unless `outcome` shows that it may be broken.
     pub async fn give_back<T>(&self, connection: PgConnection, outcome: &Result<T, sqlx::Error>) {
-        if matches!(outcome, Ok(_) | Err(sqlx::Error::Database(_))) {
+        if is_alive(outcome) {
             *self.kept.lock().await = Some(Kept { connection, last_used: Instant::now() });
         }
     }
@@ -58,5 +58,14 @@ impl Dedicated {
         {
             tracing::debug!(error = %problem, "a connection was not closed in order");
         }
+    }
+}
+
+/// Any answer shows that the connection lives, but for the one that says farewell (class 57P).
+fn is_alive<T>(outcome: &Result<T, sqlx::Error>) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(sqlx::Error::Database(problem)) => problem.code().is_some_and(|code| !code.starts_with("57P")),
+        Err(_no_answer) => false,
     }
 }
