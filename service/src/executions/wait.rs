@@ -7,6 +7,7 @@ use store::ExecutionRow;
 use tokio::time::Instant;
 
 use crate::error::ServiceError;
+use crate::live::Listener;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -37,15 +38,23 @@ pub async fn wait(
     limit: Duration,
 ) -> Result<Option<ExecutionRow>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
-    let deadline = Instant::now() + limit.min(MAX_WAIT);
     // Before the first look, or what happens between look and listening is missed.
-    let mut news = services.live().execution(id);
-    loop {
-        let row = services.store().execution(viewer.organization, id).await?;
-        let Some(row) = row else { return Ok(None) };
-        if is_reached(&row, what) {
-            return Ok(Some(row));
-        }
+    let news = services.live().execution(id);
+    let Some(row) = services.store().execution(viewer.organization, id).await? else { return Ok(None) };
+    wait_for_news(services, viewer, row, news, what, limit).await
+}
+
+/// Goes on from `row`, which is not older than `news`.
+pub(super) async fn wait_for_news(
+    services: &Services,
+    viewer: &Viewer,
+    mut row: ExecutionRow,
+    mut news: Listener<ExecutionId>,
+    what: WaitFor,
+    limit: Duration,
+) -> Result<Option<ExecutionRow>, ServiceError> {
+    let deadline = Instant::now() + limit.min(MAX_WAIT);
+    while !is_reached(&row, what) {
         loop {
             match tokio::time::timeout_at(deadline, news.changed()).await {
                 Err(_elapsed) => return Ok(Some(row)),
@@ -54,7 +63,12 @@ pub async fn wait(
                 Ok(_heard) => break,
             }
         }
+        match services.store().execution(viewer.organization, row.id).await? {
+            Some(newer) => row = newer,
+            None => return Ok(None),
+        }
     }
+    Ok(Some(row))
 }
 
 fn is_reached(row: &ExecutionRow, what: WaitFor) -> bool {
