@@ -25,6 +25,9 @@ pub enum WaitFor {
 /// Longest wait that a caller may ask for.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
 
+/// How long nothing may be heard before the database is asked all the same.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
 /// Waits for `what`, `limit` at most (and never longer than [`MAX_WAIT`]); returns the execution
 /// as it is then, or `None` when the organization has none such.
 ///
@@ -54,10 +57,12 @@ pub(super) async fn wait_for_news(
     limit: Duration,
 ) -> Result<Option<ExecutionRow>, ServiceError> {
     let deadline = Instant::now() + limit.min(MAX_WAIT);
-    while !is_reached(&row, what) {
+    while !is_reached(&row, what) && Instant::now() < deadline {
+        // News is a hint: it may be lost while Redis is away. A look now and then makes good for that.
+        let look = deadline.min(Instant::now() + SECOND_LOOK);
         loop {
-            match tokio::time::timeout_at(deadline, news.changed()).await {
-                Err(_elapsed) => return Ok(Some(row)),
+            match tokio::time::timeout_at(look, news.changed()).await {
+                Err(_elapsed) => break,
                 // Who waits for the end does not read the database for each step.
                 Ok(heard) if what == WaitFor::Completion && !heard.ended && !heard.look_again => {}
                 Ok(_heard) => break,
