@@ -57,8 +57,8 @@ pub struct Fleet {
     port: u16,
 }
 
-/// 32 bytes, for tests alone.
-const SECRET_KEY: &str = "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdC0=";
+/// A key of 32 bytes, for tests alone.
+pub const SECRET_KEY: &str = "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdC0=";
 
 impl Fleet {
     /// Starts an API and `workers` workers with a lease of `lease`, and waits until the API answers.
@@ -83,7 +83,12 @@ impl Fleet {
 
     /// One more worker.
     pub fn add_worker(&mut self) {
-        self.workers.push(spawn(&["worker"], &self.variables));
+        self.add_worker_with(&[]);
+    }
+
+    /// One more worker, with further arguments.
+    pub fn add_worker_with(&mut self, arguments: &[&str]) {
+        self.workers.push(spawn(&[&["worker"], arguments].concat(), &self.variables));
     }
 
     /// Starts the API again after it was killed.

@@ -142,7 +142,7 @@ impl ExecutionError {
             is_retryable: match error.retryable_class {
                 machine::ErrorClass::Timeout | machine::ErrorClass::Connection => true,
                 // As a `retry` that states no `retry_on` decides.
-                machine::ErrorClass::Http(status) => status >= 500 || status == 429,
+                machine::ErrorClass::Http(status) => status / 100 == 5 || status == 429,
                 machine::ErrorClass::Other => false,
             },
             detail: error.detail.clone().map(async_graphql::Json),
