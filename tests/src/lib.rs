@@ -23,7 +23,7 @@ pub use proxy::Proxy;
 pub use services::{Services, SharedRedis};
 pub use socket::Socket;
 pub use stub::{Answer, Received, Stub};
-pub use system::{Embedded, Fleet, SECRET_KEY};
+pub use system::{Embedded, Fleet, SECRET_KEY, Statements};
 
 use std::time::Duration;
 

@@ -46,10 +46,16 @@ impl Process {
     /// When the binary is not there: build it with `cargo build --workspace`.
     #[must_use]
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_logging(arguments, variables, Stdio::inherit())
+    }
+
+    /// The same, with its log in `log`.
+    pub(crate) fn start_logging(arguments: &[&str], variables: &[(&str, &str)], log: Stdio) -> Self {
         let child = command()
             .args(arguments)
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap_or_else(|problem| {

@@ -27,6 +27,23 @@ impl Embedded {
         Self { api, process, folder, port }
     }
 
+    /// Starts it with every SQL statement in its log.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_counting_statements() -> (Self, Statements) {
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
+        let port = free_port();
+        let path = folder.path().join("log");
+        let log = std::fs::File::create(&path).expect("a temporary folder can be written to");
+        let data = folder.path().to_str().expect("temporary folders have plain names");
+        let arguments = ["dev", "--bind", &format!("127.0.0.1:{port}"), "--data-dir", data];
+        let process = Process::start_logging(&arguments, &[("SLUICE_LOG", "warn,sqlx::query=debug")], log.into());
+        let api = Api::new(port);
+        api.ready().await;
+        (Self { api, process, folder, port }, Statements(path))
+    }
+
     /// Starts it again on the same folder and port, after it was killed.
     ///
     /// # Panics
@@ -39,6 +56,22 @@ impl Embedded {
     fn spawn(folder: &tempfile::TempDir, port: u16) -> Process {
         let data = folder.path().to_str().expect("temporary folders have plain names");
         Process::start(&["dev", "--bind", &format!("127.0.0.1:{port}"), "--data-dir", data], &[])
+    }
+}
+
+/// The SQL statements of a process.
+#[derive(Debug)]
+pub struct Statements(std::path::PathBuf);
+
+impl Statements {
+    /// How many there were so far.
+    ///
+    /// # Panics
+    /// When the log cannot be read.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let log = std::fs::read_to_string(&self.0).expect("the log is there");
+        log.matches("sqlx::query").count()
     }
 }
 

@@ -18,7 +18,6 @@ async fn a_redis_that_was_emptied_gets_its_groups_again() {
         // Pushed again until it arrives, as the reconciler does: emptying may take what was pushed just before.
         eventually(&format!("round {round} arrives"), || async {
             bed.queue.push("default", Priority::Normal, &pushed).unwrap();
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             all_of(&workers).is_superset(&wanted)
         })
         .await;
@@ -44,7 +43,6 @@ async fn a_redis_that_is_away_is_said_to_be_and_all_goes_on_when_it_is_back() {
     server.start_again().await;
     eventually("the second arrives", || async {
         bed.queue.push("default", Priority::Normal, &pushed[1..]).unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         all_of(&workers).contains(&pushed[1])
     })
     .await;
@@ -63,7 +61,6 @@ async fn a_worker_that_starts_before_redis_works_once_it_is_there() {
     let pushed = executions(1);
     eventually("it arrives", || async {
         bed.queue.push("default", Priority::Normal, &pushed).unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         !worker.handled().is_empty()
     })
     .await;

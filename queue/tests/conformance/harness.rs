@@ -40,7 +40,7 @@ macro_rules! on_both_transports {
 }
 
 /// How long an entry may be silent here before another worker takes it.
-const CLAIM_IDLE: Duration = Duration::from_millis(300);
+pub const CLAIM_IDLE: Duration = Duration::from_millis(300);
 
 /// One queue with nothing in it.
 pub struct Bed {
@@ -232,8 +232,7 @@ impl Worker {
     pub async fn drain(self) -> Vec<Vec<ExecutionId>> {
         self.stop.cancel();
         tokio::time::timeout(Duration::from_secs(20), self.task).await.expect("the worker drains").unwrap();
-        let handled = self.handled.lock().unwrap().clone();
-        handled
+        std::mem::take(&mut *self.handled.lock().unwrap())
     }
 
     /// Ends it in the middle of what it does.
@@ -256,6 +255,7 @@ pub fn executions(count: usize) -> Vec<ExecutionId> {
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     let waited = async {
         while !condition().await {
+            // tidy: allow no-sleep because this is the pause between two looks at a condition
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
