@@ -57,7 +57,7 @@ pub(super) fn absolute(text: &str) -> Option<Timestamp> {
 }
 
 /// The moment that a value means: a text as above, or Unix milliseconds.
-pub(super) fn of_value(value: &Value, now: Timestamp) -> Option<Timestamp> {
+pub fn of_value(value: &Value, now: Timestamp) -> Option<Timestamp> {
     match value {
         Value::String(text) => absolute(text).or_else(|| relative(text, now)),
         Value::Number(number) => number.as_i64().map(Timestamp),
