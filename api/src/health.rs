@@ -14,6 +14,11 @@ pub trait HealthPart: Send + Sync {
     /// Short name, such as `database`.
     fn name(&self) -> &'static str;
 
+    /// Whether nothing can be served without it. A part that is not required is shown, and that is all.
+    fn is_required(&self) -> bool {
+        true
+    }
+
     /// Proves that the part works, by using it.
     ///
     /// # Errors
@@ -49,11 +54,13 @@ impl Health {
                     PartStatus::Silent
                 }
             };
-            PartReport { name: part.name(), status, took_ms: begin.elapsed().as_millis() }
+            let (name, required) = (part.name(), part.is_required());
+            PartReport { name, status, required, took_ms: begin.elapsed().as_millis() }
         });
         let mut parts = join_all(checks).await;
         if shutdown.has_begun() {
-            parts.push(PartReport { name: "process", status: PartStatus::ShuttingDown, took_ms: 0 });
+            let status = PartStatus::ShuttingDown;
+            parts.push(PartReport { name: "process", status, required: true, took_ms: 0 });
         }
         Report { parts }
     }
@@ -68,6 +75,7 @@ pub(crate) struct Report {
 struct PartReport {
     name: &'static str,
     status: PartStatus,
+    required: bool,
     took_ms: u128,
 }
 
@@ -82,7 +90,7 @@ enum PartStatus {
 
 impl Report {
     pub fn is_ready(&self) -> bool {
-        self.parts.iter().all(|part| part.status == PartStatus::Ok)
+        self.parts.iter().all(|part| part.status == PartStatus::Ok || !part.required)
     }
 
     /// JSON with a line per part, so that `curl` shows a table.

@@ -41,6 +41,11 @@ pub const SETTINGS: &[Setting] = &[
         is_secret: true,
     },
     setting("SLUICE_BIND", "address that the API listens on", Some("127.0.0.1:8080")),
+    setting(
+        "SLUICE_PUBLIC_URL",
+        "where people reach the server, for links; http:// and SLUICE_BIND when empty",
+        Some(""),
+    ),
     setting("SLUICE_DATA_DIR", "folder of the embedded database", Some(".sluice")),
     setting("SLUICE_LOG", "what is logged, as a filter such as `info` or `sluice_worker=debug,info`", Some("info")),
     setting("SLUICE_LOG_FORMAT", "`text` or `json`", Some("text")),
@@ -127,6 +132,19 @@ impl Config {
                 engine::duration::parse(self.text(name)).err().map(|problem| format!("{name}: {problem}"))
             })
             .collect();
+        for (name, least, most) in [
+            ("SLUICE_LEASE", Duration::from_secs(1), Duration::from_hours(1)),
+            ("SLUICE_SHUTDOWN_GRACE", Duration::ZERO, Duration::from_hours(1)),
+            ("SLUICE_EXECUTION_TIMEOUT", Duration::from_millis(1), Duration::from_hours(24)),
+        ] {
+            if engine::duration::parse(self.text(name)).is_ok_and(|length| !(least..=most).contains(&length)) {
+                problems.push(format!("{name}: {} is not between {least:?} and {most:?}", self.text(name)));
+            }
+        }
+        let public_url = self.text("SLUICE_PUBLIC_URL");
+        if !public_url.is_empty() && !public_url.starts_with("http://") && !public_url.starts_with("https://") {
+            problems.push(format!("SLUICE_PUBLIC_URL: `{public_url}` does not begin with http:// or https://"));
+        }
         for name in ["SLUICE_WORKER_SLOTS", "SLUICE_DATABASE_POOL"] {
             if self.text(name).parse::<u32>().map_or(true, |number| number == 0) {
                 problems.push(format!("{name}: `{}` is not a number from 1", self.text(name)));
@@ -160,6 +178,14 @@ impl Config {
     /// A value as text; empty when it is not set.
     pub fn text(&self, name: &str) -> &str {
         self.values.get(name).map_or("", |(value, _)| value)
+    }
+
+    /// Where people reach the server, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        match self.text("SLUICE_PUBLIC_URL").trim_end_matches('/') {
+            "" => format!("http://{}", self.text("SLUICE_BIND")),
+            url => url.to_owned(),
+        }
     }
 
     /// A length of time.
@@ -273,5 +299,24 @@ mod tests {
             assert!(example.lines().any(|known| known == line), "`{line}` is missing in .env.example");
             assert!(example.contains(setting.meaning), "the meaning of {} is missing in .env.example", setting.name);
         }
+    }
+
+    #[test]
+    fn the_manual_has_the_table_of_the_settings_and_a_section_for_each() {
+        let manual = include_str!("../../docs/configuration.md");
+        let rows = SETTINGS.iter().map(|setting| {
+            let default = match setting.default {
+                None => "none".to_owned(),
+                Some("") => "nothing".to_owned(),
+                Some(default) => format!("`{default}`"),
+            };
+            let secret = if setting.is_secret { "; secret" } else { "" };
+            format!("| `{}` | {} | {default}{secret} |\n", setting.name, setting.meaning)
+        });
+        let table = format!("| variable | meaning | default |\n|---|---|---|\n{}\n", rows.collect::<String>());
+        assert!(manual.contains(&table), "docs/configuration.md must hold this table:\n\n{table}");
+        let sections: Vec<&str> = manual.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        let names: Vec<String> = SETTINGS.iter().map(|setting| format!("`{}`", setting.name)).collect();
+        assert_eq!(sections, names, "docs/configuration.md has a section for each setting, in their order");
     }
 }

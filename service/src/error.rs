@@ -83,10 +83,13 @@ impl ServiceError {
 
 impl From<store::StoreError> for ServiceError {
     fn from(error: store::StoreError) -> Self {
-        if error.is_retryable() {
-            Self::Unavailable(error)
-        } else {
-            Self::Internal { what: "the database refused", source: Box::new(error) }
+        match error {
+            // Of the caller's making: their texts say what, and nothing of ours.
+            store::StoreError::Invalid { .. } | store::StoreError::FilterTooDeep { .. } => {
+                Self::mistake(Mistake::new(Code::Invalid, "", error.to_string()))
+            }
+            error if error.is_retryable() => Self::Unavailable(error),
+            error => Self::Internal { what: "the database refused", source: Box::new(error) },
         }
     }
 }

@@ -35,6 +35,13 @@ pub async fn organization(services: &Services, viewer: &Viewer) -> Result<store:
     })
 }
 
+/// A key of at most 255 characters that stands for `key`: itself, or a digest when it is longer.
+#[must_use]
+pub fn bounded_key(key: &str) -> String {
+    use sha2::{Digest, Sha256};
+    if key.chars().count() <= 255 { key.to_owned() } else { format!("sha256:{}", hex(&Sha256::digest(key))) }
+}
+
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

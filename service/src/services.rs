@@ -19,6 +19,8 @@ pub struct Settings {
     pub max_payload_bytes: usize,
     /// Bound on the running time of an execution whose workflow states none.
     pub execution_timeout: Duration,
+    /// Where people reach the server, for links; without a slash at the end.
+    pub public_url: String,
     /// Slug of the organization that requests without credentials act in.
     pub default_organization: String,
 }
@@ -28,6 +30,7 @@ impl Default for Settings {
         Self {
             max_payload_bytes: 256 * 1_024,
             execution_timeout: Duration::from_mins(5),
+            public_url: "http://127.0.0.1:8080".to_owned(),
             default_organization: "default".to_owned(),
         }
     }

@@ -43,6 +43,8 @@ pub struct Context {
     pub claims_in_doubt: AtomicBool,
     /// Rings when a reconciler should run before the next tick.
     pub tick_now: Notify,
+    /// The queues it serves.
+    pub queues: Vec<String>,
     /// The grace time is over: drives hand back what they have.
     pub hand_back: CancellationToken,
 }

@@ -20,7 +20,7 @@ impl EmitEvent for ServiceEvents {
                 source: Some(format!("execution/{}", event.owner.execution)),
                 subject: None,
                 occurred_at: None,
-                deduplication_key: Some(event.deduplication_key.to_owned()),
+                deduplication_key: Some(service::bounded_key(event.deduplication_key)),
             };
             let viewer = Viewer::system(event.owner.organization);
             match emit(&self.0, &viewer, request).await {

@@ -73,6 +73,7 @@ impl Worker {
             claims_in_doubt: AtomicBool::new(false),
             tick_now: Notify::new(),
             hand_back: CancellationToken::new(),
+            queues: config.queues.clone(),
         });
         heartbeat::beat(&context, &config).await?;
         if config.is_alone {

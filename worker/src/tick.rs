@@ -10,7 +10,7 @@ use apalis_cron::CronScheduler;
 use cron::Schedule;
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::debug;
 
 use crate::consume;
 use crate::context::Context;
@@ -31,8 +31,9 @@ pub(crate) async fn run(context: Arc<Context>, queues: Vec<String>, stop: Cancel
             consume::poll(&context, &queues).await;
         }
         tokio::select! {
+            // A tick that is late says so as an error: it is a tick all the same.
             tick = ticks.next() => if let Some(Err(problem)) = tick {
-                error!(error = %problem, "the tick failed");
+                debug!(error = %problem, "the tick came late");
             },
             () = context.tick_now.notified() => {}
             () = stop.cancelled() => return,

@@ -3,8 +3,8 @@
 //! What a caller can correct is data, in `userErrors`. Everything else is a top-level error with a
 //! code; the cause of an internal one is logged here, once, and never shown.
 
-use async_graphql::{Context, Enum, ErrorExtensions, SimpleObject};
-use service::{Code, Mistake, ServiceError, chain};
+use async_graphql::{ComplexObject, Context, Enum, ErrorExtensions, SimpleObject};
+use service::{Code, Mistake, ServiceError, Services, chain};
 
 use super::scalars::Url;
 
@@ -63,6 +63,7 @@ impl ErrorCode {
 
 /// A mistake the caller can correct.
 #[derive(Debug, Clone, SimpleObject)]
+#[graphql(complex)]
 pub struct UserError {
     /// Stable code; each has a page in the documentation.
     code: ErrorCode,
@@ -72,15 +73,23 @@ pub struct UserError {
     field: Option<Vec<String>>,
     /// What to do about it.
     help: Option<String>,
+    #[graphql(skip)]
+    page: Code,
+}
+
+#[ComplexObject]
+impl UserError {
     /// The page about this code.
-    documentation_url: Url,
+    async fn documentation_url(&self, ctx: &Context<'_>) -> async_graphql::Result<Url> {
+        documentation(ctx, &format!("/docs/errors/{}", self.page.as_str()))
+    }
 }
 
 impl UserError {
     fn of(mistake: Mistake) -> Self {
         Self {
             code: ErrorCode::of(mistake.code).unwrap_or(ErrorCode::Invalid),
-            documentation_url: documentation(mistake.code),
+            page: mistake.code,
             message: mistake.message,
             field: (!mistake.field.is_empty())
                 .then(|| std::iter::once("input".to_owned()).chain(mistake.field).collect()),
@@ -89,13 +98,10 @@ impl UserError {
     }
 }
 
-/// The page about a code.
-fn documentation(code: Code) -> Url {
-    Url(format!("{DOCUMENTATION}/docs/errors/{}.md", code.as_str()))
+/// A page that this server has.
+pub(super) fn documentation(ctx: &Context<'_>, path: &str) -> async_graphql::Result<Url> {
+    Ok(Url(format!("{}{path}", ctx.data::<Services>()?.settings().public_url)))
 }
-
-/// Where the documentation of this version is found.
-pub(super) const DOCUMENTATION: &str = concat!("https://sluice.invalid/", env!("CARGO_PKG_VERSION"));
 
 /// The caller's mistakes as data, everything else as a top-level error.
 pub(super) fn user_errors<T>(result: Result<T, ServiceError>) -> async_graphql::Result<Result<T, Vec<UserError>>> {
@@ -121,7 +127,7 @@ pub(super) fn top_level(error: &ServiceError) -> async_graphql::Error {
         }
         ServiceError::Unavailable(_) => {
             tracing::warn!(error = %chain(error), "a request was refused, the database cannot be reached");
-            "the database cannot be reached; nothing was changed, try again".to_owned()
+            "the database cannot be reached; try again, a mutation with its idempotency key".to_owned()
         }
         ServiceError::Internal { .. } => {
             tracing::error!(error = %chain(error), "a request failed");

@@ -139,7 +139,12 @@ impl ExecutionError {
             code: error.code.clone(),
             message: error.message.clone(),
             step_path: step.map(str::to_owned),
-            is_retryable: !matches!(error.retryable_class, machine::ErrorClass::Other),
+            is_retryable: match error.retryable_class {
+                machine::ErrorClass::Timeout | machine::ErrorClass::Connection => true,
+                // As a `retry` that states no `retry_on` decides.
+                machine::ErrorClass::Http(status) => status >= 500 || status == 429,
+                machine::ErrorClass::Other => false,
+            },
             detail: error.detail.clone().map(async_graphql::Json),
         }
     }

@@ -366,13 +366,13 @@ fn switched(result: std::result::Result<store::WorkflowRow, ServiceError>) -> Re
 async fn start(ctx: &Context<'_>, input: ExecutionStartInput) -> Result<ExecutionStartPayload> {
     let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
     let (wait, limit) = (input.wait, input.wait_timeout.0.min(MAX_WAIT));
-    let started = match user_errors(executions::start(services, viewer, input.request()?).await)? {
+    let outcome = executions::start(services, viewer, input.request()?, wait.into(), limit).await;
+    let (started, row) = match user_errors(outcome)? {
         Ok(started) => started,
         Err(user_errors) => {
             return Ok(ExecutionStartPayload { execution: None, events_after: None, is_new: false, user_errors });
         }
     };
-    let row = executions::wait(services, viewer, started.execution, wait.into(), limit).await.graphql()?;
     Ok(ExecutionStartPayload {
         execution: row.map(Execution::of),
         events_after: Some(executions::beginning(started.execution)),

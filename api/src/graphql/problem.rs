@@ -1,9 +1,9 @@
 //! Findings about definitions.
 
-use async_graphql::{Enum, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, SimpleObject};
 use engine::problem as found;
 
-use super::errors::DOCUMENTATION;
+use super::errors::documentation;
 use super::scalars::Url;
 
 /// How bad a finding is.
@@ -30,6 +30,7 @@ pub struct SourceRange {
 
 /// A finding about a definition.
 #[derive(Debug, Clone, SimpleObject)]
+#[graphql(complex)]
 pub struct Problem {
     /// Stable rule id, such as `unreachable-step`.
     code: String,
@@ -45,8 +46,14 @@ pub struct Problem {
     source: Option<SourceRange>,
     /// How to correct it.
     suggestion: Option<String>,
+}
+
+#[ComplexObject]
+impl Problem {
     /// The page about the rule.
-    documentation_url: Url,
+    async fn documentation_url(&self, ctx: &Context<'_>) -> async_graphql::Result<Url> {
+        documentation(ctx, &format!("/docs/problems#{}", self.code))
+    }
 }
 
 impl Problem {
@@ -80,7 +87,6 @@ struct StoredRange {
 impl From<StoredProblem> for Problem {
     fn from(problem: StoredProblem) -> Self {
         Self {
-            documentation_url: documentation(&problem.code),
             code: problem.code,
             severity: if problem.severity == "error" { Severity::Error } else { Severity::Warning },
             message: problem.message,
@@ -95,10 +101,6 @@ impl From<StoredProblem> for Problem {
             suggestion: problem.suggestion,
         }
     }
-}
-
-fn documentation(code: &str) -> Url {
-    Url(format!("{DOCUMENTATION}/docs/problems.md#{code}"))
 }
 
 impl From<&found::Problem> for Problem {
@@ -119,7 +121,6 @@ impl From<&found::Problem> for Problem {
                 end_column: range.end_column,
             }),
             suggestion: problem.suggestion.clone(),
-            documentation_url: documentation(problem.code),
         }
     }
 }

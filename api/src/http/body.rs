@@ -8,6 +8,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use service::Code;
 
+/// Longest body in bytes that is thrown away as it arrives, instead of breaking off the connection: most
+/// callers send all of a request before they read, and would see a broken connection and not the refusal.
+const MAX_DISCARDED: u64 = 16 * 1024 * 1024;
+
+/// Longest time that a body is thrown away for.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Why a body was not read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyError {
@@ -51,7 +58,11 @@ pub(super) async fn read_json(
     if !is_json(headers) {
         return Err(BodyError::NotJson);
     }
-    if announced_length(headers).is_some_and(|length| length > limit as u64) {
+    if let Some(length) = announced_length(headers).filter(|length| *length > limit as u64) {
+        // Whoever asks first with `Expect` has sent nothing yet.
+        if length <= MAX_DISCARDED && !headers.contains_key(header::EXPECT) {
+            tokio::spawn(tokio::time::timeout(DISCARD_TIMEOUT, discard(body)));
+        }
         return Err(BodyError::TooLong { limit });
     }
     let read = Limited::new(body, limit).collect();
@@ -61,6 +72,10 @@ pub(super) async fn read_json(
         Ok(Err(error)) => Err(BodyError::Broken(error)),
         Err(_elapsed) => Err(BodyError::TooSlow(timeout)),
     }
+}
+
+async fn discard(mut body: Body) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<u64> {

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Shared;
+use super::Probes;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -16,15 +16,15 @@ pub(super) async fn livez() -> Response {
 }
 
 /// Every part answers, and the process is not about to stop.
-pub(super) async fn readyz<E>(State(shared): State<Arc<Shared<E>>>) -> Response {
-    let report = shared.health.report(shared.config.health_timeout, &shared.shutdown).await;
+pub(super) async fn readyz(State(probes): State<Arc<Probes>>) -> Response {
+    let report = probes.health.report(probes.timeout, &probes.shutdown).await;
     let status = if report.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, JSON)], report.to_json()).into_response()
 }
 
 /// All metrics in Prometheus' text format.
-pub(super) async fn metrics<E>(State(shared): State<Arc<Shared<E>>>) -> Response {
-    let text = shared.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
+pub(super) async fn metrics(State(probes): State<Arc<Probes>>) -> Response {
+    let text = probes.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, content_type)], text).into_response()
 }

@@ -7,9 +7,11 @@ mod envelope;
 mod graphiql;
 mod graphql;
 mod health;
+mod pages;
 mod sse;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::Executor;
 use axum::Router;
@@ -51,10 +53,30 @@ pub struct FrontDoor<E> {
 pub(crate) struct Shared<E> {
     pub runner: Arc<Runner<E>>,
     pub viewers: ViewerSource,
-    pub health: Health,
-    pub metrics: Option<PrometheusHandle>,
     pub shutdown: Shutdown,
     pub config: HttpConfig,
+}
+
+/// What the probes need.
+pub struct Probes {
+    /// Parts that `/readyz` asks.
+    pub health: Health,
+    /// Where `/metrics` reads from; without it the route does not exist.
+    pub metrics: Option<PrometheusHandle>,
+    /// After it has begun, the process is not ready.
+    pub shutdown: Shutdown,
+    /// Time for one part of `/readyz` to answer.
+    pub timeout: Duration,
+}
+
+/// `/livez`, `/readyz` and `/metrics`, and nothing else: for processes that serve no API.
+pub fn probes(probes: Probes) -> Router {
+    let has_metrics = probes.metrics.is_some();
+    let mut router = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz));
+    if has_metrics {
+        router = router.route("/metrics", get(health::metrics));
+    }
+    router.with_state(Arc::new(probes))
 }
 
 /// Every route of the API.
@@ -66,25 +88,22 @@ pub fn router<E: Executor>(door: FrontDoor<E>) -> Router {
     // Without one, nobody across origins gets any answer that a browser would show them.
     let cors = (!config.allowed_origins.is_empty()).then(|| cors(&config));
     let hosts = config.hosts;
-    let has_metrics = metrics.is_some();
-    let shared = Arc::new(Shared { runner, viewers, health, metrics, shutdown, config });
+    let probes = probes(Probes { health, metrics, shutdown: shutdown.clone(), timeout: config.health_timeout });
+    let shared = Arc::new(Shared { runner, viewers, shutdown, config });
 
-    let mut router = Router::new()
+    Router::new()
         .route("/", get(|| async { Redirect::temporary("/graphql") }))
         .route("/graphql", get(graphiql::page).post(graphql::post::<E>).fallback(method_not_allowed))
         .route("/graphql/assets/{*path}", get(graphiql::asset))
         .route("/graphql/ws", any(ws::upgrade::<E>))
-        .route("/livez", get(health::livez))
-        .route("/readyz", get(health::readyz::<E>));
-    if has_metrics {
-        router = router.route("/metrics", get(health::metrics::<E>));
-    }
-    router
+        .route("/docs/problems", get(pages::problems))
+        .route("/docs/errors/{code}", get(pages::error))
+        .with_state(shared)
+        .merge(probes)
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(option_layer(cors))
         .layer(middleware::from_fn_with_state(hosts, envelope::wrap))
-        .with_state(shared)
 }
 
 /// Only configured origins; our own page needs no permission.

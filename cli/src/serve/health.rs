@@ -23,12 +23,17 @@ impl HealthPart for DatabasePart {
     }
 }
 
-/// Redis answers.
+/// Redis answers. Without it starts are accepted and workers look into the database, so it is shown
+/// and not required.
 pub struct QueuePart(pub Services);
 
 impl HealthPart for QueuePart {
     fn name(&self) -> &'static str {
         "queue"
+    }
+
+    fn is_required(&self) -> bool {
+        false
     }
 
     fn check(&self) -> Checked<'_> {

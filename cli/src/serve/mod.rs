@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::graphql::{ServerMode, schema};
-use api::{FrontDoor, Health, HostCheck, HttpConfig, OwnerOf, ServerLimits, Shutdown};
+use api::{FrontDoor, Health, HostCheck, HttpConfig, OwnerOf, Probes, ServerLimits, Shutdown};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queue::{Notices, RedisConfig, WorkQueue};
 use service::{Clock, Services, Settings};
@@ -70,13 +70,7 @@ pub async fn dev(options: DevOptions) -> Result<ExitCode, Failure> {
 
     output::line(&greeting(bind, &folder, loaded))?;
 
-    let door = Door {
-        services: services.clone(),
-        mode: ServerMode::Embedded,
-        metrics,
-        hosts: HostCheck::Loopback,
-        with_worker: true,
-    };
+    let door = Door { services: services.clone(), mode: ServerMode::Embedded, metrics, hosts: HostCheck::Loopback };
     serve_until_signal(door, listener, Some(worker)).await;
     services.store().close().await;
     Ok(ExitCode::SUCCESS)
@@ -119,7 +113,7 @@ pub async fn api(options: ApiOptions) -> Result<ExitCode, Failure> {
     let services = cluster_services(&config).await?;
     info!(%bind, "the API listens on http://{bind}/graphql");
     let hosts = if bind.ip().is_loopback() { HostCheck::Loopback } else { HostCheck::Any };
-    let door = Door { services: services.clone(), mode: ServerMode::Cluster, metrics, hosts, with_worker: false };
+    let door = Door { services: services.clone(), mode: ServerMode::Cluster, metrics, hosts };
     serve_until_signal(door, listener, None).await;
     services.store().close().await;
     Ok(ExitCode::SUCCESS)
@@ -138,14 +132,7 @@ pub async fn worker(options: WorkerOptions) -> Result<ExitCode, Failure> {
     let services = cluster_services(&config).await?;
     let worker = start_worker(&config, &services, policy(&config)?, options, false).await?;
     if let Some(listener) = health {
-        let door = Door {
-            services: services.clone(),
-            mode: ServerMode::Cluster,
-            metrics,
-            hosts: HostCheck::Any,
-            with_worker: true,
-        };
-        serve_until_signal(door, listener, Some(worker)).await;
+        serve_probes_until_signal(&services, metrics, listener, worker).await;
     } else {
         Signals::listen().first().await;
         tokio::spawn(Signals::exit_on_next());
@@ -184,29 +171,18 @@ struct Door {
     mode: ServerMode,
     metrics: PrometheusHandle,
     hosts: HostCheck,
-    with_worker: bool,
 }
 
 /// Serves until the first signal: then readiness ends, requests and executions get their grace.
 async fn serve_until_signal(door: Door, listener: TcpListener, worker: Option<Worker>) {
     let signals = Signals::listen();
     let shutdown = Shutdown::new();
-    let mut parts: Vec<Arc<dyn api::HealthPart>> = vec![Arc::new(DatabasePart(door.services.clone()))];
-    if door.mode == ServerMode::Cluster {
-        parts.push(Arc::new(QueuePart(door.services.clone())));
-    }
-    if let Some(worker) = worker.as_ref().filter(|_| door.with_worker) {
-        parts.push(Arc::new(WorkerPart(Arc::clone(worker.context()))));
-    }
-    let upkeep = door.metrics.clone();
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(Duration::from_secs(5));
-        loop {
-            ticks.tick().await;
-            upkeep.run_upkeep();
-        }
-    });
-    let config = HttpConfig { hosts: door.hosts, ..HttpConfig::default() };
+    let parts = parts(&door.services, door.mode, worker.as_ref());
+    keep_up(door.metrics.clone());
+    let defaults = HttpConfig::default();
+    // A payload travels as JSON text within JSON text at most: twice its size, and room for the rest.
+    let max_body = defaults.max_body.max(2 * door.services.settings().max_payload_bytes + defaults.max_body / 2);
+    let config = HttpConfig { hosts: door.hosts, max_body, ..defaults };
     let organization = door.services.default_organization();
     let router = api::router(FrontDoor {
         executor: schema(door.services, door.mode),
@@ -216,6 +192,58 @@ async fn serve_until_signal(door: Door, listener: TcpListener, worker: Option<Wo
         shutdown: shutdown.clone(),
         config,
     });
+    serve(listener, router, signals, shutdown, worker).await;
+}
+
+/// Probes and metrics of a worker, until the first signal.
+async fn serve_probes_until_signal(
+    services: &Services,
+    metrics: PrometheusHandle,
+    listener: TcpListener,
+    worker: Worker,
+) {
+    let signals = Signals::listen();
+    let shutdown = Shutdown::new();
+    keep_up(metrics.clone());
+    let router = api::probes(Probes {
+        health: Health::new(parts(services, ServerMode::Cluster, Some(&worker))),
+        metrics: Some(metrics),
+        shutdown: shutdown.clone(),
+        timeout: HttpConfig::default().health_timeout,
+    });
+    serve(listener, router, signals, shutdown, Some(worker)).await;
+}
+
+/// What readiness asks.
+fn parts(services: &Services, mode: ServerMode, worker: Option<&Worker>) -> Vec<Arc<dyn api::HealthPart>> {
+    let mut parts: Vec<Arc<dyn api::HealthPart>> = vec![Arc::new(DatabasePart(services.clone()))];
+    if mode == ServerMode::Cluster {
+        parts.push(Arc::new(QueuePart(services.clone())));
+    }
+    if let Some(worker) = worker {
+        parts.push(Arc::new(WorkerPart(Arc::clone(worker.context()))));
+    }
+    parts
+}
+
+/// Histograms are folded now and then, also when nobody reads them.
+fn keep_up(metrics: PrometheusHandle) {
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            ticks.tick().await;
+            metrics.run_upkeep();
+        }
+    });
+}
+
+async fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    signals: Signals,
+    shutdown: Shutdown,
+    worker: Option<Worker>,
+) {
     let serving = tokio::spawn(api::serve(listener, router, ServerLimits::default(), shutdown.clone(), REQUEST_GRACE));
     signals.first().await;
     info!("a shutdown was asked for");
@@ -261,6 +289,7 @@ async fn services(config: &Config, store: Store, queue: WorkQueue, notices: Noti
     let settings = Settings {
         max_payload_bytes: config.bytes("SLUICE_MAX_PAYLOAD"),
         execution_timeout: config.duration("SLUICE_EXECUTION_TIMEOUT"),
+        public_url: config.public_url(),
         ..Settings::default()
     };
     Services::new(store, queue, notices, Clock::System, settings)

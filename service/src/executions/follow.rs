@@ -136,12 +136,17 @@ impl Follower {
     async fn read(&mut self) -> Result<bool, ServiceError> {
         let store = self.services.store();
         // The row first: if it says that all is over, the journal read after it is complete.
-        let Some(row) = store.execution(self.viewer.organization, self.id).await? else {
+        let mut row = store.execution(self.viewer.organization, self.id).await?;
+        let entries = store.journal(self.viewer.organization, self.id, self.seq, PAGE).await?;
+        // What was committed between the two reads: nobody is told of an event with a state from before it.
+        let newest = entries.last().map_or(0, |entry| entry.seq);
+        if row.as_ref().is_some_and(|row| row.seq < newest) {
+            row = store.execution(self.viewer.organization, self.id).await?;
+        }
+        let Some(row) = row.map(Arc::new) else {
             self.is_over = true;
             return Ok(false);
         };
-        let row = Arc::new(row);
-        let entries = store.journal(self.viewer.organization, self.id, self.seq, PAGE).await?;
         let mut last = self.seq;
         for entry in &entries {
             for (index, event) in parse_events(&entry.events)?.into_iter().enumerate().skip(self.skip) {

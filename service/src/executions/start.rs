@@ -1,11 +1,14 @@
 //! Starts one execution: durable when this returns, pushed to the queue right after.
 
+use std::time::Duration;
+
 use ids::ExecutionId;
 use queue::Notice;
-use store::{NewExecution, StartOutcome};
+use store::{ExecutionRow, NewExecution, StartOutcome};
 use tracing::warn;
 
 use super::prepare::{self, StartRequest, queue_priority};
+use super::wait::{WaitFor, wait, wait_for_news};
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError, chain};
 use crate::services::Services;
@@ -20,22 +23,37 @@ pub struct Started {
     pub is_new: bool,
 }
 
-/// Starts an execution.
+/// Starts an execution and waits for `what`, `limit` at most; returns it as it is then.
 ///
 /// # Errors
 /// `Forbidden`; mistakes of the caller, all at once; `Unavailable` when the database is away: then
 /// nothing is half done, and the same request with its idempotency key may be sent again.
-pub async fn start(services: &Services, viewer: &Viewer, request: StartRequest) -> Result<Started, ServiceError> {
+pub async fn start(
+    services: &Services,
+    viewer: &Viewer,
+    request: StartRequest,
+    what: WaitFor,
+    limit: Duration,
+) -> Result<(Started, Option<ExecutionRow>), ServiceError> {
     viewer.require(Permission::ExecutionStart)?;
     let prepared = prepare::prepare(services, viewer, request).await?;
     let execution = prepared.execution;
     let push = Push::of(&execution);
+    let row = execution.clone().into_row();
+    // Listening begins before anything can happen, so the first look at the database is saved.
+    let news = (what != WaitFor::Nothing).then(|| services.live().execution(push.id));
     let outcome = services.store().start(execution).await?;
     let started = settle(push.id, outcome)?;
-    if started.is_new {
-        announce(services, vec![push]).await;
+    if !started.is_new {
+        let row = wait(services, viewer, started.execution, what, limit).await?;
+        return Ok((started, row));
     }
-    Ok(started)
+    announce(services, vec![push]).await;
+    let row = match news {
+        None => Some(row),
+        Some(news) => wait_for_news(services, viewer, row, news, what, limit).await?,
+    };
+    Ok((started, row))
 }
 
 /// Where an execution is pushed once it is durable.

@@ -7,6 +7,7 @@ use store::ExecutionRow;
 use tokio::time::Instant;
 
 use crate::error::ServiceError;
+use crate::live::Listener;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -24,6 +25,9 @@ pub enum WaitFor {
 /// Longest wait that a caller may ask for.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
 
+/// How long nothing may be heard before the database is asked all the same.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
 /// Waits for `what`, `limit` at most (and never longer than [`MAX_WAIT`]); returns the execution
 /// as it is then, or `None` when the organization has none such.
 ///
@@ -37,24 +41,39 @@ pub async fn wait(
     limit: Duration,
 ) -> Result<Option<ExecutionRow>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
-    let deadline = Instant::now() + limit.min(MAX_WAIT);
     // Before the first look, or what happens between look and listening is missed.
-    let mut news = services.live().execution(id);
-    loop {
-        let row = services.store().execution(viewer.organization, id).await?;
-        let Some(row) = row else { return Ok(None) };
-        if is_reached(&row, what) {
-            return Ok(Some(row));
-        }
+    let news = services.live().execution(id);
+    let Some(row) = services.store().execution(viewer.organization, id).await? else { return Ok(None) };
+    wait_for_news(services, viewer, row, news, what, limit).await
+}
+
+/// Goes on from `row`, which is not older than `news`.
+pub(super) async fn wait_for_news(
+    services: &Services,
+    viewer: &Viewer,
+    mut row: ExecutionRow,
+    mut news: Listener<ExecutionId>,
+    what: WaitFor,
+    limit: Duration,
+) -> Result<Option<ExecutionRow>, ServiceError> {
+    let deadline = Instant::now() + limit.min(MAX_WAIT);
+    while !is_reached(&row, what) && Instant::now() < deadline {
+        // News is a hint: it may be lost while Redis is away. A look now and then makes good for that.
+        let look = deadline.min(Instant::now() + SECOND_LOOK);
         loop {
-            match tokio::time::timeout_at(deadline, news.changed()).await {
-                Err(_elapsed) => return Ok(Some(row)),
+            match tokio::time::timeout_at(look, news.changed()).await {
+                Err(_elapsed) => break,
                 // Who waits for the end does not read the database for each step.
                 Ok(heard) if what == WaitFor::Completion && !heard.ended && !heard.look_again => {}
                 Ok(_heard) => break,
             }
         }
+        match services.store().execution(viewer.organization, row.id).await? {
+            Some(newer) => row = newer,
+            None => return Ok(None),
+        }
     }
+    Ok(Some(row))
 }
 
 fn is_reached(row: &ExecutionRow, what: WaitFor) -> bool {

@@ -164,6 +164,46 @@ pub struct NewExecution {
     pub deadline_at_ms: Option<i64>,
 }
 
+impl NewExecution {
+    /// The row as it is recorded, for answers that need no second look at the database.
+    #[must_use]
+    pub fn into_row(self) -> ExecutionRow {
+        let mut labels = self.labels;
+        labels.sort_by(|one, other| one.name.cmp(&other.name));
+        ExecutionRow {
+            id: self.id,
+            organization_id: self.organization_id,
+            workflow_id: self.workflow_id,
+            version_id: self.version_id,
+            version_number: self.version_number,
+            status: ExecutionStatus::Queued,
+            result: None,
+            key: self.key,
+            priority: self.priority,
+            queue: self.queue,
+            trigger_type: self.trigger_type,
+            trigger: self.trigger,
+            event_id: self.event_id,
+            started_by: self.started_by,
+            input: self.input,
+            labels,
+            seq: 1,
+            epoch: 0,
+            worker_id: None,
+            decision: None,
+            error_code: None,
+            error_message: None,
+            failed_step: None,
+            idempotency_key: self.start_key.map(|start_key| start_key.key),
+            queued_at_ms: self.queued_at_ms,
+            started_at_ms: None,
+            ended_at_ms: None,
+            deadline_at_ms: self.deadline_at_ms,
+            wake_at_ms: None,
+        }
+    }
+}
+
 /// What became of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartOutcome {

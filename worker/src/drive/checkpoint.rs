@@ -3,12 +3,52 @@
 use std::sync::Arc;
 
 use queue::Notice;
-use store::{Checkpoint, CommitOutcome, Patch, Runnable, WaitRow};
+use engine::machine::{Event, StepError};
+use store::{
+    Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionStatus, Patch, Runnable, WaitRow,
+};
 
 use super::DriveError;
-use super::execution::Execution;
+use super::execution::{Execution, LoadError};
 use crate::context::Context;
 use crate::wake;
+
+/// Fails an execution that cannot be read, so that it does not go round from worker to worker.
+pub(super) async fn give_up_unread(
+    context: &Arc<Context>,
+    claimed: &Claimed,
+    problem: &LoadError,
+) -> Result<(), DriveError> {
+    let message = format!("the execution cannot be read: {}", service::chain(problem));
+    let error = StepError::other("QUARANTINED", message);
+    let at = context.now();
+    let events = vec![Event::Failed { error: error.clone(), step: None, at }];
+    let checkpoint = Checkpoint {
+        organization_id: claimed.organization_id,
+        execution_id: claimed.id,
+        worker_id: context.worker,
+        epoch: claimed.epoch,
+        seq: claimed.seq,
+        events: serde_json::to_string(&events).map_err(DriveError::Write)?,
+        decision: None,
+        at_ms: at.0,
+        patch: Patch::Ended(Ended {
+            status: ExecutionStatus::Failed,
+            result: Some(ExecutionResult::Failed),
+            error_code: Some(error.code),
+            error_message: Some(error.message),
+            failed_step: None,
+        }),
+    };
+    match context.store().commit(checkpoint).await? {
+        CommitOutcome::Committed { seq } => {
+            let (organization, execution) = (claimed.organization_id, claimed.id);
+            context.services.notices().publish(vec![Notice { organization, execution, seq, ended: true }]);
+            Ok(())
+        }
+        CommitOutcome::Fenced => Err(DriveError::Fenced),
+    }
+}
 
 /// What parking came to.
 pub(super) enum Committed {

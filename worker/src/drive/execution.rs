@@ -32,6 +32,13 @@ pub(super) enum LoadError {
     Origin(#[source] service::ServiceError),
 }
 
+impl LoadError {
+    /// Whether another try may find it readable.
+    pub(super) const fn may_pass(&self) -> bool {
+        matches!(self, Self::Version(service::ServiceError::Unavailable(_)))
+    }
+}
+
 pub(super) struct Execution {
     pub(super) claimed: Claimed,
     pub(super) version: Arc<LoadedVersion>,

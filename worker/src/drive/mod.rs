@@ -99,7 +99,14 @@ const MAX_FRUITLESS_CLAIMS: i32 = 5;
 async fn drive(context: &Arc<Context>, claimed: Claimed) -> Result<(), DriveError> {
     let mut in_flight = InFlight::new(context);
     let fruitless = claimed.claims > MAX_FRUITLESS_CLAIMS;
-    let mut execution = Execution::load(context, claimed).await?;
+    let mut execution = match Execution::load(context, claimed.clone()).await {
+        Ok(execution) => execution,
+        // What nobody can read would go round for ever; the database being away is no such case.
+        Err(problem) if fruitless && !problem.may_pass() => {
+            return checkpoint::give_up_unread(context, &claimed, &problem).await;
+        }
+        Err(problem) => return Err(problem.into()),
+    };
     if fruitless {
         // Work that kills its worker each time must not go round for ever.
         execution.advance(
