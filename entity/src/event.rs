@@ -20,6 +20,8 @@ pub struct Model {
     pub routed_at_ms: Option<i64>,
     /// JSON.
     pub matches: Option<String>,
+    /// How many executions in a row led to it, each started by the event before.
+    pub depth: i16,
 }
 
 /// None: rows are joined where a query needs it.

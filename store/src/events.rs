@@ -31,6 +31,7 @@ fn row(model: Model) -> EventRow {
         received_at_ms: model.received_at_ms,
         routed_at_ms: model.routed_at_ms,
         matches: model.matches,
+        depth: model.depth,
     }
 }
 
@@ -67,6 +68,7 @@ impl Store {
             received_at_ms: Set(new.received_at_ms),
             routed_at_ms: Set(None),
             matches: Set(None),
+            depth: Set(new.depth),
         };
         Entity::insert(model).exec_without_returning(&*transaction).await?;
         transaction.commit().await?;
@@ -111,6 +113,32 @@ impl Store {
             .limit(limit)
             .all(self.backend.reads())
             .await?;
+        Ok(models.into_iter().map(row).collect())
+    }
+
+    /// Events of an organization that were accepted at or after `since_ms`, in that order, up to `limit`;
+    /// those of one name, or of every name.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn events_since(
+        &self,
+        organization: OrganizationId,
+        event_type: Option<&str>,
+        since_ms: i64,
+        limit: u64,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        // Ids are UUIDv7: the first 48 bits are the milliseconds, and the index is by id.
+        let millis = u64::try_from(since_ms).unwrap_or(0);
+        let first = uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid();
+        let mut select = Entity::find()
+            .filter(Column::OrganizationId.eq(organization.uuid()))
+            .filter(Column::Id.gte(first))
+            .filter(Column::ReceivedAtMs.gte(since_ms));
+        if let Some(event_type) = event_type {
+            select = select.filter(Column::EventType.eq(event_type));
+        }
+        let models = select.order_by_asc(Column::Id).limit(limit).all(self.backend.reads()).await?;
         Ok(models.into_iter().map(row).collect())
     }
 
