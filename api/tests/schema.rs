@@ -1,6 +1,7 @@
 //! What is committed beside the code fits the code: the schema, a page for each code, the metrics.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking; the helpers here are tests too")]
 
+use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,41 @@ use std::path::{Path, PathBuf};
 fn the_committed_schema_is_the_one_that_the_code_makes() {
     let committed = include_str!("../../schema.graphql");
     assert_eq!(sluice_api::graphql::sdl(), committed, "run `cargo xtask schema` and commit schema.graphql");
+}
+
+#[test]
+fn everything_in_the_schema_says_what_it_means() {
+    let schema = async_graphql::parser::parse_schema(include_str!("../../schema.graphql")).unwrap();
+    let mut silent = Vec::new();
+    for definition in schema.definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let definition = definition.node;
+        let name = definition.name.node.to_string();
+        // The library names connections, and describes their fields alone.
+        let is_told = definition.description.is_some() || name.ends_with("Connection");
+        let mut members = vec![(name.clone(), is_told)];
+        let mut fields = Vec::new();
+        match definition.kind {
+            TypeKind::Object(object) => fields = object.fields,
+            TypeKind::Interface(interface) => fields = interface.fields,
+            TypeKind::Enum(choice) => members.extend(
+                choice.values.iter().map(|value| (value.node.value.node.to_string(), value.node.description.is_some())),
+            ),
+            TypeKind::InputObject(input) => members.extend(
+                input.fields.iter().map(|field| (field.node.name.node.to_string(), field.node.description.is_some())),
+            ),
+            TypeKind::Scalar | TypeKind::Union(_) => {}
+        }
+        for field in fields {
+            let field = field.node;
+            members.push((field.name.node.to_string(), field.description.is_some()));
+            members.extend(field.arguments.iter().map(|argument| {
+                (format!("{}({})", field.name.node, argument.node.name.node), argument.node.description.is_some())
+            }));
+        }
+        silent.extend(members.into_iter().filter(|(_, told)| !told).map(|(member, _)| format!("{name}.{member}")));
+    }
+    assert!(silent.is_empty(), "without a description: {silent:#?}");
 }
 
 #[test]

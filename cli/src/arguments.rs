@@ -9,7 +9,7 @@ use crate::output::Format;
 
 /// Sluice runs workflows: it decides, calls services, and loses nothing.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(name = "sluice", version, propagate_version = true, max_term_width = 100)]
 pub struct Arguments {
     /// How results are printed: `table` on a terminal, `json` elsewhere.
     #[arg(long, short, global = true, value_enum, default_value_t = OutputChoice::Auto)]

@@ -8,22 +8,28 @@
 #![expect(clippy::panic, reason = "a harness fails loudly")]
 
 mod api;
+mod command;
 mod process;
+mod proxy;
 mod services;
+mod socket;
 mod stub;
 mod system;
 
 pub use api::{Api, Events};
+pub use command::{Ran, run, run_in};
 pub use process::{Process, free_port};
+pub use proxy::Proxy;
 pub use services::{Services, SharedRedis};
-pub use stub::{Received, Stub};
-pub use system::{Embedded, Fleet};
+pub use socket::Socket;
+pub use stub::{Answer, Received, Stub};
+pub use system::{Embedded, Fleet, SECRET_KEY, Statements};
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Waits until `condition` holds; fails with `what` after half a minute.
+/// Waits until `condition` holds; fails with `what` after a minute.
 ///
 /// # Panics
 /// When the condition does not hold in time.

@@ -26,6 +26,19 @@ fn binary() -> PathBuf {
     profile.join("sluice")
 }
 
+/// A command of the binary; nothing of the caller's SLUICE_* settings is passed on.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(binary());
+    for (name, _value) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("SLUICE_") || name == "DATABASE_URL" || name == "REDIS_URL" {
+            command.env_remove(name.as_ref());
+        }
+    }
+    command.env("SLUICE_LOG", "warn").stdin(Stdio::null());
+    command
+}
+
 impl Process {
     /// Starts `sluice` with `arguments`; nothing of the caller's SLUICE_* settings is passed on.
     ///
@@ -33,24 +46,20 @@ impl Process {
     /// When the binary is not there: build it with `cargo build --workspace`.
     #[must_use]
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let binary = binary();
-        let mut command = Command::new(&binary);
-        for (name, _value) in std::env::vars_os() {
-            let name = name.to_string_lossy();
-            if name.starts_with("SLUICE_") || name == "DATABASE_URL" || name == "REDIS_URL" {
-                command.env_remove(name.as_ref());
-            }
-        }
-        let child = command
+        Self::start_logging(arguments, variables, Stdio::inherit())
+    }
+
+    /// The same, with its log in `log`.
+    pub(crate) fn start_logging(arguments: &[&str], variables: &[(&str, &str)], log: Stdio) -> Self {
+        let child = command()
             .args(arguments)
-            .env("SLUICE_LOG", "warn")
             .envs(variables.iter().copied())
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap_or_else(|problem| {
-                panic!("{} cannot be started ({problem}): build it with `cargo build --workspace`", binary.display())
+                panic!("{} cannot be started ({problem}): build it with `cargo build --workspace`", binary().display())
             });
         Self { child, name: arguments.join(" ") }
     }

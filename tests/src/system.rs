@@ -27,6 +27,23 @@ impl Embedded {
         Self { api, process, folder, port }
     }
 
+    /// Starts it with every SQL statement in its log.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_counting_statements() -> (Self, Statements) {
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
+        let port = free_port();
+        let path = folder.path().join("log");
+        let log = std::fs::File::create(&path).expect("a temporary folder can be written to");
+        let data = folder.path().to_str().expect("temporary folders have plain names");
+        let arguments = ["dev", "--bind", &format!("127.0.0.1:{port}"), "--data-dir", data];
+        let process = Process::start_logging(&arguments, &[("SLUICE_LOG", "warn,sqlx::query=debug")], log.into());
+        let api = Api::new(port);
+        api.ready().await;
+        (Self { api, process, folder, port }, Statements(path))
+    }
+
     /// Starts it again on the same folder and port, after it was killed.
     ///
     /// # Panics
@@ -39,6 +56,22 @@ impl Embedded {
     fn spawn(folder: &tempfile::TempDir, port: u16) -> Process {
         let data = folder.path().to_str().expect("temporary folders have plain names");
         Process::start(&["dev", "--bind", &format!("127.0.0.1:{port}"), "--data-dir", data], &[])
+    }
+}
+
+/// The SQL statements of a process.
+#[derive(Debug)]
+pub struct Statements(std::path::PathBuf);
+
+impl Statements {
+    /// How many there were so far.
+    ///
+    /// # Panics
+    /// When the log cannot be read.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let log = std::fs::read_to_string(&self.0).expect("the log is there");
+        log.matches("sqlx::query").count()
     }
 }
 
@@ -57,8 +90,8 @@ pub struct Fleet {
     port: u16,
 }
 
-/// 32 bytes, for tests alone.
-const SECRET_KEY: &str = "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdC0=";
+/// A key of 32 bytes, for tests alone.
+pub const SECRET_KEY: &str = "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdC0=";
 
 impl Fleet {
     /// Starts an API and `workers` workers with a lease of `lease`, and waits until the API answers.
@@ -83,7 +116,12 @@ impl Fleet {
 
     /// One more worker.
     pub fn add_worker(&mut self) {
-        self.workers.push(spawn(&["worker"], &self.variables));
+        self.add_worker_with(&[]);
+    }
+
+    /// One more worker, with further arguments.
+    pub fn add_worker_with(&mut self, arguments: &[&str]) {
+        self.workers.push(spawn(&[&["worker"], arguments].concat(), &self.variables));
     }
 
     /// Starts the API again after it was killed.

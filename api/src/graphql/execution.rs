@@ -13,7 +13,7 @@ use super::errors::IntoGraphql;
 use super::event::Event;
 use super::explanation::Explanation;
 use super::history::{ExecutionEvent, LogLine};
-use super::loaders::{TraceOf, loader, shared};
+use super::loaders::{HistoryOf, TraceOf, loader, shared};
 use super::payload::Payload;
 use super::scalars::{DateTime, Duration, Json};
 use super::step::{StepExecution, StepExecutionFilter};
@@ -142,7 +142,7 @@ impl ExecutionError {
             is_retryable: match error.retryable_class {
                 machine::ErrorClass::Timeout | machine::ErrorClass::Connection => true,
                 // As a `retry` that states no `retry_on` decides.
-                machine::ErrorClass::Http(status) => status >= 500 || status == 429,
+                machine::ErrorClass::Http(status) => status / 100 == 5 || status == 429,
                 machine::ErrorClass::Other => false,
             },
             detail: error.detail.clone().map(async_graphql::Json),
@@ -370,8 +370,9 @@ impl Execution {
         #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
     ) -> Result<Paged<ExecutionEvent>> {
-        let events = executions::history(ctx.data::<Services>()?, viewer_of(ctx)?, &self.0).await.graphql()?;
-        let events = events.into_iter().map(|event| ExecutionEvent { execution: self.0.id, event }).collect();
+        let events =
+            loader(ctx)?.load_one(HistoryOf(self.0.id)).await.map_err(|error| shared(&error))?.unwrap_or_default();
+        let events = events.iter().cloned().map(|event| ExecutionEvent { execution: self.0.id, event }).collect();
         of_list(events, &format!("history:{}", self.0.id), &PageArguments { first, after, last, before })
     }
 

@@ -7,6 +7,7 @@ use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
 use engine::machine::Trace;
 use ids::{EventId, ExecutionId, WorkflowId, WorkflowVersionId};
+use service::executions::JournalEvent;
 use service::{ServiceError, Services, Viewer};
 use store::{EventRow, ExecutionRow, VersionRow, WorkflowRow};
 
@@ -91,5 +92,20 @@ impl Loader<TraceOf> for Reader {
         let ids: Vec<ExecutionId> = keys.iter().map(|key| key.0).collect();
         let traces = service::executions::traces(&self.services, &self.viewer, &ids).await?;
         Ok(traces.into_iter().map(|(id, trace)| (TraceOf(id), Arc::new(trace))).collect())
+    }
+}
+
+/// The journal of an execution, event by event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct HistoryOf(pub(super) ExecutionId);
+
+impl Loader<HistoryOf> for Reader {
+    type Value = Arc<Vec<JournalEvent>>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[HistoryOf]) -> Result<HashMap<HistoryOf, Arc<Vec<JournalEvent>>>, Self::Error> {
+        let ids: Vec<ExecutionId> = keys.iter().map(|key| key.0).collect();
+        let histories = service::executions::histories(&self.services, &self.viewer, &ids).await?;
+        Ok(histories.into_iter().map(|(id, events)| (HistoryOf(id), Arc::new(events))).collect())
     }
 }

@@ -235,6 +235,7 @@ pub struct EventEmitInput {
     wait_timeout: Duration,
 }
 
+/// What can be changed.
 #[Object]
 impl Mutation {
     /// Brings definitions in, each as a draft or as a published version.

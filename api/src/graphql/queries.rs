@@ -46,6 +46,7 @@ fn words(search: Option<String>) -> Option<String> {
     search.filter(|text| !text.trim().is_empty())
 }
 
+/// What can be asked.
 #[Object]
 impl Query {
     /// The caller.

@@ -10,6 +10,7 @@ use engine::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime(pub Timestamp);
 
+/// A moment in UTC, RFC 3339, milliseconds.
 #[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -37,6 +38,7 @@ impl DateTime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration(pub StdDuration);
 
+/// A length of time: `30s`, `5m`, `1h30m`, `500ms` or ISO 8601 `PT5M` as input; ISO 8601 as output.
 #[Scalar(name = "Duration")]
 impl ScalarType for Duration {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -60,6 +62,7 @@ impl Duration {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Long(pub i64);
 
+/// A whole number up to 2^53, sent as a JSON number.
 #[Scalar(name = "Long")]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -80,6 +83,7 @@ impl ScalarType for Long {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url(pub String);
 
+/// An address, such as `https://example.org/path`.
 #[Scalar(name = "URL")]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -47,6 +47,7 @@ pub struct ExecutionChange {
     execution: Execution,
 }
 
+/// What can be followed live.
 #[GraphqlSubscription]
 impl Subscription {
     /// One execution, event by event, until it has ended.

@@ -47,6 +47,14 @@ impl Server {
             .help("start a server with `sluice dev`, or name one with --url or SLUICE_URL")
     }
 
+    /// The body of an answer.
+    pub async fn json(&self, answer: reqwest::Response) -> Result<Value, Failure> {
+        let status = answer.status();
+        answer.json().await.map_err(|_not_json| {
+            Failure::new(format!("{} answered {status}, and not as a Sluice server does", self.options.url))
+        })
+    }
+
     /// The root field `field` of the answer; the caller's mistakes are a failure.
     pub async fn run(&self, field: &str, query: &str, variables: Value) -> Result<Value, Failure> {
         let request = self.post().header("accept", "application/json").timeout(Duration::from_secs(45));
@@ -55,10 +63,7 @@ impl Server {
             .send()
             .await
             .map_err(|problem| self.unreachable(&problem))?;
-        let status = answer.status();
-        let mut answer: Value = answer.json().await.map_err(|_not_json| {
-            Failure::new(format!("{} answered {status}, and not as a Sluice server does", self.options.url))
-        })?;
+        let mut answer = self.json(answer).await?;
         refuse_errors(&answer)?;
         let value = answer["data"][field].take();
         refuse_mistakes(&value)?;

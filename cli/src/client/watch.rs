@@ -61,6 +61,14 @@ async fn follow(server: &Server, id: &str, after: &mut Option<String>, format: F
         .send()
         .await
         .map_err(|problem| server.unreachable(&problem))?;
+    let is_stream =
+        answer.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    if !is_stream {
+        // A refusal is answered as JSON; anything else comes from somebody else, or from a proxy on the way.
+        let refused = server.json(answer).await?;
+        refuse_errors(&refused)?;
+        return Err(Failure::new("the server answers without a stream of events"));
+    }
     let mut bytes = answer.bytes_stream();
     let mut buffer = String::new();
     while let Some(chunk) = bytes.next().await {
@@ -78,10 +86,6 @@ async fn follow(server: &Server, id: &str, after: &mut Option<String>, format: F
                 *after = item["data"]["executionUpdated"]["cursor"].as_str().map(str::to_owned).or(after.take());
             }
         }
-    }
-    // A refusal is answered as JSON, not as a stream.
-    if let Ok(refused) = serde_json::from_str::<Value>(&buffer) {
-        refuse_errors(&refused)?;
     }
     Ok(false)
 }

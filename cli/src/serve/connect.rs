@@ -59,11 +59,15 @@ pub async fn database(config: &Config) -> Result<Store, Failure> {
         match Store::connect(&settings).await {
             Ok(store) => return Ok(store),
             Err(problem) if problem.is_retryable() && began.elapsed() < PATIENCE => {
-                warn!(database = %shown, error = %service::chain(&problem), "the database {shown} does not answer, will try for {:?} in all", PATIENCE);
+                warn!(database = %shown, error = %service::chain(&problem), "the {shown} does not answer, will try for {:?} in all", PATIENCE);
                 tokio::time::sleep(PAUSE).await;
             }
             Err(problem) => {
-                let what = format!("the database {shown} did not answer for {:.0?}", began.elapsed());
+                let what = if problem.is_retryable() {
+                    format!("the {shown} did not answer for {:.0?}", began.elapsed())
+                } else {
+                    format!("the {shown} cannot be used")
+                };
                 return Err(Failure::of(&what, &problem).help("check DATABASE_URL, and that PostgreSQL runs there"));
             }
         }

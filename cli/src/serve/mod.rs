@@ -145,6 +145,7 @@ pub async fn worker(options: WorkerOptions) -> Result<ExitCode, Failure> {
 /// Changes the schema, or tells where it stands.
 pub async fn migrate(options: MigrateOptions, format: Format) -> Result<ExitCode, Failure> {
     let config = Config::read()?;
+    logs::start(&config);
     let store = connect::database(&config).await?;
     let failed = |problem: store::StoreError| Failure::of("the schema cannot be changed", &problem);
     match options.what {
@@ -301,7 +302,7 @@ async fn cluster_services(config: &Config) -> Result<Services, Failure> {
     let store = connect::database(config).await?;
     store.migrate_up().await.map_err(|problem| Failure::of("the database cannot be brought up to date", &problem))?;
     let redis = RedisConfig::new(config.text("REDIS_URL"));
-    let unusable = |problem: queue::QueueError| Failure::of("REDIS_URL", &problem);
+    let unusable = |problem: queue::QueueError| Failure::usage(format!("REDIS_URL: {}", service::chain(&problem)));
     let queue = WorkQueue::redis(redis.clone()).map_err(unusable)?;
     let notices = Notices::redis(&redis).map_err(unusable)?;
     connect::redis(&queue).await?;

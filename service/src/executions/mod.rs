@@ -10,6 +10,6 @@ mod wait;
 pub use batch::{MAX_BATCH, start_batch};
 pub use follow::{Change, ChangeKind, JournalEvent, Update, beginning, changes, updates};
 pub use prepare::{Label, StartRequest, Trigger, queue_priority};
-pub use read::{Facts, context, count, execution, executions_by_ids, history, origin, page, parse_events, traces};
+pub use read::{Facts, context, count, execution, executions_by_ids, histories, origin, page, parse_events, traces};
 pub use start::{Started, start};
 pub use wait::{MAX_WAIT, WaitFor, wait};

@@ -83,22 +83,23 @@ pub async fn traces(
     Ok(events.into_iter().map(|(id, events)| (id, Trace::fold(events))).collect())
 }
 
-/// The journal of an execution, event by event, oldest first.
+/// The journals of several executions, event by event, oldest first. Unknown ones are left out.
 ///
 /// # Errors
-/// `Forbidden`, the database is away, or the journal cannot be read.
-pub async fn history(
+/// `Forbidden`, the database is away, or a journal cannot be read.
+pub async fn histories(
     services: &Services,
     viewer: &Viewer,
-    row: &ExecutionRow,
-) -> Result<Vec<JournalEvent>, ServiceError> {
+    ids: &[ExecutionId],
+) -> Result<BTreeMap<ExecutionId, Vec<JournalEvent>>, ServiceError> {
     viewer.require(Permission::ExecutionDataRead)?;
-    let mut history = Vec::new();
-    for entry in services.store().journal(viewer.organization, row.id, 0, WHOLE_JOURNAL).await? {
+    let mut histories: BTreeMap<ExecutionId, Vec<JournalEvent>> = BTreeMap::new();
+    for entry in services.store().journals(viewer.organization, ids, WHOLE_JOURNAL).await? {
         let events = parse_events(&entry.events)?.into_iter().enumerate();
-        history.extend(events.map(|(index, event)| JournalEvent { seq: entry.seq, index, at_ms: entry.at_ms, event }));
+        let events = events.map(|(index, event)| JournalEvent { seq: entry.seq, index, at_ms: entry.at_ms, event });
+        histories.entry(entry.execution_id).or_default().extend(events);
     }
-    Ok(history)
+    Ok(histories)
 }
 
 /// Journal rows of one execution that a trace is made from at most.

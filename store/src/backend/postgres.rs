@@ -5,8 +5,8 @@ mod dedicated;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
 
 use crate::config::StoreConfig;
 use crate::error::StoreError;
@@ -50,9 +50,7 @@ impl Postgres {
             .application_name("sluice")
             // Compiling a statement costs more than any of ours takes, and forbidden plans count as so
             // expensive that each would be compiled.
-            .options([("statement_timeout", statement_timeout.as_str()), ("jit", "off")])
-            // Slow statements and their causes are in the metrics; statements are not logged one by one.
-            .disable_statement_logging();
+            .options([("statement_timeout", statement_timeout.as_str()), ("jit", "off")]);
         // Lists have many shapes and sizes: each is planned for its parameters and for the tables as
         // they are now, at the price of some 0.1 ms.
         let pool = connections(config, config.pool_size)

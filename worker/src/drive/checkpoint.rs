@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use queue::Notice;
 use engine::machine::{Event, StepError};
-use store::{
-    Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionStatus, Patch, Runnable, WaitRow,
-};
+use queue::Notice;
+use store::{Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionStatus, Patch, Runnable, WaitRow};
 
 use super::DriveError;
 use super::execution::{Execution, LoadError};

@@ -32,7 +32,7 @@ async fn has_backlog(context: &Context) -> bool {
     for queue in &context.queues {
         // Away is as good as empty: what is queued is pushed again, and found in the database meanwhile.
         let backlog = context.services.queue().backlog(queue).await;
-        let backlog = backlog.map(|backlog| backlog.waiting.saturating_sub(backlog.pending)).unwrap_or(0);
+        let backlog = backlog.map_or(0, |backlog| backlog.waiting.saturating_sub(backlog.pending));
         metrics::gauge!("sluice_queue_backlog", "queue" => queue.clone()).set(backlog as f64);
         waiting += backlog;
     }

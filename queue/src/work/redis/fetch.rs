@@ -50,7 +50,7 @@ pub(super) async fn run(redis: Redis, config: ConsumerConfig, items: mpsc::Sende
     let acknowledger = Acknowledger::start(redis.clone(), plain.clone());
     let fetcher = Arc::new(Fetcher { redis, config, streams, consumer, acknowledger });
     let recovering = tokio::spawn(recover::run(Arc::clone(&fetcher), plain.clone(), items.clone(), stop.clone()));
-    stop.run_until_cancelled(fetch(&fetcher, reading, &items)).await;
+    fetch(&fetcher, reading, &items, &stop).await;
     drop(items);
     if let Err(problem) = recovering.await {
         error!(error = %problem, "recovering entries of dead workers ended badly");
@@ -58,13 +58,19 @@ pub(super) async fn run(redis: Redis, config: ConsumerConfig, items: mpsc::Sende
     fetcher.acknowledger.close().await;
 }
 
-async fn fetch(fetcher: &Fetcher, mut connection: ConnectionManager, items: &mpsc::Sender<WorkItem>) {
+/// A read is never given up half-way: what it was given would wait until it counts as left behind.
+async fn fetch(
+    fetcher: &Fetcher,
+    mut connection: ConnectionManager,
+    items: &mpsc::Sender<WorkItem>,
+    stop: &CancellationToken,
+) {
     let mut delays = Delays::new();
     // A group that exists already, the usual case, is found out by reading.
     let mut has_groups = false;
     loop {
         // The back-pressure: nothing is read while there is no place for it.
-        let Ok(place) = items.reserve().await else { return };
+        let Some(Ok(place)) = stop.run_until_cancelled(items.reserve()).await else { return };
         drop(place);
         let read = if has_groups {
             read(fetcher, &mut connection, items.capacity()).await
@@ -84,7 +90,9 @@ async fn fetch(fetcher: &Fetcher, mut connection: ConnectionManager, items: &mps
             }
             Err(problem) => {
                 warn!(error = %problem, redis = %fetcher.redis.address, "cannot read work from Redis at {}, will try again", fetcher.redis.address);
-                delays.wait().await;
+                if stop.run_until_cancelled(delays.wait()).await.is_none() {
+                    return;
+                }
             }
         }
     }

@@ -1,0 +1,143 @@
+//! A Redis that is away, emptied, started anew or fed by strangers costs time, never the worker.
+
+use std::collections::BTreeSet;
+
+use queue::{Backlog, Priority, QueueError, RedisConfig, WorkQueue};
+
+use crate::harness::{Bed, Handling, all_of, eventually, executions};
+use crate::server::Server;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_redis_that_was_emptied_gets_its_groups_again() {
+    let Some(server) = Server::start("an emptied Redis").await else { return };
+    let bed = Bed::redis(&server.url());
+    let workers = [bed.worker(&["default"], Handling::Takes), bed.worker(&["default"], Handling::Takes)];
+    for round in 1..=3 {
+        let wanted: BTreeSet<_> = executions(10).into_iter().collect();
+        let pushed: Vec<_> = wanted.iter().copied().collect();
+        // Pushed again until it arrives, as the reconciler does: emptying may take what was pushed just before.
+        eventually(&format!("round {round} arrives"), || async {
+            bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+            all_of(&workers).is_superset(&wanted)
+        })
+        .await;
+        bed.command(&["FLUSHALL"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_redis_that_is_away_is_said_to_be_and_all_goes_on_when_it_is_back() {
+    let Some(mut server) = Server::start("a Redis that is away").await else { return };
+    let bed = Bed::redis(&server.url());
+    let workers = [bed.worker(&["default"], Handling::Takes)];
+    let pushed = executions(2);
+    bed.queue.push("default", Priority::Normal, &pushed[..1]).unwrap();
+    eventually("the first arrives", || async { all_of(&workers).len() == 1 }).await;
+
+    server.kill().await;
+    eventually("it is noticed", || async { bed.queue.ping().await.is_err() && !bed.queue.is_up() }).await;
+    let problem = bed.queue.backlog("default").await.unwrap_err();
+    assert!(matches!(&problem, QueueError::Unavailable { address, .. } if server.url().ends_with(address.as_str())));
+    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+
+    server.start_again().await;
+    eventually("the second arrives", || async {
+        bed.queue.push("default", Priority::Normal, &pushed[1..]).unwrap();
+        all_of(&workers).contains(&pushed[1])
+    })
+    .await;
+    bed.queue.ping().await.unwrap();
+    assert!(bed.queue.is_up());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_worker_that_starts_before_redis_works_once_it_is_there() {
+    let Some(mut server) = Server::start("a Redis that comes later").await else { return };
+    server.kill().await;
+    let bed = Bed::redis(&server.url());
+    let worker = bed.worker(&["default"], Handling::Takes);
+    assert!(bed.queue.ping().await.is_err());
+    server.start_again().await;
+    let pushed = executions(1);
+    eventually("it arrives", || async {
+        bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+        !worker.handled().is_empty()
+    })
+    .await;
+    worker.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_worker_drains_while_redis_is_away() {
+    let Some(mut server) = Server::start("draining without Redis").await else { return };
+    let bed = Bed::redis(&server.url());
+    let worker = bed.worker(&["default"], Handling::Takes);
+    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    eventually("it works", || async { worker.handled().len() == 1 }).await;
+    server.kill().await;
+    worker.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn entries_that_cannot_be_read_are_put_aside_and_the_others_arrive() {
+    let Some(bed) = Bed::shared_redis("unreadable entries") else { return };
+    let stream = format!("{{{}:default}}:normal", bed.prefix());
+    bed.command(&["XADD", &stream, "*", "m", "no json"]).await;
+    bed.command(&["XADD", &stream, "*", "other", "field"]).await;
+    bed.command(&["XADD", &stream, "*", "m", r#"{"v":9,"e":[]}"#]).await;
+    bed.command(&["XADD", &stream, "*", "m", r#"{"v":1,"e":["not-an-id"]}"#]).await;
+    let pushed = executions(1);
+    bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+    let worker = bed.worker(&["default"], Handling::Takes);
+    let aside = Backlog { waiting: 0, pending: 0, dead: 4 };
+    eventually("four are put aside", || async { bed.backlog("default").await == aside }).await;
+    eventually("the fifth arrives", || async { worker.handled() == [pushed.clone()] }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_entry_that_ended_ten_workers_is_put_aside() {
+    let Some(bed) = Bed::shared_redis("an entry that ends workers") else { return };
+    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    eventually("it waits", || async { bed.backlog("default").await.waiting == 1 }).await;
+    bed.read_and_die("default").await;
+    let stream = format!("{{{}:default}}:normal", bed.prefix());
+    let worker = bed.worker(&["default"], Handling::Hangs);
+    eventually("a worker took it over", || async { bed.backlog("default").await.pending == 1 }).await;
+    worker.kill().await;
+    // As if nine more had taken it and died.
+    let mut client = redis::Client::open(std::env::var("SLUICE_TEST_REDIS_URL").unwrap())
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
+    let pending: redis::streams::StreamPendingCountReply = redis::cmd("XPENDING")
+        .arg(&stream)
+        .arg("workers")
+        .arg("-")
+        .arg("+")
+        .arg(9)
+        .query_async(&mut client)
+        .await
+        .unwrap();
+    for entry in pending.ids {
+        bed.command(&["XCLAIM", &stream, "workers", "ghost", "0", &entry.id, "RETRYCOUNT", "10", "IDLE", "100000"])
+            .await;
+    }
+    let worker = bed.worker(&["default"], Handling::Takes);
+    eventually("it is put aside", || async { bed.backlog("default").await.dead == 1 }).await;
+    assert_eq!(worker.handled(), Vec::<Vec<_>>::new(), "nobody else is given it");
+    bed.emptied("default").await;
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_read_is_refused_without_its_password() {
+    let problem = WorkQueue::redis(RedisConfig::new("rediz://user:hunter2@host")).unwrap_err();
+    assert!(matches!(problem, QueueError::Address { .. }));
+    let mut told = problem.to_string();
+    let mut source = std::error::Error::source(&problem);
+    while let Some(cause) = source {
+        told = format!("{told}: {cause}");
+        source = cause.source();
+    }
+    assert!(told.contains("redis://host:6379") && !told.contains("hunter2"), "{told}");
+}

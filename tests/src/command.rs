@@ -1,0 +1,63 @@
+//! `sluice` as a command: run to its end, with what it printed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::process::command;
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// What went to standard output.
+    pub out: String,
+    /// What went to standard error.
+    pub err: String,
+}
+
+impl Ran {
+    /// Standard output as JSON.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|problem| panic!("{problem}: {self:?}"))
+    }
+
+    /// Standard output as JSON, line by line.
+    ///
+    /// # Panics
+    /// When a line is none.
+    #[must_use]
+    pub fn json_lines(&self) -> Vec<Value> {
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|problem| panic!("{problem}: {line}"));
+        self.out.lines().map(parse).collect()
+    }
+}
+
+/// Runs `sluice` with `arguments` to its end.
+///
+/// # Panics
+/// When it cannot be started, or has not ended after two minutes.
+pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    run_in(Path::new("."), arguments, variables).await
+}
+
+/// Runs `sluice` in a folder, where it finds `sluice.toml`.
+///
+/// # Panics
+/// When it cannot be started, or has not ended after two minutes.
+pub async fn run_in(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let name = arguments.join(" ");
+    let mut command = command();
+    command.args(arguments).envs(variables.iter().copied()).current_dir(folder).kill_on_drop(true);
+    let output = tokio::time::timeout(Duration::from_mins(2), command.output()).await;
+    let output = output.unwrap_or_else(|_elapsed| panic!("sluice {name} has not ended after two minutes"));
+    let output = output.unwrap_or_else(|problem| panic!("sluice {name} cannot be started: {problem}"));
+    let text = |bytes| String::from_utf8(bytes).expect("sluice prints text");
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}

@@ -1,0 +1,243 @@
+//! The database or Redis is away: at the start, later, silently. What was accepted goes on when they are back.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use sluice_tests::{Api, Fleet, Process, Proxy, SECRET_KEY, Services, SharedRedis, Stub, eventually, free_port, run};
+
+const WORKFLOW: &str = "
+workflow_id: through_an_outage
+steps:
+  - id: call
+    type: execute
+    execute:
+      - { type: http_request, url: '{{url}}' }
+    next: decide
+  - id: decide
+    type: action
+    action: { type: allow }
+";
+
+const START: &str =
+    "mutation($i: ExecutionStartInput!) { executionStart(input: $i) { execution { id } isNew userErrors { code } } }";
+
+fn input(url: &str, key: &str) -> Value {
+    json!({ "i": { "workflow": { "slug": "through_an_outage" }, "input": { "url": url }, "idempotencyKey": key } })
+}
+
+/// A fleet whose PostgreSQL and Redis can be taken away.
+async fn fleet(test: &str, lease: &str) -> Option<(Fleet, Proxy, Proxy)> {
+    let mut services = Services::start(test, SharedRedis::No).await?;
+    let (database, redis) = (Proxy::before(&services.database_url), Proxy::before(&services.redis_url));
+    services.database_url.clone_from(&database.url);
+    services.redis_url.clone_from(&redis.url);
+    let fleet = Fleet::start(services, 1, lease).await;
+    fleet.api.import(&[("outage.yaml", WORKFLOW)]).await;
+    let stub = Stub::answering(200).await;
+    let execution = fleet.api.run("through_an_outage", json!({ "url": stub.url })).await;
+    assert_eq!(execution["status"], "COMPLETED", "all is well at first: {execution}");
+    Some((fleet, database, redis))
+}
+
+/// The status of `/readyz` and what it says about one part.
+async fn ready(api: &Api, part: &str) -> (u16, String) {
+    let Ok(answer) = api.get("/readyz").send().await else { return (0, String::new()) };
+    let status = answer.status().as_u16();
+    let report: Value = answer.json().await.unwrap();
+    let parts = report["parts"].as_array().unwrap();
+    let found = parts.iter().find(|found| found["name"] == part);
+    (status, found.map_or_else(String::new, |found| found["status"].as_str().unwrap().to_owned()))
+}
+
+/// Nothing was lost, nothing was started twice.
+async fn all_ended(fleet: &Fleet, accepted: &BTreeSet<String>, stub: &Stub) {
+    fleet.drained().await;
+    let ids: Vec<&String> = accepted.iter().collect();
+    let query = "query($ids: [ID!]) { executions(filter: { ids: $ids, statuses: [COMPLETED] }) { totalCount } }";
+    let data = fleet.api.data(query, json!({ "ids": ids })).await;
+    assert_eq!(data["executions"]["totalCount"], accepted.len(), "everything accepted has completed");
+    let recorded = fleet.services.number("select count(*) from execution").await;
+    assert_eq!(recorded, i64::try_from(accepted.len()).unwrap() + 1, "and nothing else was started");
+    assert_eq!(stub.received().len(), accepted.len(), "each called with a key of its own");
+}
+
+#[tokio::test]
+async fn requests_are_refused_as_retryable_while_the_database_is_away_and_all_goes_on_when_it_is_back() {
+    let test = "requests_are_refused_as_retryable_while_the_database_is_away_and_all_goes_on_when_it_is_back";
+    let Some((fleet, database, _redis)) = fleet(test, "5s").await else { return };
+    let stub = Stub::answering(200).await;
+    stub.hold();
+    let mut accepted = BTreeSet::new();
+    for number in 0..5 {
+        let id = fleet.api.start("through_an_outage", json!({ "url": stub.url }), &format!("before-{number}")).await;
+        accepted.insert(id.unwrap());
+    }
+    eventually("all calls are on their way", || async { stub.received().len() == 5 }).await;
+    database.cut();
+
+    eventually("the API is not ready", || async { ready(&fleet.api, "database").await.0 == 503 }).await;
+    assert_eq!(ready(&fleet.api, "database").await, (503, "failed".to_owned()));
+    assert_eq!(fleet.api.get("/livez").send().await.unwrap().status(), 200, "it is alive all the same");
+    for (query, variables) in [
+        ("{ executions(first: 1) { nodes { id } } }", json!({})),
+        ("{ workflow(ref: { slug: \"through_an_outage\" }) { id } }", json!({})),
+        (START, input(&stub.url, "during")),
+    ] {
+        let answer = fleet.api.answer(query, variables).await.unwrap();
+        let error = &answer["errors"][0];
+        assert_eq!(error["extensions"]["code"], "UNAVAILABLE", "{query}: {answer}");
+        assert_eq!(error["extensions"]["isRetryable"], true, "{query}: {answer}");
+        assert!(error["message"].as_str().unwrap().contains("try again"), "{query}: {answer}");
+        assert!(!answer.to_string().contains("127.0.0.1"), "no addresses are told: {answer}");
+    }
+    // The answers to the calls come while their results cannot be recorded.
+    stub.release();
+    database.restore();
+
+    fleet.api.ready().await;
+    for number in 0..5 {
+        let id = fleet.api.start("through_an_outage", json!({ "url": stub.url }), &format!("before-{number}")).await;
+        assert!(accepted.contains(&id.unwrap()), "what was accepted before is known by its key");
+    }
+    accepted.insert(fleet.api.start("through_an_outage", json!({ "url": stub.url }), "during").await.unwrap());
+    all_ended(&fleet, &accepted, &stub).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_lease_while_the_database_was_away_takes_it_up_again() {
+    let test = "a_worker_that_lost_its_lease_while_the_database_was_away_takes_it_up_again";
+    let Some((mut fleet, database, _redis)) = fleet(test, "2s").await else { return };
+    let health = Api::new(free_port());
+    let bind = health.url.trim_start_matches("http://").to_owned();
+    // The first worker would hide what happens to the second.
+    fleet.workers.remove(0).kill().await;
+    fleet.add_worker_with(&["--health-bind", &bind]);
+    health.ready().await;
+    let stub = Stub::answering(200).await;
+    stub.hold();
+    let mut accepted = BTreeSet::new();
+    for number in 0..5 {
+        let id = fleet.api.start("through_an_outage", json!({ "url": stub.url }), &format!("lease-{number}")).await;
+        accepted.insert(id.unwrap());
+    }
+    eventually("all calls are on their way", || async { stub.received().len() == 5 }).await;
+    database.cut();
+    eventually("the lease is lost", || async { ready(&health, "worker").await == (503, "failed".to_owned()) }).await;
+    stub.release();
+    database.restore();
+    health.ready().await;
+    accepted.insert(fleet.api.start("through_an_outage", json!({ "url": stub.url }), "after").await.unwrap());
+    all_ended(&fleet, &accepted, &stub).await;
+    let mut worker = fleet.workers.remove(0);
+    worker.signal("TERM").await;
+    assert_eq!(worker.ended().await, Some(0), "it is the same worker, and it ends in order");
+}
+
+#[tokio::test]
+async fn a_database_that_says_nothing_makes_the_api_not_ready_and_all_goes_on_when_it_speaks() {
+    let test = "a_database_that_says_nothing_makes_the_api_not_ready_and_all_goes_on_when_it_speaks";
+    let Some((fleet, database, _redis)) = fleet(test, "5s").await else { return };
+    let stub = Stub::answering(200).await;
+    database.silence();
+    let answer = ready(&fleet.api, "database").await;
+    assert_eq!(answer, (503, "silent".to_owned()));
+    // Asked during the silence, answered after it, or refused as retryable: never lost, never doubled.
+    let asked = tokio::spawn({
+        let (api, url) = (fleet.api.clone(), stub.url.clone());
+        async move { api.start("through_an_outage", json!({ "url": url }), "silent").await }
+    });
+    assert_eq!(ready(&fleet.api, "database").await.0, 503, "it stays so");
+    database.restore();
+    fleet.api.ready().await;
+    let first = asked.await.unwrap();
+    let id = fleet.api.start("through_an_outage", json!({ "url": stub.url }), "silent").await.unwrap();
+    assert!(first.as_ref().is_ok_and(|first| *first == id) || first.is_err_and(|told| told.contains("UNAVAILABLE")));
+    all_ended(&fleet, &BTreeSet::from([id]), &stub).await;
+}
+
+#[tokio::test]
+async fn executions_start_and_end_while_redis_is_cut_or_silent_and_are_fast_again_when_it_is_back() {
+    let test = "executions_start_and_end_while_redis_is_cut_or_silent_and_are_fast_again_when_it_is_back";
+    let Some((fleet, _database, redis)) = fleet(test, "5s").await else { return };
+    let stub = Stub::answering(200).await;
+    let mut accepted = BTreeSet::new();
+    for (away, how) in [("cut", Proxy::cut as fn(&Proxy)), ("silent", Proxy::silence)] {
+        how(&redis);
+        eventually("Redis is missed", || async { !["ok", ""].contains(&ready(&fleet.api, "queue").await.1.as_str()) })
+            .await;
+        assert_eq!(ready(&fleet.api, "queue").await.0, 200, "without Redis the API is ready");
+        for number in 0..5 {
+            let key = format!("{away}-{number}");
+            accepted.insert(fleet.api.start("through_an_outage", json!({ "url": stub.url }), &key).await.unwrap());
+        }
+        all_ended(&fleet, &accepted, &stub).await;
+        redis.restore();
+        eventually("Redis is found again", || async { ready(&fleet.api, "queue").await == (200, "ok".to_owned()) })
+            .await;
+        for number in 0..5 {
+            let key = format!("after-{away}-{number}");
+            accepted.insert(fleet.api.start("through_an_outage", json!({ "url": stub.url }), &key).await.unwrap());
+        }
+        all_ended(&fleet, &accepted, &stub).await;
+    }
+}
+
+fn variables<'a>(database: &'a str, redis: &'a str) -> [(&'static str, &'a str); 4] {
+    [
+        ("DATABASE_URL", database),
+        ("REDIS_URL", redis),
+        ("SLUICE_SECRET_KEY", SECRET_KEY),
+        ("SLUICE_EGRESS_ALLOW", "127.0.0.0/8"),
+    ]
+}
+
+#[tokio::test]
+async fn a_start_waits_for_database_and_redis_and_begins_when_they_are_there() {
+    let test = "a_start_waits_for_database_and_redis_and_begins_when_they_are_there";
+    let Some(services) = Services::start(test, SharedRedis::No).await else { return };
+    let (database, redis) = (Proxy::before(&services.database_url), Proxy::before(&services.redis_url));
+    database.cut();
+    redis.cut();
+    let api = Api::new(free_port());
+    let bind = api.url.trim_start_matches("http://").to_owned();
+    let variables = variables(&database.url, &redis.url);
+    let _api = Process::start(&["api", "--bind", &bind], &variables);
+    let _worker = Process::start(&["worker"], &variables);
+    eventually("the database is asked for", || async { database.refused() > 0 }).await;
+    database.restore();
+    eventually("Redis is asked for", || async { redis.refused() > 0 }).await;
+    redis.restore();
+    api.ready().await;
+    api.import(&[("outage.yaml", WORKFLOW)]).await;
+    let stub = Stub::answering(200).await;
+    assert_eq!(api.run("through_an_outage", json!({ "url": stub.url })).await["status"], "COMPLETED");
+}
+
+#[tokio::test]
+async fn a_start_without_database_or_redis_names_what_and_where_and_gives_up_after_the_stated_minute() {
+    let test = "a_start_without_database_or_redis_names_what_and_where_and_gives_up_after_the_stated_minute";
+    let Some(services) = Services::start(test, SharedRedis::Yes).await else { return };
+    let (port, bind) = (free_port(), format!("127.0.0.1:{}", free_port()));
+    let nowhere = format!("postgres://sluice:pa55word@127.0.0.1:{port}/sluice");
+    let no_redis = format!("redis://:pa55word@127.0.0.1:{port}/0");
+    let (without_database, without_redis) =
+        (variables(&nowhere, &services.redis_url), variables(&services.database_url, &no_redis));
+    let api = ["api", "--bind", &bind];
+    let (api, worker, migrate, redis) = tokio::join!(
+        run(&api, &without_database),
+        run(&["worker"], &without_database),
+        run(&["migrate"], &without_database),
+        run(&["worker"], &without_redis),
+    );
+    for (ran, what) in [(api, "database"), (worker, "database"), (migrate, "database"), (redis, "Redis")] {
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains(&format!("127.0.0.1:{port}")), "where is said: {}", ran.err);
+        assert!(ran.err.contains("will try for 60s in all"), "for how long is said: {}", ran.err);
+        let last = ran.err.lines().skip_while(|line| !line.starts_with("error: ")).collect::<Vec<_>>().join("\n");
+        assert!(last.contains(what) && last.contains("did not answer"), "what is said: {last}");
+        assert!(last.contains("\nhelp: check "), "what to do is said: {last}");
+        assert!(!ran.err.contains("pa55word"), "secrets are not said: {}", ran.err);
+    }
+}

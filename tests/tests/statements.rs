@@ -1,0 +1,76 @@
+//! A list costs as many SQL statements for many rows as for few.
+
+use serde_json::{Value, json};
+use sluice_tests::{Api, Embedded, Statements};
+
+const WORKFLOW: &str = "
+workflow_id: counted
+steps:
+  - id: note
+    type: execute
+    next: judge
+    execute:
+      - { type: log, message: 'order {{order.id}}' }
+  - id: judge
+    type: condition
+    condition: { field: order.total, operator: greater_than, value: 10 }
+    on_true: refuse
+    on_false: accept
+  - { id: refuse, type: action, action: { type: block, reason: too much } }
+  - { id: accept, type: action, action: { type: allow } }
+";
+
+const EVERYTHING: &str = "query($first: Int!) { executions(first: $first) { totalCount nodes {
+  id status key queuedAt labels { name value } workflow { slug name } version { number }
+  input { value } context { value } decision { outcome reason why { summary } }
+  steps(first: 4) { nodes { path status input { value } output { value } attempts { number status } branch { to } } }
+  currentSteps { path } history(first: 5) { nodes { type summary } } logs(first: 2) { nodes { message } } } } }";
+const WORKFLOWS: &str = "query($first: Int!) { workflows(first: $first) { nodes {
+  slug name isEnabled publishedVersion { number } createdBy { displayName } }  } }";
+const EVENTS: &str = "query($first: Int!) { events(first: $first) { nodes { id type payload { value } executions { id } matches { workflow { slug } } } } }";
+
+/// Statements for one page, without those that the reconcilers happen to make in between: the fewest of some tries.
+async fn cost(api: &Api, statements: &Statements, query: &str, first: usize, list: &str) -> usize {
+    let mut fewest = usize::MAX;
+    for _ in 0..8 {
+        let before = statements.count();
+        let data = api.data(query, json!({ "first": first })).await;
+        fewest = fewest.min(statements.count() - before);
+        assert_eq!(data[list]["nodes"].as_array().map(Vec::len), Some(first), "{list} has so many rows");
+    }
+    fewest
+}
+
+#[tokio::test]
+async fn a_page_of_twelve_costs_about_as_many_statements_as_a_page_of_two() {
+    let (server, statements) = Embedded::start_counting_statements().await;
+    let api = &server.api;
+    let listens = |number: usize| {
+        let rest = WORKFLOW.replace("workflow_id: counted", &format!("workflow_id: counted_{number}"));
+        format!("trigger: {{ type: event, event: order.placed }}\n{rest}")
+    };
+    let files: Vec<(String, String)> = (0..40).map(|number| (format!("{number}.yaml"), listens(number))).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let imported = api.import(&files[..2]).await;
+    assert!(imported.as_array().unwrap().iter().all(|one| one["problems"] == json!([])), "{imported}");
+    for number in 0..40 {
+        let emit =
+            "mutation($p: JSON!) { eventEmit(input: { type: \"order.placed\", payload: $p }) { userErrors { code } } }";
+        let told: Value = api.data(emit, json!({ "p": { "order": { "id": number, "total": number } } })).await;
+        assert_eq!(told["eventEmit"]["userErrors"], json!([]), "{told}");
+    }
+    api.import(&files[2..]).await;
+    sluice_tests::eventually("all have ended", || async {
+        let asked = "{ all: executions(first: 1) { totalCount } open: executions(first: 1, filter: { statuses: [QUEUED, RUNNING] }) { totalCount } }";
+        let counts = api.data(asked, json!({})).await;
+        (&counts["all"]["totalCount"], &counts["open"]["totalCount"]) == (&json!(80), &json!(0))
+    })
+    .await;
+    for (query, list) in [(EVERYTHING, "executions"), (WORKFLOWS, "workflows"), (EVENTS, "events")] {
+        let few = cost(api, &statements, query, 2, list).await;
+        let many = cost(api, &statements, query, 12, list).await;
+        assert!(few > 0, "statements are counted");
+        // Loaders gather for a millisecond: on a busy machine a batch may come in two.
+        assert!(many < few + 5, "{list}: 12 rows cost {many} statements, 2 rows cost {few}");
+    }
+}
