@@ -22,6 +22,8 @@ pub struct Model {
     pub matches: Option<String>,
     /// How many executions in a row led to it, each started by the event before.
     pub depth: i16,
+    /// The one thing that it is about, as waits name it.
+    pub about: Option<String>,
 }
 
 /// None: rows are joined where a query needs it.

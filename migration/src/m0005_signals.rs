@@ -13,8 +13,14 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let c = Columns::of(manager);
-        let columns =
-            [c.position(), c.uuid("organization_id"), c.uuid("execution_id"), json("data"), time("created_at_ms"), flag("delivered")];
+        let columns = [
+            c.position(),
+            c.uuid("organization_id"),
+            c.uuid("execution_id"),
+            json("data"),
+            time("created_at_ms"),
+            flag("delivered"),
+        ];
         let mut signal = table("signal", columns);
         if c.is_postgres() {
             signal.primary_key(&mut primary_key("signal_pkey", &["position"]));
@@ -40,17 +46,20 @@ impl MigrationTrait for Migration {
         let events =
             partial_index("wait", "wait_event_idx", &["organization_id", "event", "position"], "event is not null");
         manager.create_index(events).await?;
-        add_column(manager, "event", small("depth").default(0).take()).await
+        add_column(manager, "event", small("depth").default(0).take()).await?;
+        add_column(manager, "event", maybe_text("about")).await?;
+        manager.create_index(index("event", "event_about_idx", &["organization_id", "event_type", "about", "id"])).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         drop_tables(manager, &["signal"]).await?;
         manager.drop_index(Index::drop().name("execution_parent_idx").table("execution").to_owned()).await?;
         manager.drop_index(Index::drop().name("wait_event_idx").table("wait").to_owned()).await?;
+        manager.drop_index(Index::drop().name("event_about_idx").table("event").to_owned()).await?;
         for (table, columns) in [
             ("execution", &["depth", "parent_id", "signals"][..]),
             ("wait", &["event", "correlation", "keys", "target"][..]),
-            ("event", &["depth"][..]),
+            ("event", &["depth", "about"][..]),
         ] {
             for column in columns {
                 let drop = Table::alter().table(table).drop_column(Alias::new(*column)).take();

@@ -48,6 +48,7 @@ impl Store {
             ("payload", Some(new.payload.as_str())),
             ("deduplication_key", new.deduplication_key.as_deref()),
             ("fingerprint", Some(new.fingerprint.as_str())),
+            ("about", new.about.as_deref()),
         ])?;
         let transaction = self.backend.begin().await?;
         if let Some(key) = &new.deduplication_key
@@ -69,6 +70,7 @@ impl Store {
             routed_at_ms: Set(None),
             matches: Set(None),
             depth: Set(new.depth),
+            about: Set(new.about),
         };
         Entity::insert(model).exec_without_returning(&*transaction).await?;
         transaction.commit().await?;
@@ -116,27 +118,26 @@ impl Store {
         Ok(models.into_iter().map(row).collect())
     }
 
-    /// Events of an organization that were accepted at or after `since_ms`, in that order, up to `limit`;
-    /// those of one name, or of every name.
+    /// Events after `after`, oldest first: with this name, or of any name; about this or about nothing in
+    /// particular, or about whatever.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn events_since(
+    pub async fn events_after(
         &self,
         organization: OrganizationId,
         event_type: Option<&str>,
-        since_ms: i64,
+        about: Option<&str>,
+        after: EventId,
         limit: u64,
     ) -> Result<Vec<EventRow>, StoreError> {
-        // Ids are UUIDv7: the first 48 bits are the milliseconds, and the index is by id.
-        let millis = u64::try_from(since_ms).unwrap_or(0);
-        let first = uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid();
-        let mut select = Entity::find()
-            .filter(Column::OrganizationId.eq(organization.uuid()))
-            .filter(Column::Id.gte(first))
-            .filter(Column::ReceivedAtMs.gte(since_ms));
+        let mut select =
+            Entity::find().filter(Column::OrganizationId.eq(organization.uuid())).filter(Column::Id.gt(after.uuid()));
         if let Some(event_type) = event_type {
             select = select.filter(Column::EventType.eq(event_type));
+        }
+        if let Some(about) = about {
+            select = select.filter(Condition::any().add(Column::About.eq(about)).add(Column::About.is_null()));
         }
         let models = select.order_by_asc(Column::Id).limit(limit).all(self.backend.reads()).await?;
         Ok(models.into_iter().map(row).collect())

@@ -139,8 +139,8 @@ impl Store {
         Ok(rows.into_iter().map(row).collect())
     }
 
-    /// Executions that wait for an event of this name, after `position`: those that wait for exactly this
-    /// correlation or for none, and those with a pattern.
+    /// Executions that wait for an event of this name, after `position`: those that wait for one of these
+    /// correlations or for none, and those with a pattern. Without correlations, all of them.
     ///
     /// # Errors
     /// When the database is away.
@@ -148,13 +148,13 @@ impl Store {
         &self,
         organization: OrganizationId,
         event_type: &str,
-        correlation: Option<&str>,
+        correlations: Option<&[String]>,
         after: i64,
         limit: u64,
     ) -> Result<Vec<EventWait>, StoreError> {
         let mut exact = Condition::all().add(wait::Column::Event.eq(event_type));
-        if let Some(correlation) = correlation {
-            let same = wait::Column::Correlation.eq(correlation);
+        if let Some(correlations) = correlations {
+            let same = wait::Column::Correlation.is_in(correlations);
             exact = exact.add(Condition::any().add(wait::Column::Correlation.is_null()).add(same));
         }
         let pattern = wait::Column::Event.contains("*");

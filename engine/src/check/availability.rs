@@ -3,15 +3,8 @@
 use super::outline::{Outline, Use, Used};
 use super::{Existence, Finder, Registry, rules};
 
-const ACTION_TYPES: &[&str] = &[
-    "graphql_request",
-    "create_record",
-    "update_record",
-    "delete_record",
-    "get_record",
-    "notify",
-    "llm",
-];
+const ACTION_TYPES: &[&str] =
+    &["graphql_request", "create_record", "update_record", "delete_record", "get_record", "notify", "llm"];
 
 const TRIGGER_TYPES: &[&str] = &["schedule", "webhook"];
 

@@ -225,12 +225,7 @@ pub(super) fn effect(origin: &Origin, here: &Here, index: u32, timeout: Duration
     if matches!(request, EffectRequest::StartWorkflow { waits: true, .. }) && here.attempt > 1 {
         key = format!("{key}/{}", here.attempt);
     }
-    Effect {
-        id: EffectId { step: here.path.clone(), attempt: here.attempt, action: index },
-        key,
-        timeout,
-        request,
-    }
+    Effect { id: EffectId { step: here.path.clone(), attempt: here.attempt, action: index }, key, timeout, request }
 }
 
 /// Name of an action type, as definitions write it.

@@ -304,13 +304,7 @@ fn action_finished(state: &mut State, path: &str, output: &Value, error: Option<
 
 /// A finished step as `steps.<id>` shows it. Built by hand, since `json!` would copy a value by
 /// serialising it.
-fn record(
-    status: &str,
-    attempts: u32,
-    output: Option<&Value>,
-    known_as: Option<&str>,
-    error: Option<Value>,
-) -> Value {
+fn record(status: &str, attempts: u32, output: Option<&Value>, known_as: Option<&str>, error: Option<Value>) -> Value {
     let mut record = Map::new();
     record.insert("attempts".to_owned(), Value::from(attempts));
     if let Some(output) = output {
@@ -464,7 +458,9 @@ fn merge_over(state: &mut State, scope: ScopeId, value: &Value) {
 /// dotted path are taken with everything below them as one value.
 fn collect_leaves(value: &Value, path: &mut String, leaves: &mut Vec<(String, Value)>) {
     match value {
-        Value::Object(fields) if !fields.keys().any(|key| key.contains('.')) && (path.is_empty() || !fields.is_empty()) => {
+        Value::Object(fields)
+            if !fields.keys().any(|key| key.contains('.')) && (path.is_empty() || !fields.is_empty()) =>
+        {
             for (key, value) in fields {
                 let length = path.len();
                 if length > 0 {

@@ -91,7 +91,8 @@ impl Run<'_> {
         match &step.kind {
             StepKind::While { .. } if children.error.is_none() && !children.stopped => self.next_round(here, step),
             StepKind::Parallel { branches, .. } if has_more => {
-                let entry = usize::try_from(index).ok().and_then(|index| branches.get(index)).and_then(|list| list.first());
+                let entry =
+                    usize::try_from(index).ok().and_then(|index| branches.get(index)).and_then(|list| list.first());
                 if let Some(entry) = entry {
                     self.open_scope(here, index, &entry.id, Map::new());
                 }
@@ -231,8 +232,7 @@ impl Run<'_> {
             let plan = self.plan;
             let Some(step) = plan.step(&active.step) else { return };
             let message = format!("the attempt took longer than {:?}", step.timeout.unwrap_or_default());
-            let error =
-                StepError { retryable_class: ErrorClass::Timeout, ..StepError::other("STEP_TIMEOUT", message) };
+            let error = StepError { retryable_class: ErrorClass::Timeout, ..StepError::other("STEP_TIMEOUT", message) };
             self.step_failed(&here, step, error);
             if self.state.has_ended() {
                 return;
@@ -260,7 +260,8 @@ fn output_of(step: &Step, children: &Children) -> (Value, Option<&'static str>) 
 fn branch_outcome(branches: &[Vec<Step>], scope: &ScopeState, error: Option<&StepError>) -> (bool, Value) {
     let steps = usize::try_from(scope.index).ok().and_then(|index| branches.get(index)).map_or(&[][..], Vec::as_slice);
     let output = last_output(scope);
-    let is_check = matches!(steps, [Step { next: None, kind: StepKind::Condition { on_true: None, on_false: None, .. }, .. }]);
+    let is_check =
+        matches!(steps, [Step { next: None, kind: StepKind::Condition { on_true: None, on_false: None, .. }, .. }]);
     let passed = error.is_none() && (!is_check || output["result"] == true);
     let mut outcome = Map::new();
     outcome.insert("passed".to_owned(), Value::Bool(passed));

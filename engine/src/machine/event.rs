@@ -310,7 +310,11 @@ impl Event {
             | Self::Cancelled { at, .. }
             | Self::Completed { at, .. }
             | Self::Failed { at, .. } => Some(*at),
-            Self::Accepted | Self::Decided(_) | Self::ContextSet { .. } | Self::BodyStopped { .. } | Self::Warned { .. } => None,
+            Self::Accepted
+            | Self::Decided(_)
+            | Self::ContextSet { .. }
+            | Self::BodyStopped { .. }
+            | Self::Warned { .. } => None,
         }
     }
 

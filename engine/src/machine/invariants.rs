@@ -52,13 +52,7 @@ pub struct Violation {
 
 /// Looks at a journal and the state that a command left.
 #[must_use]
-pub fn violations(
-    plan: &Plan,
-    origin: &Origin,
-    journal: &[Event],
-    state: &State,
-    goes_on: bool,
-) -> Vec<Violation> {
+pub fn violations(plan: &Plan, origin: &Origin, journal: &[Event], state: &State, goes_on: bool) -> Vec<Violation> {
     let mut found = Vec::new();
     ends(journal, state, &mut found);
     reasons(plan, origin, journal, state, goes_on, &mut found);
@@ -124,14 +118,7 @@ fn scopes(journal: &[Event], state: &State, found: &mut Vec<Violation>) {
     }
 }
 
-fn reasons(
-    plan: &Plan,
-    origin: &Origin,
-    journal: &[Event],
-    state: &State,
-    goes_on: bool,
-    found: &mut Vec<Violation>,
-) {
+fn reasons(plan: &Plan, origin: &Origin, journal: &[Event], state: &State, goes_on: bool, found: &mut Vec<Violation>) {
     let has_begun = journal.iter().any(|event| matches!(event, Event::Started { .. }));
     // An accepted execution waits for a worker: the queue is its reason.
     let has_reason = match state.status() {

@@ -7,7 +7,9 @@ mod actions;
 mod apply;
 mod approval;
 mod body;
+mod child;
 mod command;
+mod correlation;
 mod effect;
 mod event;
 mod failure;
@@ -25,7 +27,9 @@ mod wait;
 
 pub use self::apply::apply;
 pub use self::approval::{ApprovalRequest, Decider, NotAdmitted, Ruling, Verdict};
+pub use self::child::ended_child;
 pub use self::command::{Command, Decided, Refused, Signal};
+pub use self::correlation::{agrees, correlation, correlations, subject};
 pub use self::effect::{
     Body, Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass, HttpRequest, StepError, StepPath,
 };

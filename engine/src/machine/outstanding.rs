@@ -51,19 +51,23 @@ pub struct WaitRow {
     pub kind: WaitKind,
     /// The step that waits.
     pub step_path: StepPath,
+    /// Tells it from another wait of the same step: how often the flow has come to it, and which attempt it is.
+    pub visit: (u32, u32),
     /// When it is over by itself.
     pub due_at: Option<Timestamp>,
     /// Name or pattern of the event.
     pub event: Option<String>,
     /// What the event's payload must have, as far as it is known beforehand.
     pub keys: Vec<(String, Value)>,
+    /// What the event must be about, where one value says it: see [`super::correlation`].
+    pub correlation: Option<String>,
     /// The approval or the child execution.
     pub target: Option<String>,
 }
 
 impl WaitRow {
     const fn of(kind: WaitKind, step_path: StepPath, due_at: Option<Timestamp>) -> Self {
-        Self { kind, step_path, due_at, event: None, keys: Vec::new(), target: None }
+        Self { kind, step_path, visit: (0, 0), due_at, event: None, keys: Vec::new(), correlation: None, target: None }
     }
 }
 
@@ -100,12 +104,15 @@ pub fn waits(plan: &Plan, origin: &Origin, state: &State) -> Vec<WaitRow> {
             Phase::Waiting(wait) => match &wait.what {
                 Awaited::Time => waits.push(WaitRow::of(WaitKind::Timer, path, wait.due_at)),
                 Awaited::Event { event, keys, lenient } => waits.push(WaitRow {
+                    visit: (active.passage, active.attempt),
                     event: Some(event.clone()),
+                    correlation: super::correlation::correlation(keys),
                     keys: if *lenient { Vec::new() } else { keys.clone() },
                     ..WaitRow::of(WaitKind::Event, path, wait.due_at)
                 }),
-                Awaited::Child { execution } => waits
-                    .push(WaitRow { target: Some(execution.clone()), ..WaitRow::of(WaitKind::Child, path, None) }),
+                Awaited::Child { execution } => {
+                    waits.push(WaitRow { target: Some(execution.clone()), ..WaitRow::of(WaitKind::Child, path, None) })
+                }
                 // The approvals themselves are listed below.
                 Awaited::Approval { .. } => {}
             },

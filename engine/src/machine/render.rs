@@ -77,7 +77,9 @@ pub(super) fn request(kind: &ActionKind, view: &View<'_>) -> Result<EffectReques
             }
             Ok(EffectRequest::EmitEvent { event, payload })
         }
-        ActionKind::StartWorkflow { workflow_id, input } => start_workflow(workflow_id, input.as_ref(), None, false, view),
+        ActionKind::StartWorkflow { workflow_id, input } => {
+            start_workflow(workflow_id, input.as_ref(), None, false, view)
+        }
         other => {
             let message =
                 format!("actions of type `{}` are not available in this version", super::actions::kind_name(other));

@@ -115,7 +115,8 @@ impl<'a> Run<'a> {
         match error {
             None => self.succeed(&here, step, Done { output, to: self.after(step) }),
             Some(error) => {
-                let message = format!("the child execution {execution} did not complete: {}: {}", error.code, error.message);
+                let message =
+                    format!("the child execution {execution} did not complete: {}: {}", error.code, error.message);
                 let detail = Some(output);
                 let error = StepError {
                     retryable_class: ErrorClass::Other,
@@ -145,7 +146,8 @@ impl<'a> Run<'a> {
         if paused_at.plus(MAX_PAUSE) < self.now {
             return Err(Refused::PausedTooLong(MAX_PAUSE));
         }
-        if let Some(step) = at_step.as_ref().filter(|step| self.plan.step(step).is_none() || self.plan.is_nested(step)) {
+        if let Some(step) = at_step.as_ref().filter(|step| self.plan.step(step).is_none() || self.plan.is_nested(step))
+        {
             return Err(Refused::UnknownStep(step.clone()));
         }
         // A call is repeated after a crash as it was made: what it was made from must not change.

@@ -453,8 +453,15 @@ impl State {
         &self.approvals
     }
 
+    /// Whether its time is running: it has something to do, or waits for calls.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        self.running_since.is_some()
+    }
+
     /// Whether a call has left and not come back.
-    pub(super) fn has_effect_under_way(&self) -> bool {
+    #[must_use]
+    pub fn has_effect_under_way(&self) -> bool {
         let phases = self.scopes.values().filter_map(|scope| scope.active.as_ref()).map(|active| &active.phase);
         phases.into_iter().any(|phase| matches!(phase, Phase::Actions { in_flight: true, .. }))
     }

@@ -126,10 +126,12 @@ impl Run<'_> {
                 Ok(Some(done)) => Ok(done),
                 Err(error) => Err(error),
             },
-            StepKind::Parallel { .. } | StepKind::Foreach(_) | StepKind::While { .. } => match self.begin_body(here, step) {
-                Ok(()) => return,
-                Err(error) => Err(error),
-            },
+            StepKind::Parallel { .. } | StepKind::Foreach(_) | StepKind::While { .. } => {
+                match self.begin_body(here, step) {
+                    Ok(()) => return,
+                    Err(error) => Err(error),
+                }
+            }
         };
         match done {
             Ok(done) => self.succeed(here, step, done),

@@ -38,7 +38,8 @@ impl Run<'_> {
             Wait::Until(moment) => {
                 let value = moment.render(&self.view(here))?;
                 let due_at = moment_of(&value, self.now).ok_or_else(|| {
-                    let message = format!("`until` is no moment: `{}`", to_text(&value).chars().take(80).collect::<String>());
+                    let message =
+                        format!("`until` is no moment: `{}`", to_text(&value).chars().take(80).collect::<String>());
                     StepError::other("INVALID_WAIT", message)
                 })?;
                 (Awaited::Time, Some(due_at))
@@ -74,7 +75,8 @@ impl Run<'_> {
         let mut keys = Vec::with_capacity(paths.len());
         for path in paths {
             let view = self.view(here);
-            let value = Path::parse(&path).ok().and_then(|parsed| lookup(&view, &parsed).map(std::borrow::Cow::into_owned));
+            let value =
+                Path::parse(&path).ok().and_then(|parsed| lookup(&view, &parsed).map(std::borrow::Cow::into_owned));
             match value.filter(|value| !value.is_null()) {
                 Some(value) => keys.push((path, value)),
                 None if lenient => {}

@@ -130,7 +130,10 @@ fn a_journal_that_was_tampered_with_is_noticed() {
     sim.answer(json!({}));
     sim.fail("HTTP_STATUS", ErrorClass::Http(404));
     let found = |journal: &[Event], state: &State| -> Vec<&'static str> {
-        violations(&sim.plan, &sim.origin, journal, state, false).into_iter().map(|violation| violation.invariant).collect()
+        violations(&sim.plan, &sim.origin, journal, state, false)
+            .into_iter()
+            .map(|violation| violation.invariant)
+            .collect()
     };
     assert!(found(&sim.journal, &sim.state).is_empty());
 

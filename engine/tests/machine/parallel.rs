@@ -10,9 +10,7 @@ fn call(id: &str) -> Value {
 }
 
 fn checks(strategy: &str) -> Value {
-    let check = |id: &str, field: &str| {
-        json!({ "id": id, "type": "condition", "condition": { "field": field, "operator": "eq", "value": true } })
-    };
+    let check = |id: &str, field: &str| json!({ "id": id, "type": "condition", "condition": { "field": field, "operator": "eq", "value": true } });
     json!([
         { "id": "checks", "type": "parallel", "next": "yes", "on_error": "no",
           "parallel": { "strategy": strategy, "steps": [check("credit", "credit"), check("fraud", "fraud")] } },

@@ -49,7 +49,10 @@ fn one_decision_counts_and_the_flow_goes_where_it_says() {
 
     let mut sim = Sim::start(step(json!({})), order());
     sim.command(decide(&sim, false, "bob"));
-    assert_eq!((sim.state.result(), sim.state.decision().unwrap().reason.as_deref()), (Some(Outcome::Blocked), Some("because")));
+    assert_eq!(
+        (sim.state.result(), sim.state.decision().unwrap().reason.as_deref()),
+        (Some(Outcome::Blocked), Some("because"))
+    );
 }
 
 #[test]

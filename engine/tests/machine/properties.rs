@@ -79,7 +79,8 @@ fn kind() -> impl Strategy<Value = Value> {
 
 /// Steps that hold lists of simple ones, and steps that wait.
 fn holder() -> impl Strategy<Value = Value> {
-    let body = || prop::collection::vec(kind().prop_filter("a switch needs targets", |kind| kind["type"] != "switch"), 1..3);
+    let body =
+        || prop::collection::vec(kind().prop_filter("a switch needs targets", |kind| kind["type"] != "switch"), 1..3);
     let strategy = || prop::sample::select(vec!["all_must_pass", "any_can_pass", "best_effort"]);
     prop_oneof![
         2 => (prop::collection::vec(body(), 1..4), strategy(), prop::option::of(1_u32..3)).prop_map(
@@ -122,8 +123,12 @@ fn name_nested(step: &mut Value, prefix: &str) {
 fn steps() -> impl Strategy<Value = Value> {
     let retry = (1_u32..4, 1_u32..1_500, any::<bool>())
         .prop_map(|(attempts, delay, jitter)| json!({ "max_attempts": attempts, "delay": format!("{delay}ms"), "jitter": jitter }));
-    let step =
-        (prop_oneof![3 => kind(), 2 => holder()], prop::option::weighted(0.3, condition()), prop::option::of(retry), any::<[prop::sample::Index; 3]>());
+    let step = (
+        prop_oneof![3 => kind(), 2 => holder()],
+        prop::option::weighted(0.3, condition()),
+        prop::option::of(retry),
+        any::<[prop::sample::Index; 3]>(),
+    );
     prop::collection::vec(step, 1..6).prop_map(|steps| {
         let count = steps.len();
         let wired = steps.into_iter().enumerate().map(|(at, (mut step, when, retry, targets))| {

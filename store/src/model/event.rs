@@ -27,6 +27,8 @@ pub struct NewEvent {
     pub received_at_ms: i64,
     /// How many executions in a row led to it, each started by the event before.
     pub depth: i16,
+    /// The one thing that it is about, as waits name it: they find it by this.
+    pub about: Option<String>,
 }
 
 /// What became of an event.

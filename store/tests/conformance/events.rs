@@ -20,6 +20,7 @@ fn new_event(database: &Database, event_type: &str) -> NewEvent {
         occurred_at_ms: -now_ms,
         received_at_ms: now_ms,
         depth: 0,
+        about: None,
     }
 }
 

@@ -38,6 +38,7 @@ on_both_databases! {
             occurred_at_ms: 1,
             received_at_ms: 1,
             depth: 0,
+            about: None,
         };
         let event_id = event.id;
         store.insert_event(event).await.unwrap();

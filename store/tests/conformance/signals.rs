@@ -120,6 +120,8 @@ on_both_databases! {
             parked.push(claimed.id);
         }
         let found = |correlation: Option<&'static str>, after: i64, limit: u64| async move {
+            let correlation = correlation.map(|one| [one.to_owned()]);
+            let correlation = correlation.as_ref().map(<[String; 1]>::as_slice);
             let waits = database.store.event_waits(database.organization, "order.paid", correlation, after, limit).await.unwrap();
             waits.into_iter().map(|wait| (wait.execution_id, wait.position)).collect::<Vec<_>>()
         };
