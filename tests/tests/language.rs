@@ -214,7 +214,7 @@ async fn import(api: &Api) {
 }
 
 async fn fleet(test: &str) -> Option<Fleet> {
-    let services = Services::start(test, SharedRedis::Yes).await?;
+    let services = Services::start(test, SharedRedis::No).await?;
     let fleet = Fleet::start(services, 2, "10s").await;
     import(&fleet.api).await;
     Some(fleet)

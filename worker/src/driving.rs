@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ids::ExecutionId;
 use tokio::sync::Notify;
 
+/// Executions with the epoch under which each was claimed, and its bell.
+type Epochs = HashMap<ExecutionId, (i32, Arc<Notify>)>;
+
 /// The executions in hand, with the epoch under which each was claimed.
 #[derive(Debug, Clone, Default)]
 pub struct Driving {
-    in_hand: Arc<Mutex<HashMap<ExecutionId, (i32, Arc<Notify>)>>>,
+    in_hand: Arc<Mutex<Epochs>>,
     emptied: Arc<Notify>,
 }
 
@@ -84,7 +87,7 @@ impl Driving {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ExecutionId, (i32, Arc<Notify>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Epochs> {
         // No code panics while holding it; a poisoned map would still be a valid one.
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }

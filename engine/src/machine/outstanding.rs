@@ -111,7 +111,8 @@ pub fn waits(plan: &Plan, origin: &Origin, state: &State) -> Vec<WaitRow> {
                     ..WaitRow::of(WaitKind::Event, path, wait.due_at)
                 }),
                 Awaited::Child { execution } => {
-                    waits.push(WaitRow { target: Some(execution.clone()), ..WaitRow::of(WaitKind::Child, path, None) })
+                    let wait = WaitRow::of(WaitKind::Child, path, None);
+                    waits.push(WaitRow { target: Some(execution.clone()), ..wait });
                 }
                 // The approvals themselves are listed below.
                 Awaited::Approval { .. } => {}

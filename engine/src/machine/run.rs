@@ -122,7 +122,10 @@ impl Run<'_> {
 
     pub(super) fn wake(&mut self) {
         if self.state.status == Status::Queued {
-            return if self.state.is_pausing() { () } else { self.start_flow() };
+            if !self.state.is_pausing() {
+                self.start_flow();
+            }
+            return;
         }
         if self.state.running_since.is_none() && self.has_due_scope() {
             self.emit(Event::Resumed { at: self.now });

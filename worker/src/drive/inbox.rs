@@ -80,7 +80,7 @@ impl Execution {
         let (control, others) =
             std::mem::take(&mut self.inbox.waiting).into_iter().partition(|(_, told)| told.is_control());
         self.inbox.waiting = others;
-        for (position, told) in VecDeque::from(control) {
+        for (position, told) in control {
             self.follow(context, position, told)?;
         }
         Ok(())
