@@ -28,6 +28,7 @@ fn ten_pure_steps(criterion: &mut Criterion) {
         payload: json!({ "order": { "id": "o-1", "total": 120.5 } }),
         trigger: json!({ "type": "manual" }),
         accepted_at: Timestamp(1_763_000_000_000),
+        base_url: String::new(),
     };
     criterion.bench_function("F1 advance over ten pure steps", |bencher| {
         bencher.iter(|| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::definition::{Definition, Step};
+use crate::definition::{Definition, Step, StepKind};
 
 /// Defaults of the process for what a definition leaves open.
 #[derive(Debug, Clone, Copy)]
@@ -37,12 +37,23 @@ pub struct InputProblem {
     pub message: String,
 }
 
+/// A step with its place in the list that it stands in.
+#[derive(Debug)]
+struct Place {
+    step: Step,
+    /// The step listed after it, where listed order counts: in branches and loop bodies (D-12).
+    follows: Option<String>,
+    is_nested: bool,
+}
+
 /// A compiled definition.
 #[derive(Debug)]
 pub struct Plan {
     definition: Definition,
-    /// Position of each top-level step.
-    steps: BTreeMap<String, usize>,
+    /// Every step, nested ones too.
+    places: Vec<Place>,
+    /// Position of each step in `places`.
+    by_id: BTreeMap<String, usize>,
     input: Option<jsonschema::Validator>,
     timeout: Duration,
 }
@@ -67,9 +78,11 @@ impl Plan {
                 Some(compiled.map_err(|problem| PlanError::InputSchema { reason: problem.to_string() })?)
             }
         };
-        let steps = definition.steps.iter().enumerate().map(|(index, step)| (step.id.clone(), index)).collect();
+        let mut places = Vec::new();
+        collect(&definition.steps, false, &mut places);
+        let by_id = places.iter().enumerate().map(|(index, place)| (place.step.id.clone(), index)).collect();
         let timeout = definition.timeout.unwrap_or(settings.default_timeout);
-        Ok(Self { definition, steps, input, timeout })
+        Ok(Self { definition, places, by_id, input, timeout })
     }
 
     /// The definition.
@@ -84,10 +97,31 @@ impl Plan {
         &self.definition.steps[0]
     }
 
-    /// A step by its id.
+    /// A step by its id, nested ones included.
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&Step> {
-        self.steps.get(id).and_then(|index| self.definition.steps.get(*index))
+        self.place(id).map(|place| &place.step)
+    }
+
+    /// Every step, nested ones included, in the order written.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.places.iter().map(|place| &place.step)
+    }
+
+    /// The step listed after a step, where listed order counts.
+    #[must_use]
+    pub fn follows(&self, id: &str) -> Option<&str> {
+        self.place(id)?.follows.as_deref()
+    }
+
+    /// Whether a step belongs to a branch or a loop.
+    #[must_use]
+    pub fn is_nested(&self, id: &str) -> bool {
+        self.place(id).is_some_and(|place| place.is_nested)
+    }
+
+    fn place(&self, id: &str) -> Option<&Place> {
+        self.by_id.get(id).and_then(|index| self.places.get(*index))
     }
 
     /// Bound on running time.
@@ -112,6 +146,27 @@ impl Plan {
                 message: problem.to_string().chars().take(300).collect(),
             })
             .collect())
+    }
+}
+
+/// The lists of steps that a step holds.
+#[must_use]
+pub fn bodies(step: &Step) -> Vec<&[Step]> {
+    match &step.kind {
+        StepKind::Parallel { branches, .. } => branches.iter().map(Vec::as_slice).collect(),
+        StepKind::Foreach(foreach) => vec![&foreach.steps],
+        StepKind::While { steps, .. } => vec![steps],
+        _holds_none => Vec::new(),
+    }
+}
+
+fn collect(steps: &[Step], is_nested: bool, places: &mut Vec<Place>) {
+    for (index, step) in steps.iter().enumerate() {
+        let follows = steps.get(index + 1).filter(|_| is_nested).map(|next| next.id.clone());
+        places.push(Place { step: step.clone(), follows, is_nested });
+        for body in bodies(step) {
+            collect(body, true, places);
+        }
     }
 }
 

@@ -20,6 +20,10 @@ pub struct Model {
     pub routed_at_ms: Option<i64>,
     /// JSON.
     pub matches: Option<String>,
+    /// How many executions in a row led to it, each started by the event before.
+    pub depth: i16,
+    /// The one thing that it is about, as waits name it.
+    pub about: Option<String>,
 }
 
 /// None: rows are joined where a query needs it.

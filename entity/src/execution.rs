@@ -46,6 +46,12 @@ pub struct Model {
     pub wake_at_ms: Option<i64>,
     /// When it was last pushed to its queue, or should have been.
     pub pushed_at_ms: i64,
+    /// How many executions in a row led to it, by events or as children.
+    pub depth: i16,
+    /// The execution that waits for it, or started it.
+    pub parent_id: Option<Uuid>,
+    /// Signals that were delivered and not taken in.
+    pub signals: i32,
 }
 
 /// None: rows are joined where a query needs it.

@@ -7,6 +7,7 @@ pub mod execution;
 pub mod execution_label;
 pub mod journal;
 pub mod organization;
+pub mod signal;
 pub mod start_key;
 pub mod wait;
 pub mod worker;

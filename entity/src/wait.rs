@@ -13,6 +13,14 @@ pub struct Model {
     pub step_path: String,
     pub kind: String,
     pub due_at_ms: Option<i64>,
+    /// Name or pattern of the awaited event.
+    pub event: Option<String>,
+    /// What the event must be about, where one value says it.
+    pub correlation: Option<String>,
+    /// What the event's payload must have, JSON.
+    pub keys: Option<String>,
+    /// The approval or the child execution.
+    pub target: Option<String>,
 }
 
 /// None: rows are joined where a query needs it.

@@ -6,6 +6,7 @@ mod m0001_workflows;
 mod m0002_executions;
 mod m0003_events;
 mod m0004_workers;
+mod m0005_signals;
 
 use sea_orm_migration::prelude::*;
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_executions::Migration),
             Box::new(m0003_events::Migration),
             Box::new(m0004_workers::Migration),
+            Box::new(m0005_signals::Migration),
         ]
     }
 }

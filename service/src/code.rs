@@ -44,6 +44,8 @@ codes! {
     NotPublished = "NOT_PUBLISHED";
     /// An idempotency or deduplication key was used before with another input.
     Duplicate = "DUPLICATE";
+    /// Executions start each other without end.
+    DepthLimit = "DEPTH_LIMIT";
     /// The request carries no valid credentials.
     Unauthenticated = "UNAUTHENTICATED";
     /// The caller lacks a permission.

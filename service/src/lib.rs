@@ -12,7 +12,9 @@ pub mod executions;
 mod live;
 pub mod plans;
 mod services;
+pub mod signals;
 pub mod viewer;
+pub mod wake;
 pub mod workflows;
 
 pub use clock::Clock;

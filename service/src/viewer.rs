@@ -18,6 +18,8 @@ pub enum Permission {
     ExecutionDataRead,
     /// Start executions.
     ExecutionStart,
+    /// Pause, resume and cancel executions.
+    ExecutionControl,
     /// See events.
     EventRead,
     /// Emit events.
@@ -26,13 +28,14 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission there is.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::WorkflowRead,
         Self::WorkflowWrite,
         Self::WorkflowPublish,
         Self::ExecutionRead,
         Self::ExecutionDataRead,
         Self::ExecutionStart,
+        Self::ExecutionControl,
         Self::EventRead,
         Self::EventEmit,
     ];
@@ -47,6 +50,7 @@ impl Permission {
             Self::ExecutionRead => "EXECUTION_READ",
             Self::ExecutionDataRead => "EXECUTION_DATA_READ",
             Self::ExecutionStart => "EXECUTION_START",
+            Self::ExecutionControl => "EXECUTION_CONTROL",
             Self::EventRead => "EVENT_READ",
             Self::EventEmit => "EVENT_EMIT",
         }

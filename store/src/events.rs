@@ -31,6 +31,7 @@ fn row(model: Model) -> EventRow {
         received_at_ms: model.received_at_ms,
         routed_at_ms: model.routed_at_ms,
         matches: model.matches,
+        depth: model.depth,
     }
 }
 
@@ -47,6 +48,7 @@ impl Store {
             ("payload", Some(new.payload.as_str())),
             ("deduplication_key", new.deduplication_key.as_deref()),
             ("fingerprint", Some(new.fingerprint.as_str())),
+            ("about", new.about.as_deref()),
         ])?;
         let transaction = self.backend.begin().await?;
         if let Some(key) = &new.deduplication_key
@@ -67,6 +69,8 @@ impl Store {
             received_at_ms: Set(new.received_at_ms),
             routed_at_ms: Set(None),
             matches: Set(None),
+            depth: Set(new.depth),
+            about: Set(new.about),
         };
         Entity::insert(model).exec_without_returning(&*transaction).await?;
         transaction.commit().await?;
@@ -111,6 +115,31 @@ impl Store {
             .limit(limit)
             .all(self.backend.reads())
             .await?;
+        Ok(models.into_iter().map(row).collect())
+    }
+
+    /// Events after `after`, oldest first: with this name, or of any name; about this or about nothing in
+    /// particular, or about whatever.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn events_after(
+        &self,
+        organization: OrganizationId,
+        event_type: Option<&str>,
+        about: Option<&str>,
+        after: EventId,
+        limit: u64,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let mut select =
+            Entity::find().filter(Column::OrganizationId.eq(organization.uuid())).filter(Column::Id.gt(after.uuid()));
+        if let Some(event_type) = event_type {
+            select = select.filter(Column::EventType.eq(event_type));
+        }
+        if let Some(about) = about {
+            select = select.filter(Condition::any().add(Column::About.eq(about)).add(Column::About.is_null()));
+        }
+        let models = select.order_by_asc(Column::Id).limit(limit).all(self.backend.reads()).await?;
         Ok(models.into_iter().map(row).collect())
     }
 

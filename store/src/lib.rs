@@ -22,6 +22,7 @@ mod model;
 mod organizations;
 mod page;
 mod reconcile;
+mod signals;
 mod store;
 mod workers;
 mod workflows;
@@ -38,6 +39,7 @@ pub use model::execution::{
 };
 pub use model::journal::JournalRow;
 pub use model::organization::OrganizationRow;
+pub use model::signal::{Delivered, EventWait, NewSignal, SignalRow};
 pub use model::worker::WorkerRow;
 pub use model::workflow::{
     NewVersion, NewWorkflow, PublishOutcome, TriggerCandidate, TriggerRow, VersionRow, WorkflowRow,

@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ids::ExecutionId;
 use tokio::sync::Notify;
 
+/// Executions with the epoch under which each was claimed, and its bell.
+type Epochs = HashMap<ExecutionId, (i32, Arc<Notify>)>;
+
 /// The executions in hand, with the epoch under which each was claimed.
 #[derive(Debug, Clone, Default)]
 pub struct Driving {
-    in_hand: Arc<Mutex<HashMap<ExecutionId, i32>>>,
+    in_hand: Arc<Mutex<Epochs>>,
     emptied: Arc<Notify>,
 }
 
@@ -19,20 +22,43 @@ pub struct InHand {
     id: ExecutionId,
     epoch: i32,
     driving: Driving,
+    told: Arc<Notify>,
+}
+
+impl InHand {
+    /// Waits until the execution was told something, or may have been.
+    pub async fn told(&self) {
+        self.told.notified().await;
+    }
 }
 
 impl Driving {
     /// Notes that `id` is driven from now on.
     #[must_use]
     pub fn begin(&self, id: ExecutionId, epoch: i32) -> InHand {
-        self.lock().insert(id, epoch);
-        InHand { id, epoch, driving: self.clone() }
+        let told = Arc::new(Notify::new());
+        self.lock().insert(id, (epoch, Arc::clone(&told)));
+        InHand { id, epoch, driving: self.clone(), told }
+    }
+
+    /// Lets the drive of `id` look for what it was told, if this worker has it.
+    pub fn tell(&self, id: ExecutionId) {
+        if let Some((_, told)) = self.lock().get(&id) {
+            told.notify_one();
+        }
+    }
+
+    /// Lets every drive look.
+    pub fn tell_all(&self) {
+        for (_, told) in self.lock().values() {
+            told.notify_one();
+        }
     }
 
     /// Whether `id` is in hand under `epoch`.
     #[must_use]
     pub fn contains(&self, id: ExecutionId, epoch: i32) -> bool {
-        self.lock().get(&id) == Some(&epoch)
+        self.lock().get(&id).is_some_and(|(known, _)| *known == epoch)
     }
 
     /// How many are in hand.
@@ -61,7 +87,7 @@ impl Driving {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ExecutionId, i32>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Epochs> {
         // No code panics while holding it; a poisoned map would still be a valid one.
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -71,7 +97,7 @@ impl Drop for InHand {
     fn drop(&mut self) {
         let mut in_hand = self.driving.lock();
         // A later claim of the same execution may have replaced this one.
-        if in_hand.get(&self.id) == Some(&self.epoch) {
+        if in_hand.get(&self.id).is_some_and(|(epoch, _)| *epoch == self.epoch) {
             in_hand.remove(&self.id);
         }
         if in_hand.is_empty() {

@@ -21,6 +21,7 @@ impl EmitEvent for ServiceEvents {
                 subject: None,
                 occurred_at: None,
                 deduplication_key: Some(service::bounded_key(event.deduplication_key)),
+                depth: event.owner.depth.saturating_add(1),
             };
             let viewer = Viewer::system(event.owner.organization);
             match emit(&self.0, &viewer, request).await {

@@ -12,12 +12,15 @@ pub mod egress;
 mod emit;
 mod heartbeat;
 mod lease;
+mod listen;
 pub mod reconcile;
 mod retry;
 mod runtime;
 mod slots;
+mod start;
 mod tick;
 mod wake;
 
 pub use emit::ServiceEvents;
 pub use runtime::{Worker, WorkerConfig};
+pub use start::ServiceExecutions;

@@ -21,7 +21,7 @@ use crate::effects::Effects;
 use crate::lease::Lease;
 use crate::reconcile::Statuses;
 use crate::slots::Slots;
-use crate::{heartbeat, tick};
+use crate::{heartbeat, listen, tick};
 
 /// How a worker runs.
 #[derive(Debug, Clone)]
@@ -84,6 +84,7 @@ impl Worker {
         let consumer = tokio::spawn(consume_until(Arc::clone(&context), config.clone(), stop_consuming.clone()));
         let background = vec![
             tokio::spawn(heartbeat::run(Arc::clone(&context), config.clone(), stop_ticking.clone())),
+            tokio::spawn(listen::run(Arc::clone(&context), stop_ticking.clone())),
             tokio::spawn(tick::run(Arc::clone(&context), config.queues.clone(), stop_ticking.clone())),
         ];
         info!(worker.id = %context.worker, worker.name = %config.name, slots = config.slots, "worker {} serves {}", context.worker, config.queues.join(", "));
@@ -122,7 +123,7 @@ impl Worker {
             }
         }
         match self.context.store().release_worker(self.context.worker, self.context.now().0).await {
-            Ok(left) => crate::wake::push(&self.context, left).await,
+            Ok(left) => crate::wake::push(&self.context, left),
             Err(problem) => {
                 warn!(error = %service::chain(&problem), "the worker cannot sign off, its lease will end by itself");
             }
@@ -138,7 +139,7 @@ async fn take_up_everything(context: &Context) -> Result<(), store::StoreError> 
     let now = context.now().0;
     let mut runnable = context.store().lost_workers_but(context.worker, now).await?;
     runnable.extend(context.store().stale_queued(now + 1, now, u64::from(u32::MAX)).await?);
-    crate::wake::push(context, runnable).await;
+    crate::wake::push(context, runnable);
     Ok(())
 }
 

@@ -55,6 +55,8 @@ impl ErrorCode {
             | Code::BadRequest
             | Code::BadDocument
             | Code::QueryTooComplex
+            // Told to executions, not to callers.
+            | Code::DepthLimit
             | Code::Unavailable
             | Code::Internal => None,
         }

@@ -29,7 +29,7 @@ pub enum ExecutionStatus {
     Queued,
     /// A step runs or is about to.
     Running,
-    /// Nothing runs; waits for a time.
+    /// Nothing runs; waits for an event, a time or a child.
     Waiting,
     /// An approval must be decided.
     Blocked,
@@ -182,6 +182,17 @@ pub enum ExecutionTrigger {
     Event(EventTrigger),
     /// A person or a program.
     Manual(ManualTrigger),
+    /// Another execution.
+    Parent(ParentTrigger),
+}
+
+/// Started by a step of another execution.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct ParentTrigger {
+    /// The parent.
+    execution: Option<Execution>,
+    /// Its step.
+    step_path: String,
 }
 
 /// One run of a workflow version.
@@ -191,6 +202,11 @@ pub struct Execution(pub(super) Arc<ExecutionRow>);
 impl Execution {
     pub(super) fn of(row: ExecutionRow) -> Self {
         Self(Arc::new(row))
+    }
+
+    async fn parent_of(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
+        let Some(id) = self.0.parent_id else { return Ok(None) };
+        Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Execution::of))
     }
 
     async fn trace(&self, ctx: &Context<'_>) -> Result<Arc<Trace>> {
@@ -284,8 +300,17 @@ impl Execution {
             let row = loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?;
             return Ok(ExecutionTrigger::Event(EventTrigger { event: row.map(Event) }));
         }
+        if self.0.parent_id.is_some() {
+            let step_path = parse(&self.0.trigger)?["step"].as_str().unwrap_or_default().to_owned();
+            return Ok(ExecutionTrigger::Parent(ParentTrigger { execution: self.parent_of(ctx).await?, step_path }));
+        }
         let reason = parse(&self.0.trigger)?["reason"].as_str().map(str::to_owned);
         Ok(ExecutionTrigger::Manual(ManualTrigger { actor: Actor::from_id(&self.0.started_by), reason }))
+    }
+
+    /// The execution that started it with a step.
+    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
+        self.parent_of(ctx).await
     }
 
     /// Who started it.

@@ -7,6 +7,7 @@ use ids::ExecutionId;
 use service::executions::JournalEvent;
 
 use super::scalars::{DateTime, Json};
+use super::summary::summary;
 
 /// Levels of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -88,10 +89,38 @@ pub enum ExecutionEventType {
     Logged,
     /// Something to look at that did no harm.
     Warned,
+    /// A step begins its branches, items or rounds.
+    BodyStarted,
+    /// A branch, an item or a round begins.
+    ScopeStarted,
+    /// A branch, an item or a round has ended.
+    ScopeEnded,
+    /// No further branch, item or round begins.
+    BodyStopped,
+    /// A step waits for something outside.
+    WaitStarted,
+    /// An awaited event came.
+    EventReceived,
+    /// An approval was opened.
+    ApprovalRequested,
+    /// One of several people approved.
+    ApprovalVoted,
+    /// People were reminded of an approval.
+    ApprovalReminded,
+    /// Another role was asked too.
+    ApprovalEscalated,
+    /// An approval was decided, or has expired.
+    ApprovalDecided,
+    /// Held.
+    Paused,
+    /// Let go on.
+    Unpaused,
     /// Ended well.
     Completed,
     /// Ended by an error.
     Failed,
+    /// Ended by request.
+    Cancelled,
 }
 
 /// An entry of the journal.
@@ -133,6 +162,20 @@ impl ExecutionEvent {
             Event::ContextSet { .. } => ExecutionEventType::ContextChanged,
             Event::Logged { .. } => ExecutionEventType::Logged,
             Event::Warned { .. } => ExecutionEventType::Warned,
+            Event::BodyBegan { .. } => ExecutionEventType::BodyStarted,
+            Event::ScopeOpened { .. } => ExecutionEventType::ScopeStarted,
+            Event::ScopeClosed { .. } => ExecutionEventType::ScopeEnded,
+            Event::BodyStopped { .. } => ExecutionEventType::BodyStopped,
+            Event::WaitBegan { .. } => ExecutionEventType::WaitStarted,
+            Event::EventTaken { .. } => ExecutionEventType::EventReceived,
+            Event::ApprovalOpened { .. } => ExecutionEventType::ApprovalRequested,
+            Event::ApprovalVoted { .. } => ExecutionEventType::ApprovalVoted,
+            Event::ApprovalReminded { .. } => ExecutionEventType::ApprovalReminded,
+            Event::ApprovalEscalated { .. } => ExecutionEventType::ApprovalEscalated,
+            Event::ApprovalDecided { .. } => ExecutionEventType::ApprovalDecided,
+            Event::Paused { .. } => ExecutionEventType::Paused,
+            Event::Unpaused { .. } => ExecutionEventType::Unpaused,
+            Event::Cancelled { .. } => ExecutionEventType::Cancelled,
             Event::Completed { .. } => ExecutionEventType::Completed,
             Event::Failed { .. } => ExecutionEventType::Failed,
         }
@@ -161,40 +204,5 @@ impl ExecutionEvent {
     /// Details.
     async fn data(&self) -> Json {
         async_graphql::Json(serde_json::to_value(&self.event.event).unwrap_or_default())
-    }
-}
-
-fn summary(event: &Event) -> String {
-    let then = |to: &Option<String>| to.as_ref().map_or_else(String::new, |to| format!(", then `{to}`"));
-    match event {
-        Event::Accepted => "accepted".to_owned(),
-        Event::Started { step, .. } => format!("begins with step `{step}`"),
-        Event::Resumed { .. } => "runs again".to_owned(),
-        Event::Suspended { .. } => "waits".to_owned(),
-        Event::StepStarted { path, attempt: 1, .. } => format!("step `{path}` begins"),
-        Event::StepStarted { path, attempt, .. } => format!("step `{path}` begins attempt {attempt}"),
-        Event::ActionStarted { path, kind, .. } => format!("step `{path}` calls {kind}"),
-        Event::ActionFinished { path, error: None, .. } => format!("an action of step `{path}` is done"),
-        Event::ActionFinished { path, error: Some(error), .. } => {
-            format!("an action of step `{path}` failed: {}", error.message)
-        }
-        Event::StepSucceeded { path, to, .. } => format!("step `{path}` is done{}", then(to)),
-        Event::StepFailed { path, error, to, .. } => {
-            format!("step `{path}` failed: {}: {}{}", error.code, error.message, then(to))
-        }
-        Event::StepSkipped { path, to, .. } => format!("step `{path}` is left out{}", then(to)),
-        Event::RetryScheduled { path, attempt, error, .. } => {
-            format!("attempt {attempt} of step `{path}` failed ({}), another follows", error.code)
-        }
-        Event::Decided(decision) => format!(
-            "step `{}` decides{}",
-            decision.step,
-            decision.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))
-        ),
-        Event::ContextSet { path, .. } => format!("`{path}` is set"),
-        Event::Logged { message, .. } => message.clone(),
-        Event::Warned { message, .. } => message.clone(),
-        Event::Completed { .. } => "completed".to_owned(),
-        Event::Failed { error, .. } => format!("failed: {}: {}", error.code, error.message),
     }
 }

@@ -1,6 +1,7 @@
 //! The GraphQL schema: resolvers translate, use cases decide.
 
 mod connection;
+mod control;
 mod errors;
 mod event;
 mod execution;
@@ -16,6 +17,7 @@ mod scalars;
 mod server;
 mod step;
 mod subscriptions;
+mod summary;
 mod viewer;
 mod workflow;
 

@@ -5,6 +5,7 @@ use service::executions::{self, MAX_WAIT, StartRequest, Trigger};
 use service::{ServiceError, Services, events, workflows};
 
 use super::connection::MAX_PAGE;
+use super::control::{self, ExecutionCancelInput, ExecutionPauseInput, ExecutionPayload, ExecutionResumeInput};
 use super::errors::{IntoGraphql, UserError, or_null, user_errors};
 use super::event::{Event, EventEmitPayload, combined};
 use super::execution::Execution;
@@ -301,6 +302,33 @@ impl Mutation {
         or_null(ctx, start_batch(ctx, input).await)
     }
 
+    /// Asks it to stop; executions that it waits for are stopped too.
+    async fn execution_cancel(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: ExecutionCancelInput,
+    ) -> Option<ExecutionPayload> {
+        or_null(ctx, control::cancel(ctx, input).await)
+    }
+
+    /// Holds it; what it is told meanwhile is kept.
+    async fn execution_pause(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: ExecutionPauseInput,
+    ) -> Option<ExecutionPayload> {
+        or_null(ctx, control::pause(ctx, input).await)
+    }
+
+    /// Lets it go on, with data.
+    async fn execution_resume(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: ExecutionResumeInput,
+    ) -> Option<ExecutionPayload> {
+        or_null(ctx, control::resume(ctx, input).await)
+    }
+
     /// Accepts an event and starts what it triggers.
     async fn event_emit(
         &self,
@@ -418,6 +446,7 @@ async fn emit(ctx: &Context<'_>, input: EventEmitInput) -> Result<EventEmitPaylo
         subject: input.subject,
         occurred_at: input.occurred_at.map(|moment| moment.0),
         deduplication_key: input.deduplication_key,
+        depth: 0,
     };
     let emitted = match user_errors(events::emit(services, viewer, request).await)? {
         Ok(emitted) => emitted,

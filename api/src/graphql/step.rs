@@ -28,6 +28,10 @@ pub enum StepStatus {
     Failed,
     /// Left out by its condition.
     Skipped,
+    /// Waits for an event, a time, an approval, a child.
+    Waiting,
+    /// Stopped.
+    Cancelled,
 }
 
 /// Which steps.

@@ -58,6 +58,8 @@ pub enum Permission {
     ExecutionDataRead,
     /// Start executions.
     ExecutionStart,
+    /// Pause, resume and cancel executions.
+    ExecutionControl,
     /// See events.
     EventRead,
     /// Emit events.

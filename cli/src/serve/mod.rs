@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 use worker::effects::{Effects, HttpEffect, HttpLimits};
 use worker::egress::EgressPolicy;
-use worker::{ServiceEvents, Worker, WorkerConfig};
+use worker::{ServiceEvents, ServiceExecutions, Worker, WorkerConfig};
 
 use crate::arguments::{ApiOptions, DevOptions, MigrateOptions, Migration, WorkerOptions};
 use crate::config::Config;
@@ -269,7 +269,11 @@ async fn start_worker(
 ) -> Result<Worker, Failure> {
     let http = HttpEffect::new(egress, HttpLimits::default())
         .map_err(|problem| Failure::of("calls to services cannot be made", &problem))?;
-    let effects = Arc::new(Effects::new(http, Arc::new(ServiceEvents(services.clone()))));
+    let effects = Arc::new(Effects::new(
+        http,
+        Arc::new(ServiceEvents(services.clone())),
+        Arc::new(ServiceExecutions(services.clone())),
+    ));
     let queues = options
         .queues
         .unwrap_or_else(|| config.text("SLUICE_WORKER_QUEUES").split(',').map(|name| name.trim().to_owned()).collect());

@@ -3,26 +3,15 @@
 use super::outline::{Outline, Use, Used};
 use super::{Existence, Finder, Registry, rules};
 
-const STEP_TYPES: &[&str] = &["approval", "wait", "parallel", "foreach", "while", "workflow"];
-
-const ACTION_TYPES: &[&str] = &[
-    "create_approval_request",
-    "start_workflow",
-    "graphql_request",
-    "create_record",
-    "update_record",
-    "delete_record",
-    "get_record",
-    "notify",
-    "llm",
-];
+const ACTION_TYPES: &[&str] =
+    &["graphql_request", "create_record", "update_record", "delete_record", "get_record", "notify", "llm"];
 
 const TRIGGER_TYPES: &[&str] = &["schedule", "webhook"];
 
 pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Finder) {
     for used in &outline.uses {
         let what = match used.what {
-            Used::StepType(kind) if STEP_TYPES.contains(&kind) => format!("step type `{kind}`"),
+            Used::Spread => "`spread`".to_owned(),
             Used::ActionType(kind) if ACTION_TYPES.contains(&kind) => format!("action `{kind}`"),
             Used::TriggerType(kind) if TRIGGER_TYPES.contains(&kind) => {
                 format!("trigger type `{kind}`")
@@ -42,7 +31,7 @@ pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Fi
                 }
                 continue;
             }
-            Used::StepType(_) | Used::ActionType(_) | Used::TriggerType(_) | Used::Workflow(_) | Used::Service(_) => {
+            Used::ActionType(_) | Used::TriggerType(_) | Used::Workflow(_) | Used::Service(_) => {
                 continue;
             }
         };

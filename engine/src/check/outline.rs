@@ -50,10 +50,11 @@ pub(super) struct Use<'a> {
 }
 
 pub(super) enum Used<'a> {
-    StepType(&'a str),
     ActionType(&'a str),
     TriggerType(&'a str),
     Rule,
+    /// `spread: true` of a `foreach`.
+    Spread,
     Concurrency,
     /// A name in `context.load`.
     Resource(&'a str),
@@ -172,7 +173,6 @@ impl<'a> Outline<'a> {
             refer("on_timeout", format!("{at}/wait/on_timeout"), wait.get("on_timeout"));
         }
 
-        self.add(Used::StepType(kind), pointer::join(&at, "type"), Some(id));
         if step.get("rule_id").is_some() {
             self.add(Used::Rule, pointer::join(&at, "rule_id"), Some(id));
         }
@@ -217,6 +217,9 @@ impl<'a> Outline<'a> {
                 let at = format!("{at}/parallel/branches/{index}");
                 self.body(entries(Some(branch)), &at, true);
             }
+        }
+        if step.get("foreach").is_some_and(|inner| inner.get("spread") == Some(&Value::Bool(true))) {
+            self.add(Used::Spread, format!("{at}/foreach/spread"), text(step, "id"));
         }
         for key in ["foreach", "while"] {
             if let Some(inner) = step.get(key) {

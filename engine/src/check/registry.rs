@@ -51,12 +51,12 @@ pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Fi
             Used::Service(name) => {
                 (rules::UNKNOWN_SERVICE, known.service_exists(name), format!("there is no service `{name}`"))
             }
-            Used::StepType(_)
-            | Used::ActionType(_)
+            Used::ActionType(_)
             | Used::TriggerType(_)
             | Used::Rule
             | Used::Concurrency
             | Used::Resource(_)
+            | Used::Spread
             | Used::Loader { .. } => continue,
         };
         if existence == Existence::No {

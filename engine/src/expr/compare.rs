@@ -8,7 +8,7 @@ use super::moment;
 use crate::Timestamp;
 
 /// Whether two values are equal: numbers by value, moments by instant; `5` does not equal `"5"`.
-pub(super) fn equal(left: &Value, right: &Value, now: Timestamp) -> bool {
+pub fn equal(left: &Value, right: &Value, now: Timestamp) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => numbers(left, right) == Some(Ordering::Equal),
         (Value::String(left), Value::String(right)) => {

@@ -18,9 +18,11 @@ mod spelling;
 mod template;
 mod text;
 
+pub use self::compare::equal;
 pub use self::condition::Condition;
 pub use self::explanation::Explanation;
 pub use self::expression::Expression;
+pub use self::moment::{is_moment, of_value as moment_of};
 pub use self::operator::canonical_operator;
 pub use self::path::{Path, PathError};
 pub use self::scope::{Scope, lookup};

@@ -56,8 +56,13 @@ pub(super) fn absolute(text: &str) -> Option<Timestamp> {
     Some(Timestamp(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis()))
 }
 
+/// Whether a text means a moment, so that it equals other texts too.
+pub fn is_moment(text: &str) -> bool {
+    absolute(text).is_some() || relative(text, Timestamp(0)).is_some()
+}
+
 /// The moment that a value means: a text as above, or Unix milliseconds.
-pub(super) fn of_value(value: &Value, now: Timestamp) -> Option<Timestamp> {
+pub fn of_value(value: &Value, now: Timestamp) -> Option<Timestamp> {
     match value {
         Value::String(text) => absolute(text).or_else(|| relative(text, now)),
         Value::Number(number) => number.as_i64().map(Timestamp),

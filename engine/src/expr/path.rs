@@ -53,6 +53,20 @@ impl Path {
         Ok(Self { root, parts, text: body.to_owned() })
     }
 
+    /// The value at the path in `value`, whose fields are the roots; paths that collect find nothing.
+    #[must_use]
+    pub fn find<'v>(&self, value: &'v serde_json::Value) -> Option<&'v serde_json::Value> {
+        let mut found = value.get(&self.root)?;
+        for part in &self.parts {
+            found = match part {
+                Part::Key(key) => found.get(key).or_else(|| found.get(key.parse::<usize>().ok()?))?,
+                Part::Index(index) => found.get(*index)?,
+                Part::Each => return None,
+            };
+        }
+        Some(found)
+    }
+
     /// The path as written, without a leading dot.
     #[must_use]
     pub fn as_str(&self) -> &str {

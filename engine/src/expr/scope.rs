@@ -13,6 +13,12 @@ pub trait Scope {
     /// The value of a root, such as `order`, `steps` or `item`.
     fn root(&self, name: &str) -> Option<Cow<'_, Value>>;
 
+    /// A field of a root that is too large to be put together as a whole each time, such as
+    /// `steps.<id>` within a loop; `None` when the root has no such fields and is read as a whole.
+    fn field(&self, _root: &str, _name: &str) -> Option<Option<Cow<'_, Value>>> {
+        None
+    }
+
     /// The moment that `now` stands for, the same throughout one step attempt.
     fn now(&self) -> Timestamp;
 
@@ -24,10 +30,16 @@ pub trait Scope {
 
 /// The value at `path`; `None` when there is none.
 pub fn lookup<'a>(scope: &'a dyn Scope, path: &Path) -> Option<Cow<'a, Value>> {
-    let root = root(scope, &path.root)?;
-    match root {
-        Cow::Borrowed(value) => below(value, &path.parts),
-        Cow::Owned(value) => below(&value, &path.parts).map(|found| Cow::Owned(found.into_owned())),
+    let (found, parts) = match path.parts.split_first() {
+        Some((Part::Key(name), rest)) => match scope.field(&path.root, name) {
+            Some(found) => (found?, rest),
+            None => (root(scope, &path.root)?, path.parts.as_slice()),
+        },
+        _whole => (root(scope, &path.root)?, path.parts.as_slice()),
+    };
+    match found {
+        Cow::Borrowed(value) => below(value, parts),
+        Cow::Owned(value) => below(&value, parts).map(|found| Cow::Owned(found.into_owned())),
     }
 }
 

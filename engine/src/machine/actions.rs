@@ -12,6 +12,7 @@ use super::render::{self, bounded, bounded_answer};
 use super::run::{Here, Run};
 use super::state::{Origin, Phase};
 use super::steps::Done;
+use super::view::View;
 use crate::definition::{Action, ActionKind, LogLevel, Step, StepKind};
 use crate::expr::Template;
 
@@ -24,33 +25,42 @@ enum Acted {
 impl Run<'_> {
     /// Goes on with a step's list of actions at action `index`.
     pub(super) fn act(&mut self, here: &Here, step: &Step, index: u32) {
+        if let StepKind::Workflow { .. } = &step.kind {
+            return self.start_child(here, step, index);
+        }
         let Some(action) = action_at(step, index) else {
             let output = self.outputs(here);
-            return self.succeed(here, step, Done { output, to: step.next.clone() });
+            if self.holds(here, step) {
+                return;
+            }
+            return self.succeed(here, step, Done { output, to: self.after(step) });
         };
         if self.is_out_of_time() {
             return;
         }
         match self.perform(here, step, action, index) {
             Ok(Acted::Done(output)) => self.action_finished(here, step, index, Ok(output)),
-            Ok(Acted::Leaves(effect)) => {
-                self.emit(Event::ActionStarted {
-                    path: here.path.clone(),
-                    attempt: here.attempt,
-                    action: index,
-                    kind: kind_name(&action.kind).to_owned(),
-                    key: effect.key.clone(),
-                    request: render::shown(&effect.request),
-                    at: self.now,
-                });
-                self.begin(*effect);
-            }
+            Ok(Acted::Leaves(effect)) => self.leave(here, index, kind_name(&action.kind), *effect),
             Err(error) => self.action_finished(here, step, index, Err(error)),
         }
     }
 
+    /// A call leaves the process.
+    pub(super) fn leave(&mut self, here: &Here, index: u32, kind: &str, effect: Effect) {
+        self.emit(Event::ActionStarted {
+            path: here.path.clone(),
+            attempt: here.attempt,
+            action: index,
+            kind: kind.to_owned(),
+            key: effect.key.clone(),
+            request: render::shown(&effect.request),
+            at: self.now,
+        });
+        self.begin(effect);
+    }
+
     /// The step's output: that of its only action, or a list in order.
-    fn outputs(&self, here: &Here) -> Value {
+    pub(super) fn outputs(&self, here: &Here) -> Value {
         let active = self.state.scopes.get(&here.scope).and_then(|scope| scope.active.as_ref());
         match active.map(|active| &active.phase) {
             Some(Phase::Actions { outputs, .. }) => match outputs.as_slice() {
@@ -58,7 +68,7 @@ impl Run<'_> {
                 [only] => only.clone(),
                 several => Value::Array(several.to_vec()),
             },
-            Some(Phase::Ready | Phase::Backoff { .. }) | None => Value::Null,
+            _not_in_a_list => Value::Null,
         }
     }
 
@@ -66,9 +76,10 @@ impl Run<'_> {
         match &action.kind {
             ActionKind::Log { message, level, data } => self.log(here, message, *level, data.as_ref()).map(Acted::Done),
             ActionKind::Set(values) => self.set(here, values).map(Acted::Done),
+            ActionKind::CreateApproval { approval } => self.open_approval(here, approval, index).map(Acted::Done),
             kind => {
                 let elapsed = u64::try_from(self.now.0.saturating_sub(here.began.0)).unwrap_or(0);
-                let timeout = time_left(step, action, Duration::from_millis(elapsed))?;
+                let timeout = time_left(step, Some(action), Duration::from_millis(elapsed))?;
                 let request = render::request(kind, &self.view(here))?;
                 Ok(Acted::Leaves(Box::new(effect(self.origin, here, index, timeout, request))))
             }
@@ -127,16 +138,20 @@ impl Run<'_> {
             .collect();
         let plan = self.plan;
         for (here, step, index) in under_way {
-            let action = plan.step(&step).and_then(|step| action_at(step, index).map(|action| (step, action)));
-            let Some((step, action)) = action else {
-                let message = format!("the version has no action {index} in step `{step}`");
-                return self.fail(StepError::other("STEP_MISSING", message), Some(here.path));
-            };
-            let rendered = render::request(&action.kind, &self.view(&here));
-            if let Err(error) = rendered {
-                self.action_finished(&here, step, index, Err(error));
+            let rendered = plan.step(&step).map(|step| (step, self.call_again(&here, step, index)));
+            match rendered {
+                Some((_, Some(Ok(_)))) => {}
+                Some((step, Some(Err(error)))) => self.action_finished(&here, step, index, Err(error)),
+                Some((_, None)) | None => {
+                    let message = format!("the version has no action {index} in step `{step}`");
+                    return self.fail(StepError::other("STEP_MISSING", message), Some(here.path));
+                }
             }
         }
+    }
+
+    fn call_again(&self, here: &Here, step: &Step, index: u32) -> Option<Result<EffectRequest, StepError>> {
+        request_of(step, index, &self.view(here))
     }
 
     /// Records how an action ended; a failure fails the step unless the action is optional.
@@ -169,6 +184,16 @@ impl Run<'_> {
     }
 }
 
+/// The call that a step makes at `index` of its list; nothing if it makes none there.
+pub(super) fn request_of(step: &Step, index: u32, view: &View<'_>) -> Option<Result<EffectRequest, StepError>> {
+    match &step.kind {
+        StepKind::Workflow { workflow_id, input, wait, revision } if index == 0 => {
+            Some(render::start_workflow(workflow_id, input.as_ref(), *revision, *wait, view))
+        }
+        _from_its_list => action_at(step, index).map(|action| render::request(&action.kind, view)),
+    }
+}
+
 /// An action of a step; nothing beyond the end of its list, and for steps that have none.
 pub(super) fn action_at(step: &Step, index: u32) -> Option<&Action> {
     let list = match &step.kind {
@@ -179,9 +204,9 @@ pub(super) fn action_at(step: &Step, index: u32) -> Option<&Action> {
 }
 
 /// Bound on a call: its own, and what is left of its step's time (D-7).
-pub(super) fn time_left(step: &Step, action: &Action, elapsed: Duration) -> Result<Duration, StepError> {
-    let own = match &action.kind {
-        ActionKind::Http(call) => call.timeout,
+pub(super) fn time_left(step: &Step, action: Option<&Action>, elapsed: Duration) -> Result<Duration, StepError> {
+    let own = match action.map(|action| &action.kind) {
+        Some(ActionKind::Http(call)) => call.timeout,
         _other => None,
     };
     let Some(whole) = step.timeout else { return Ok(own.unwrap_or(DEFAULT_STEP_TIMEOUT)) };
@@ -193,14 +218,14 @@ pub(super) fn time_left(step: &Step, action: &Action, elapsed: Duration) -> Resu
     Ok(own.map_or(left, |own| own.min(left)))
 }
 
-/// The effect of one action; the key does not name the attempt, so every try carries the same.
+/// The effect of one action. The key does not name the attempt, so that every try carries the same:
+/// the other side does it once. Only a child that failed has to be started anew, as another one.
 pub(super) fn effect(origin: &Origin, here: &Here, index: u32, timeout: Duration, request: EffectRequest) -> Effect {
-    Effect {
-        id: EffectId { step: here.path.clone(), attempt: here.attempt, action: index },
-        key: format!("{}/{}/{}/{index}", origin.execution, here.path, here.passage),
-        timeout,
-        request,
+    let mut key = format!("{}/{}/{}/{index}", origin.execution, here.path, here.passage);
+    if matches!(request, EffectRequest::StartWorkflow { waits: true, .. }) && here.attempt > 1 {
+        key = format!("{key}/{}", here.attempt);
     }
+    Effect { id: EffectId { step: here.path.clone(), attempt: here.attempt, action: index }, key, timeout, request }
 }
 
 /// Name of an action type, as definitions write it.

@@ -1,6 +1,9 @@
 //! What the machine is told, and what it answers.
 
-use super::effect::{Effect, EffectId, EffectOutcome};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::effect::{Effect, EffectId, EffectOutcome, StepError};
 use super::event::Event;
 
 /// What happened outside.
@@ -18,12 +21,77 @@ pub enum Command {
         /// How.
         outcome: EffectOutcome,
     },
+    /// Something that a wait may be for.
+    Signal(Signal),
+    /// No step begins any more, until it is resumed.
+    Pause {
+        /// Who wants it.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Goes on after a pause.
+    Resume {
+        /// Who wants it.
+        by: Option<String>,
+        /// Merged over the context.
+        data: Option<Value>,
+        /// The step of the flow to go on at, if not where it stood.
+        at_step: Option<String>,
+    },
+    /// The execution is ended by hand.
+    Cancel {
+        /// Who wants it.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+    },
     /// The execution is failed from outside.
     Interrupt {
         /// Stable code.
         code: String,
         /// For people.
         message: String,
+    },
+}
+
+/// Something from outside that a wait may be for; one that fits no wait changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "signal", rename_all = "snake_case")]
+pub enum Signal {
+    /// An event of the organization.
+    Event {
+        /// Its id: one that a wait has taken is not taken again.
+        id: String,
+        /// Its name.
+        event: String,
+        /// Its data.
+        payload: Value,
+    },
+    /// Somebody decided an approval.
+    Approval {
+        /// Which.
+        approval: String,
+        /// Whether it was approved.
+        approved: bool,
+        /// Who decided.
+        by: String,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The answers given.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        form: Value,
+    },
+    /// A child execution has ended.
+    ChildEnded {
+        /// Which.
+        execution: String,
+        /// Its status, result, decision and what it wrote into its context.
+        output: Value,
+        /// Why it failed, or that it was cancelled.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<StepError>,
     },
 }
 
@@ -34,6 +102,9 @@ pub struct Decided {
     pub events: Vec<Event>,
     /// What to do next.
     pub effects: Vec<Effect>,
+    /// There is more to do at once: commit, then say [`Command::Wake`]. Long loops are cut into
+    /// parts in this way, so that no part takes much memory.
+    pub goes_on: bool,
 }
 
 /// The command makes no sense in this state: a fault of the caller.
@@ -42,6 +113,15 @@ pub enum Refused {
     /// The execution has ended.
     #[error("the execution has ended")]
     Ended,
+    /// It was paused for longer than is allowed, so it can only be cancelled.
+    #[error("the execution was paused for longer than {0:?}, so it can only be cancelled")]
+    PausedTooLong(std::time::Duration),
+    /// A call is still under way: data can be merged, and another step chosen, once it is back.
+    #[error("a call is still under way; it can be resumed in this way once the call is back")]
+    StillUnderWay,
+    /// The flow has no such step.
+    #[error("the flow has no step `{0}`")]
+    UnknownStep(String),
     /// No such effect is under way.
     #[error("the effect of step `{step}`, attempt {attempt}, action {action} is not under way")]
     NotUnderWay {

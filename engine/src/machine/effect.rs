@@ -45,6 +45,17 @@ pub enum EffectRequest {
         /// Its data.
         payload: Value,
     },
+    /// An execution of another workflow.
+    StartWorkflow {
+        /// Its slug.
+        workflow_id: String,
+        /// What it is started with.
+        input: Value,
+        /// Number of its version; the published one when absent.
+        version: Option<u32>,
+        /// Whether this execution waits for its end.
+        waits: bool,
+    },
 }
 
 /// A rendered HTTP call.

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::approval::{ApprovalRequest, Verdict};
 use super::effect::{StepError, StepPath};
 use super::outcome::{Decision, Outcome};
+use super::state::{Awaited, BodyKind};
 use crate::Timestamp;
 use crate::definition::LogLevel;
 use crate::expr::Explanation;
@@ -53,6 +55,9 @@ pub enum Event {
         step: String,
         #[serde(default, skip_serializing_if = "Value::is_null")]
         output: Value,
+        /// The output is readable under this name of `steps.<id>` too: `items` or `branches`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_as: Option<String>,
         /// The step that follows; the flow ends when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<String>,
@@ -77,6 +82,12 @@ pub enum Event {
         step: String,
         attempt: u32,
         error: StepError,
+        /// What came of its branches or items all the same.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        output: Value,
+        /// As in `StepSucceeded`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_as: Option<String>,
         /// The step that handles it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<String>,
@@ -85,7 +96,13 @@ pub enum Event {
     /// A step decided.
     Decided(Decision),
     /// A value was written into the context.
-    ContextSet { path: String, value: Value },
+    ContextSet {
+        /// The branch, item or round that wrote it; 0 is the flow itself.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        scope: u32,
+        path: String,
+        value: Value,
+    },
     /// A line was logged.
     Logged {
         path: StepPath,
@@ -97,6 +114,111 @@ pub enum Event {
     },
     /// Something to look at that did no harm; of the execution as a whole when the path is empty.
     Warned { path: StepPath, message: String },
+    /// A step begins to open scopes.
+    BodyBegan {
+        path: StepPath,
+        kind: BodyKind,
+        /// How many there are; of rounds, how many there may be.
+        total: u32,
+        /// Several may be under way at once.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        isolated: bool,
+        /// The items of a `foreach`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        items: Vec<Value>,
+        at: Timestamp,
+    },
+    /// A branch, an item or a round begins.
+    ScopeOpened {
+        scope: u32,
+        /// The step that it belongs to.
+        path: StepPath,
+        index: u32,
+        /// Its first step.
+        entry: String,
+        /// Values that only it reads.
+        #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+        locals: serde_json::Map<String, Value>,
+        at: Timestamp,
+    },
+    /// A branch, an item or a round has ended.
+    ScopeClosed {
+        scope: u32,
+        path: StepPath,
+        passed: bool,
+        /// What came of it, as the step's output shows it.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        outcome: Value,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<StepError>,
+        at: Timestamp,
+    },
+    /// Nothing more is opened: the `while` condition is false, or an item failed.
+    BodyStopped { path: StepPath },
+    /// A step waits for something outside.
+    WaitBegan {
+        path: StepPath,
+        what: Awaited,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due_at: Option<Timestamp>,
+        at: Timestamp,
+    },
+    /// A wait took an event; its payload is part of the context from now on.
+    EventTaken {
+        path: StepPath,
+        event_id: String,
+        event: String,
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        payload: Value,
+        at: Timestamp,
+    },
+    /// People are asked.
+    ApprovalOpened {
+        path: StepPath,
+        approval: String,
+        request: Box<ApprovalRequest>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remind_at: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        escalate_at: Option<Timestamp>,
+        at: Timestamp,
+    },
+    /// One of several people approved.
+    ApprovalVoted { path: StepPath, approval: String, by: String, at: Timestamp },
+    /// People are reminded.
+    ApprovalReminded { path: StepPath, approval: String, next_at: Timestamp, at: Timestamp },
+    /// Another role is asked too.
+    ApprovalEscalated { path: StepPath, approval: String, role: String, at: Timestamp },
+    /// An approval is decided, or has expired.
+    ApprovalDecided { path: StepPath, approval: String, verdict: Verdict },
+    /// A pause was asked for: no step begins any more.
+    Paused {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        at: Timestamp,
+    },
+    /// A pause is over.
+    Unpaused {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Merged over the context.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        data: Value,
+        /// Where the flow goes on, if not where it stood.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at_step: Option<String>,
+        at: Timestamp,
+    },
+    /// The execution was ended by hand.
+    Cancelled {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        at: Timestamp,
+    },
     /// The execution ended well.
     Completed { result: Outcome, at: Timestamp },
     /// The execution failed.
@@ -108,11 +230,16 @@ pub enum Event {
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 impl Event {
     /// Whether nothing follows.
     #[must_use]
     pub const fn is_end(&self) -> bool {
-        matches!(self, Self::Completed { .. } | Self::Failed { .. })
+        matches!(self, Self::Completed { .. } | Self::Failed { .. } | Self::Cancelled { .. })
     }
 
     /// Path of the step it is about.
@@ -126,6 +253,17 @@ impl Event {
             | Self::StepSkipped { path, .. }
             | Self::RetryScheduled { path, .. }
             | Self::StepFailed { path, .. }
+            | Self::BodyBegan { path, .. }
+            | Self::ScopeOpened { path, .. }
+            | Self::ScopeClosed { path, .. }
+            | Self::BodyStopped { path }
+            | Self::WaitBegan { path, .. }
+            | Self::EventTaken { path, .. }
+            | Self::ApprovalOpened { path, .. }
+            | Self::ApprovalVoted { path, .. }
+            | Self::ApprovalReminded { path, .. }
+            | Self::ApprovalEscalated { path, .. }
+            | Self::ApprovalDecided { path, .. }
             | Self::Logged { path, .. }
             | Self::Warned { path, .. } => Some(path.as_str()).filter(|path| !path.is_empty()),
             Self::Decided(decision) => Some(&decision.step),
@@ -135,6 +273,9 @@ impl Event {
             | Self::Resumed { .. }
             | Self::Suspended { .. }
             | Self::ContextSet { .. }
+            | Self::Paused { .. }
+            | Self::Unpaused { .. }
+            | Self::Cancelled { .. }
             | Self::Completed { .. } => None,
         }
     }
@@ -154,9 +295,26 @@ impl Event {
             | Self::RetryScheduled { at, .. }
             | Self::StepFailed { at, .. }
             | Self::Logged { at, .. }
+            | Self::BodyBegan { at, .. }
+            | Self::ScopeOpened { at, .. }
+            | Self::ScopeClosed { at, .. }
+            | Self::WaitBegan { at, .. }
+            | Self::EventTaken { at, .. }
+            | Self::ApprovalOpened { at, .. }
+            | Self::ApprovalVoted { at, .. }
+            | Self::ApprovalReminded { at, .. }
+            | Self::ApprovalEscalated { at, .. }
+            | Self::ApprovalDecided { verdict: Verdict { at, .. }, .. }
+            | Self::Paused { at, .. }
+            | Self::Unpaused { at, .. }
+            | Self::Cancelled { at, .. }
             | Self::Completed { at, .. }
             | Self::Failed { at, .. } => Some(*at),
-            Self::Accepted | Self::Decided(_) | Self::ContextSet { .. } | Self::Warned { .. } => None,
+            Self::Accepted
+            | Self::Decided(_)
+            | Self::ContextSet { .. }
+            | Self::BodyStopped { .. }
+            | Self::Warned { .. } => None,
         }
     }
 

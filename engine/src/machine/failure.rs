@@ -3,6 +3,7 @@
 use super::effect::{ErrorClass, StepError};
 use super::event::Event;
 use super::run::{Here, Run};
+use super::state::ROOT;
 use crate::backoff;
 use crate::definition::{Retry, RetryOn, Step, StepKind};
 
@@ -30,9 +31,13 @@ impl Run<'_> {
     pub(super) fn give_up(&mut self, here: &Here, step: &Step, error: StepError) {
         let to = step.on_error.clone().filter(|_| !is_fail(step));
         let unhandled = to.is_none().then(|| error.clone());
+        let (output, known_as) = self.partial_output(here, step);
         let (path, id, attempt) = (here.path.clone(), step.id.clone(), here.attempt);
-        self.emit(Event::StepFailed { path, step: id, attempt, error, to, at: self.now });
-        if let Some(error) = unhandled {
+        self.emit(Event::StepFailed { path, step: id, attempt, error, output, known_as, to, at: self.now });
+        // Within a branch or a loop the step that holds it decides what an error means.
+        if let Some(error) = unhandled
+            && here.scope == ROOT
+        {
             self.fail(error, Some(here.path.clone()));
         }
     }

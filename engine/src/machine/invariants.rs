@@ -1,11 +1,11 @@
 //! What always holds, by name: one definition for the tests and for whoever audits a database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::apply;
 use super::event::Event;
 use super::outstanding::{outstanding, waits};
-use super::state::{Origin, State, Status};
+use super::state::{Awaited, Origin, Phase, ROOT, State, Status};
 use crate::plan::Plan;
 
 const ENDS_ONCE: &str = "an execution ends at most once";
@@ -17,9 +17,14 @@ const CLOCK_RUNS_WITH_IT: &str = "running time counts exactly while it runs";
 const ATTEMPTS_COUNT_UP: &str = "attempts of a step count up from 1";
 const ONE_OUTCOME: &str = "an action that left has one outcome";
 const ONE_RESULT: &str = "a passage through a step has one result";
+const BLOCKED_IS_HELD: &str = "a blocked execution is held by an approval";
+const SCOPES_CLOSE_ONCE: &str = "a branch, an item or a round begins once and ends once";
+const PAUSE_HOLDS: &str = "no step begins while the execution is paused";
+const DECIDED_ONCE: &str = "an approval is decided once";
+const TAKEN_ONCE: &str = "a wait takes an event once";
 
 /// The names of all invariants.
-pub const INVARIANTS: [&str; 9] = [
+pub const INVARIANTS: [&str; 14] = [
     ENDS_ONCE,
     NOTHING_AFTER_END,
     STATE_IS_FOLD,
@@ -29,6 +34,11 @@ pub const INVARIANTS: [&str; 9] = [
     ATTEMPTS_COUNT_UP,
     ONE_OUTCOME,
     ONE_RESULT,
+    BLOCKED_IS_HELD,
+    SCOPES_CLOSE_ONCE,
+    PAUSE_HOLDS,
+    DECIDED_ONCE,
+    TAKEN_ONCE,
 ];
 
 /// An invariant that does not hold.
@@ -42,10 +52,11 @@ pub struct Violation {
 
 /// Looks at a journal and the state that a command left.
 #[must_use]
-pub fn violations(plan: &Plan, origin: &Origin, journal: &[Event], state: &State) -> Vec<Violation> {
+pub fn violations(plan: &Plan, origin: &Origin, journal: &[Event], state: &State, goes_on: bool) -> Vec<Violation> {
     let mut found = Vec::new();
     ends(journal, state, &mut found);
-    reasons(plan, origin, journal, state, &mut found);
+    reasons(plan, origin, journal, state, goes_on, &mut found);
+    scopes(journal, state, &mut found);
     let mut steps: BTreeMap<&str, Passage> = BTreeMap::new();
     for event in journal {
         if let Some(path) = event.step_path() {
@@ -69,15 +80,61 @@ fn ends(journal: &[Event], state: &State, found: &mut Vec<Violation>) {
     expect(folded == *state, STATE_IS_FOLD, found, || format!("the fold is {folded:?}, the state {state:?}"));
 }
 
-fn reasons(plan: &Plan, origin: &Origin, journal: &[Event], state: &State, found: &mut Vec<Violation>) {
+/// Every scope that was opened is closed once, or under way, or went with the step that held it;
+/// nothing happens in one that is closed; nothing begins while the execution is paused.
+fn scopes(journal: &[Event], state: &State, found: &mut Vec<Violation>) {
+    let mut opened = BTreeSet::new();
+    let mut closed = BTreeSet::new();
+    let mut decided = BTreeSet::new();
+    let mut taken = BTreeSet::new();
+    let mut is_paused = false;
+    for event in journal {
+        match event {
+            Event::ScopeOpened { scope, .. } => {
+                expect(opened.insert(*scope), SCOPES_CLOSE_ONCE, found, || format!("scope {scope} opened twice"));
+                expect(!is_paused, PAUSE_HOLDS, found, || format!("{event:?}"));
+            }
+            Event::ScopeClosed { scope, .. } => {
+                let is_first = opened.contains(scope) && closed.insert(*scope);
+                expect(is_first, SCOPES_CLOSE_ONCE, found, || format!("scope {scope} closed"));
+            }
+            Event::ApprovalDecided { approval, .. } => {
+                let is_first = decided.insert(approval.as_str());
+                expect(is_first, DECIDED_ONCE, found, || format!("{approval} decided twice"));
+            }
+            Event::EventTaken { path, event_id, .. } => {
+                let is_first = taken.insert((path.as_str(), event_id.as_str()));
+                expect(is_first, TAKEN_ONCE, found, || format!("{path} took {event_id} twice"));
+            }
+            Event::StepStarted { .. } => expect(!is_paused, PAUSE_HOLDS, found, || format!("{event:?}")),
+            Event::Paused { .. } => is_paused = true,
+            Event::Unpaused { .. } => is_paused = false,
+            _of_no_scope => {}
+        }
+    }
+    for scope in state.scopes.keys().filter(|scope| **scope != ROOT) {
+        let is_open = opened.contains(scope) && !closed.contains(scope);
+        expect(is_open, SCOPES_CLOSE_ONCE, found, || format!("scope {scope} is under way"));
+    }
+}
+
+fn reasons(plan: &Plan, origin: &Origin, journal: &[Event], state: &State, goes_on: bool, found: &mut Vec<Violation>) {
     let has_begun = journal.iter().any(|event| matches!(event, Event::Started { .. }));
     // An accepted execution waits for a worker: the queue is its reason.
     let has_reason = match state.status() {
         Status::Queued => !has_begun,
-        Status::Running => !outstanding(plan, origin, state).is_empty(),
-        Status::Waiting => !waits(plan, origin, state).is_empty(),
-        Status::Completed | Status::Failed => true,
+        // A long loop is cut into parts: then it goes on at once.
+        Status::Running => goes_on || !outstanding(plan, origin, state).is_empty(),
+        Status::Waiting | Status::Blocked => !waits(plan, origin, state).is_empty(),
+        // Whoever paused it resumes it.
+        Status::Paused | Status::Completed | Status::Failed | Status::Cancelled => true,
     };
+    let holds = state.scopes.values().any(|scope| {
+        let phase = scope.active.as_ref().map(|active| &active.phase);
+        matches!(phase, Some(Phase::Waiting(wait)) if matches!(wait.what, Awaited::Approval { holds: true, .. }))
+    });
+    let is_held = state.status() != Status::Blocked || holds;
+    expect(is_held, BLOCKED_IS_HELD, found, || format!("{state:?}"));
     expect(has_reason, LIVE_HAS_REASON, found, || format!("{state:?}"));
     let runs = state.status() == Status::Running;
     expect(runs == state.running_since.is_some(), CLOCK_RUNS_WITH_IT, found, || format!("{state:?}"));
@@ -115,16 +172,7 @@ impl Passage {
             Event::RetryScheduled { .. } => {
                 expect(!self.has_result, ONE_RESULT, found, || format!("{path}: {event:?}"));
             }
-            Event::Accepted
-            | Event::Started { .. }
-            | Event::Resumed { .. }
-            | Event::Suspended { .. }
-            | Event::Decided(_)
-            | Event::ContextSet { .. }
-            | Event::Logged { .. }
-            | Event::Warned { .. }
-            | Event::Completed { .. }
-            | Event::Failed { .. } => {}
+            _of_no_passage => {}
         }
     }
 }

@@ -5,7 +5,11 @@
 
 mod actions;
 mod apply;
+mod approval;
+mod body;
+mod child;
 mod command;
+mod correlation;
 mod effect;
 mod event;
 mod failure;
@@ -14,25 +18,32 @@ mod outcome;
 mod outstanding;
 mod render;
 mod run;
+mod signal;
 mod state;
 mod steps;
 mod trace;
 mod view;
+mod wait;
 
 pub use self::apply::apply;
-pub use self::command::{Command, Decided, Refused};
+pub use self::approval::{ApprovalRequest, Decider, NotAdmitted, Ruling, Verdict};
+pub use self::child::ended_child;
+pub use self::command::{Command, Decided, Refused, Signal};
+pub use self::correlation::{agrees, correlation, correlations, subject};
 pub use self::effect::{
     Body, Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass, HttpRequest, StepError, StepPath,
 };
 pub use self::event::{ActionKindName, Event};
 pub use self::invariants::{INVARIANTS, Violation, violations};
 pub use self::outcome::{Decision, Outcome};
-pub use self::outstanding::{WaitKind, WaitRow, outstanding, time_limit, waits};
+pub use self::outstanding::{WaitKind, WaitRow, children, next_due, outstanding, time_limit, waits};
 pub use self::run::{accepted, advance, decide};
-pub use self::state::{Origin, State, Status};
+pub use self::signal::MAX_PAUSE;
+pub use self::state::{Awaited, BodyKind, OpenApproval, Origin, State, Status};
 pub use self::trace::{AttemptTrace, Branch, CallTrace, LogLine, StepStatus, StepTrace, Trace};
 
-/// Attempts of steps, skipped steps included, that one execution may take.
+/// Attempts of steps, skipped steps included, that one flow may take: the flow of the definition, or
+/// one branch, item or round. Loops have bounds of their own.
 pub const STEP_BUDGET: u32 = 10_000;
 
 /// Bound on one attempt of a step that states none.

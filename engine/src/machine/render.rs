@@ -8,7 +8,7 @@ use crate::definition::{ActionKind, HttpAction};
 use crate::expr::{Template, to_text};
 
 /// Largest output that is stored whole, in bytes of JSON.
-const MAX_STORED: usize = 256 * 1024;
+pub(super) const MAX_STORED: usize = 256 * 1024;
 /// Characters of a truncated output that are kept.
 const KEPT: usize = 1_000;
 
@@ -23,6 +23,17 @@ pub(super) fn bounded(output: Value, keep_full: bool) -> Value {
         return output;
     }
     json!({ "$truncated": true, "bytes": text.len(), "preview": text.chars().take(KEPT).collect::<String>() })
+}
+
+/// Bytes of a value as JSON, about.
+pub(super) fn size(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 8,
+        Value::String(text) => text.len() + 3,
+        Value::Array(members) => 2 + members.iter().map(size).sum::<usize>(),
+        Value::Object(fields) => 2 + fields.iter().map(|(key, value)| key.len() + 4 + size(value)).sum::<usize>(),
+    }
 }
 
 /// The output of an action, bounded: of an HTTP answer only the body is cut, so that its status stays.
@@ -66,12 +77,27 @@ pub(super) fn request(kind: &ActionKind, view: &View<'_>) -> Result<EffectReques
             }
             Ok(EffectRequest::EmitEvent { event, payload })
         }
+        ActionKind::StartWorkflow { workflow_id, input } => {
+            start_workflow(workflow_id, input.as_ref(), None, false, view)
+        }
         other => {
             let message =
                 format!("actions of type `{}` are not available in this version", super::actions::kind_name(other));
             Err(StepError::other("NOT_AVAILABLE", message))
         }
     }
+}
+
+/// The start of another workflow; without `input` it is started with an empty object.
+pub(super) fn start_workflow(
+    workflow_id: &str,
+    input: Option<&Template>,
+    version: Option<u32>,
+    waits: bool,
+    view: &View<'_>,
+) -> Result<EffectRequest, StepError> {
+    let input = input.map(|input| input.render(view)).transpose()?.unwrap_or_else(|| Value::Object(Map::new()));
+    Ok(EffectRequest::StartWorkflow { workflow_id: workflow_id.to_owned(), input, version, waits })
 }
 
 fn http(call: &HttpAction, view: &View<'_>) -> Result<HttpRequest, StepError> {
@@ -150,6 +176,9 @@ pub(super) fn shown(request: &EffectRequest) -> Value {
     match request {
         EffectRequest::EmitEvent { event, payload } => {
             json!({ "event": event, "payload": bounded(payload.clone(), false) })
+        }
+        EffectRequest::StartWorkflow { workflow_id, input, version, .. } => {
+            json!({ "workflow_id": workflow_id, "input": bounded(input.clone(), false), "version": version })
         }
         EffectRequest::Http(call) => {
             let headers: Map<String, Value> = call

@@ -8,8 +8,8 @@ use super::command::{Command, Decided, Refused};
 use super::effect::{Effect, StepError, StepPath};
 use super::event::Event;
 use super::outcome::Outcome;
-use super::outstanding::time_limit;
-use super::state::{Active, Origin, Phase, ScopeId, State, Status};
+use super::outstanding::own_limit;
+use super::state::{Active, Origin, Phase, ROOT, ScopeId, ScopeState, State, Status};
 use super::view::View;
 use crate::Timestamp;
 use crate::expr::{Path, lookup};
@@ -17,6 +17,9 @@ use crate::plan::Plan;
 
 /// A shorter time in which nobody had the execution in hand is not worth a line in the journal.
 const UNNOTICED_GAP: Duration = Duration::from_secs(1);
+
+/// Events after which one command is cut into two: see [`Decided::goes_on`].
+const MAX_EVENTS: usize = 2_000;
 
 /// The first event of every execution.
 #[must_use]
@@ -60,6 +63,10 @@ pub fn advance(
         }
         Command::Wake => run.wake(),
         Command::EffectDone { effect, outcome } => run.effect_done(&effect, outcome)?,
+        Command::Signal(signal) => run.signal(signal),
+        Command::Pause { by, reason } => run.pause(by, reason),
+        Command::Resume { by, data, at_step } => run.resume(by, data, at_step)?,
+        Command::Cancel { by, reason } => run.emit(Event::Cancelled { by, reason, at: now }),
         Command::Interrupt { code, message } => run.fail_here(StepError::other(&code, message)),
     }
     run.settle();
@@ -87,8 +94,10 @@ pub(super) struct Here {
 
 impl Here {
     pub(super) fn of(scope: ScopeId, active: &Active, now: Timestamp) -> Self {
-        let began = match active.phase {
-            Phase::Actions { now, .. } => now,
+        let began = match &active.phase {
+            Phase::Actions { now, .. } => *now,
+            Phase::Children(children) => children.now,
+            Phase::Waiting(wait) => wait.now,
             Phase::Ready | Phase::Backoff { .. } => now,
         };
         Self { scope, path: active.path.clone(), passage: active.passage, attempt: active.attempt, began }
@@ -108,21 +117,30 @@ impl Run<'_> {
 
     /// What the current attempt reads.
     pub(super) fn view(&self, here: &Here) -> View<'_> {
-        let locals = self.state.scopes.get(&here.scope).map(|scope| &scope.locals);
-        View::new(self.plan, self.origin, self.state, locals, here.began)
+        View::new(self.plan, self.origin, self.state, here.scope, here.began)
     }
 
-    fn wake(&mut self) {
-        match self.state.status {
-            Status::Queued => self.start_flow(),
-            Status::Running | Status::Waiting | Status::Completed | Status::Failed => {
-                if self.state.running_since.is_none() && self.has_due_scope() {
-                    self.emit(Event::Resumed { at: self.now });
-                }
+    pub(super) fn wake(&mut self) {
+        if self.state.status == Status::Queued {
+            if !self.state.is_pausing() {
+                self.start_flow();
             }
+            return;
+        }
+        if self.state.running_since.is_none() && self.has_due_scope() {
+            self.emit(Event::Resumed { at: self.now });
         }
         if !self.is_out_of_time() {
+            self.expire_approvals();
+            self.expire_bodies();
             self.give_up_lost_calls();
+        }
+    }
+
+    /// The clock runs again, if it stood.
+    pub(super) fn run_again(&mut self) {
+        if self.state.running_since.is_none() {
+            self.emit(Event::Resumed { at: self.now });
         }
     }
 
@@ -132,7 +150,7 @@ impl Run<'_> {
         let plan = self.plan;
         for entry in &plan.definition().context {
             let name = entry.store_as.as_ref().unwrap_or(&entry.name);
-            let view = View::new(self.plan, self.origin, self.state, None, self.now);
+            let view = View::new(self.plan, self.origin, self.state, ROOT, self.now);
             let is_there = Path::parse(name).is_ok_and(|path| lookup(&view, &path).is_some());
             if !is_there {
                 let message = format!("the resource `{}` is not registered, so `{name}` is absent", entry.name);
@@ -152,7 +170,10 @@ impl Run<'_> {
 
     /// Ends the execution when its running time or its whole life is used up.
     pub(super) fn is_out_of_time(&mut self) -> bool {
-        let limit = time_limit(self.plan, self.origin, self.state);
+        if self.state.has_ended() {
+            return true;
+        }
+        let limit = own_limit(self.plan, self.origin, self.state);
         if limit.is_none_or(|due| due > self.now) {
             return false;
         }
@@ -169,7 +190,8 @@ impl Run<'_> {
 
     /// Ends the execution when it may not begin another attempt.
     pub(super) fn is_over_budget(&mut self, here: &Here) -> bool {
-        if self.state.steps_taken < STEP_BUDGET {
+        let taken = self.state.scopes.get(&here.scope).map_or(0, |scope| scope.taken);
+        if taken < STEP_BUDGET {
             return self.is_out_of_time();
         }
         let message = format!("the execution has taken {STEP_BUDGET} steps");
@@ -178,23 +200,30 @@ impl Run<'_> {
     }
 
     fn has_due_scope(&self) -> bool {
-        self.state.scopes.keys().any(|scope| self.can_move(*scope))
+        self.state.scopes.iter().any(|(id, scope)| self.can_move(*id, scope))
     }
 
-    fn can_move(&self, scope: ScopeId) -> bool {
-        match self.state.scopes.get(&scope).and_then(|scope| scope.active.as_ref()).map(|active| &active.phase) {
-            Some(Phase::Ready) => true,
-            Some(Phase::Actions { in_flight, .. }) => !in_flight,
-            Some(Phase::Backoff { due_at }) => *due_at <= self.now,
-            None => false,
+    fn can_move(&self, id: ScopeId, scope: &ScopeState) -> bool {
+        let Some(active) = &scope.active else { return id != ROOT };
+        match &active.phase {
+            Phase::Actions { in_flight, .. } => !in_flight,
+            // An execution that is paused finishes what is under way, and begins nothing.
+            Phase::Ready => !self.state.is_pausing(),
+            Phase::Backoff { due_at } => *due_at <= self.now && !self.state.is_pausing(),
+            Phase::Children(children) => self.has_room(active, children),
+            Phase::Waiting(wait) => self.is_over(wait),
         }
     }
 
     /// Moves every scope that can, until none can; then ends or suspends the execution.
     fn settle(&mut self) {
         while !self.state.has_ended() {
-            let movable = self.state.scopes.keys().copied().find(|scope| self.can_move(*scope));
+            let movable = self.state.scopes.iter().find(|(id, scope)| self.can_move(**id, scope)).map(|(id, _)| *id);
             match movable {
+                Some(_) if self.decided.events.len() >= MAX_EVENTS => {
+                    self.decided.goes_on = true;
+                    return;
+                }
                 Some(scope) => self.step(scope),
                 None => break,
             }
@@ -203,14 +232,15 @@ impl Run<'_> {
             self.decided.effects.clear();
             return;
         }
+        if self.state.status == Status::Queued || self.state.scopes.is_empty() {
+            return;
+        }
         if self.state.scopes.values().all(|scope| scope.active.is_none()) {
             let result = self.state.decision.as_ref().map_or(Outcome::Executed, |decision| decision.outcome);
             self.emit(Event::Completed { result, at: self.now });
             return;
         }
-        let is_under_way = |active: &Active| matches!(active.phase, Phase::Actions { in_flight: true, .. });
-        let has_effect = self.state.scopes.values().any(|scope| scope.active.as_ref().is_some_and(is_under_way));
-        if !has_effect && self.state.running_since.is_some() {
+        if !self.state.has_effect_under_way() && self.state.running_since.is_some() {
             self.emit(Event::Suspended { at: self.now });
         }
     }

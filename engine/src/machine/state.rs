@@ -1,10 +1,11 @@
 //! Where an execution stands: small, serialisable, the fold of its events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::approval::{ApprovalRequest, Verdict};
 use super::effect::{StepError, StepPath};
 use super::outcome::{Decision, Outcome};
 use crate::Timestamp;
@@ -28,6 +29,8 @@ pub struct Origin {
     pub trigger: Value,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// Where people reach the server, such as `https://sluice.example.com`; without a slash at the end.
+    pub base_url: String,
 }
 
 /// Where an execution stands (definition-language §9).
@@ -39,12 +42,18 @@ pub enum Status {
     Queued,
     /// A step runs or is about to.
     Running,
-    /// Nothing runs; waits for a time.
+    /// Nothing runs; waits for a time, an event, a child or an approval step.
     Waiting,
+    /// A decision to block is held until its approval is decided (D-1).
+    Blocked,
+    /// Stopped by hand until it is resumed.
+    Paused,
     /// Ended well.
     Completed,
     /// Ended by an error.
     Failed,
+    /// Ended by hand.
+    Cancelled,
 }
 
 impl Status {
@@ -55,15 +64,34 @@ impl Status {
             Self::Queued => "queued",
             Self::Running => "running",
             Self::Waiting => "waiting",
+            Self::Blocked => "blocked",
+            Self::Paused => "paused",
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 
     /// Whether nothing follows.
     #[must_use]
     pub const fn is_end(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed)
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// Values written over what lies below: the payload, or what the scopes around have written.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Written {
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(super) values: Map<String, Value>,
+    /// Paths that were written: what lies below does not show through there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) replaced: BTreeSet<String>,
+}
+
+impl Written {
+    pub(super) fn is_empty(&self) -> bool {
+        self.values.is_empty()
     }
 }
 
@@ -74,20 +102,44 @@ pub(super) type ScopeId = u32;
 pub(super) const ROOT: ScopeId = 0;
 
 /// One flow of steps with its own place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct ScopeState {
-    /// The scope that opened this one, and the step that did.
+    /// The scope whose step opened this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) parent: Option<(ScopeId, String)>,
+    pub(super) parent: Option<ScopeId>,
+    /// Its place among those that the step opened: of a branch, an item or a round.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) index: u32,
     /// What stands before its steps' ids in their paths, such as `charge_items[17].`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) prefix: String,
-    /// Values that only this scope reads, such as `item`.
+    /// Values that only this scope and those below it read, such as `item`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(super) locals: Map<String, Value>,
+    /// What it wrote into the context: only it and the scopes below see that, until it has ended.
+    /// So calls that run at the same time are rendered from the same values, also after a crash.
+    #[serde(default, skip_serializing_if = "Written::is_empty")]
+    pub(super) written: Written,
+    /// Its finished steps; those of the flow itself are in [`State::steps`].
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(super) steps: Value,
     /// Where it stands; nothing when it has come to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) active: Option<Active>,
+    /// The step that finished last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last: Option<String>,
+    /// The error that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failed: Option<StepError>,
+    /// Steps that it began or skipped.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) taken: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The step a scope stands at.
@@ -112,7 +164,7 @@ const fn is_first(passage: &u32) -> bool {
 
 /// How far a step has come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "at", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Phase {
     /// About to begin an attempt.
     Ready,
@@ -129,6 +181,171 @@ pub(super) enum Phase {
     },
     /// Waits before the next attempt.
     Backoff { due_at: Timestamp },
+    /// Branches, items or rounds are under way, each in a scope of its own.
+    Children(Box<Children>),
+    /// Waits for something outside.
+    Waiting(Box<Awaiting>),
+}
+
+/// What sort of scopes a step opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BodyKind {
+    /// The branches of a `parallel` step.
+    Branches,
+    /// The items of a `foreach` step.
+    Items,
+    /// The rounds of a `while` step.
+    Rounds,
+}
+
+/// How far a step has come that opens scopes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Children {
+    pub(super) kind: BodyKind,
+    /// The moment `now` stands for in this attempt.
+    pub(super) now: Timestamp,
+    /// Running time of the execution when the attempt began, in milliseconds.
+    pub(super) ran_ms: i64,
+    /// How many there are in all; of rounds, how many there may be.
+    pub(super) total: u32,
+    /// How many were opened.
+    #[serde(default)]
+    pub(super) opened: u32,
+    /// How many have ended.
+    #[serde(default)]
+    pub(super) closed: u32,
+    /// How many of those did not pass.
+    #[serde(default)]
+    pub(super) failed: u32,
+    /// Items that were not opened.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub(super) items: VecDeque<Value>,
+    /// What came of those that have ended, by index.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) outcomes: BTreeMap<u32, Value>,
+    /// Several may be under way at once: what they leave behind is kept here until all have ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) isolated: bool,
+    #[serde(default, skip_serializing_if = "Left::is_empty")]
+    pub(super) left: Left,
+    /// Bytes of JSON that `outcomes` holds, about.
+    #[serde(default)]
+    pub(super) bytes: usize,
+    /// The first error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<StepError>,
+    /// The `while` condition was false, or there is nothing more to open for another reason.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) stopped: bool,
+}
+
+impl Children {
+    pub(super) fn new(
+        kind: BodyKind,
+        now: Timestamp,
+        ran_ms: i64,
+        total: u32,
+        isolated: bool,
+        items: VecDeque<Value>,
+    ) -> Self {
+        Self {
+            kind,
+            now,
+            ran_ms,
+            total,
+            isolated,
+            items,
+            opened: 0,
+            closed: 0,
+            failed: 0,
+            outcomes: BTreeMap::new(),
+            left: Left::default(),
+            bytes: 0,
+            error: None,
+            stopped: false,
+        }
+    }
+}
+
+/// What a scope leaves behind when it has ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Left {
+    #[serde(default, skip_serializing_if = "Written::is_empty")]
+    pub(super) written: Written,
+    /// Finished steps.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(super) steps: Map<String, Value>,
+    /// The body of its last HTTP answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) data: Option<Value>,
+}
+
+impl Left {
+    fn is_empty(&self) -> bool {
+        self.written.is_empty() && self.steps.is_empty() && self.data.is_none()
+    }
+}
+
+/// What a step waits for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Awaiting {
+    /// The moment `now` stands for in this attempt.
+    pub(super) now: Timestamp,
+    /// When it is over by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) due_at: Option<Timestamp>,
+    pub(super) what: Awaited,
+}
+
+/// The other side of a wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "snake_case")]
+pub enum Awaited {
+    /// A time.
+    Time,
+    /// An event.
+    Event {
+        /// Name or pattern.
+        event: String,
+        /// Paths that must have these values in the event's payload.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        keys: Vec<(String, Value)>,
+        /// An event without such a path fits too: the rule of the same entity (D-10).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        lenient: bool,
+    },
+    /// Approvals, by their ids; all of them have to be decided.
+    Approval {
+        /// Which.
+        approvals: Vec<String>,
+        /// A decision to block is held by them (D-1).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        holds: bool,
+    },
+    /// The end of a child execution.
+    Child {
+        /// Its id.
+        execution: String,
+    },
+}
+
+/// An approval that was opened and is not decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenApproval {
+    /// Path of the step that opened it.
+    pub path: StepPath,
+    /// What was asked of whom.
+    pub request: ApprovalRequest,
+    /// Who approved so far, when several have to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<String>,
+    /// When people are reminded next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<Timestamp>,
+    /// When another role is asked too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate_at: Option<Timestamp>,
 }
 
 /// Where an execution stands.
@@ -144,6 +361,9 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) failed_step: Option<String>,
     pub(super) scopes: BTreeMap<ScopeId, ScopeState>,
+    /// How many scopes were opened beside the flow itself: the number of the last one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) scopes_opened: u32,
     /// Finished steps, as `steps.<id>` shows them: an object, or null before the first. It is a
     /// value so that templates read below it without copying it.
     #[serde(default, skip_serializing_if = "Value::is_null")]
@@ -152,12 +372,23 @@ pub struct State {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) passages: BTreeMap<StepPath, u32>,
     /// What was written into the context.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub(super) context: Map<String, Value>,
-    /// Paths of the context that were written: what the payload has there does not show through.
+    #[serde(default, skip_serializing_if = "Written::is_empty")]
+    pub(super) written: Written,
+    /// Approvals that are open, by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) approvals: BTreeMap<String, OpenApproval>,
+    /// Approvals that were decided, while a step still waits for others beside them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) decided: BTreeMap<String, Verdict>,
+    /// The approval that was opened last: `approval_url` leads to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last_approval: Option<String>,
+    /// Ids of events that a wait has taken.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(super) replaced: BTreeSet<String>,
-    pub(super) steps_taken: u32,
+    pub(super) events_taken: BTreeSet<String>,
+    /// Since when it is paused, or about to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) paused_at: Option<Timestamp>,
     /// The last moment at which something happened.
     #[serde(default)]
     pub(super) last_at: Timestamp,
@@ -208,5 +439,57 @@ impl State {
     #[must_use]
     pub fn failed_step(&self) -> Option<&str> {
         self.failed_step.as_deref()
+    }
+
+    /// Whether it was paused, or is about to be.
+    #[must_use]
+    pub const fn is_pausing(&self) -> bool {
+        self.paused_at.is_some()
+    }
+
+    /// The approvals that are open, by id.
+    #[must_use]
+    pub const fn approvals(&self) -> &BTreeMap<String, OpenApproval> {
+        &self.approvals
+    }
+
+    /// Whether its time is running: it has something to do, or waits for calls.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        self.running_since.is_some()
+    }
+
+    /// Whether a call has left and not come back.
+    #[must_use]
+    pub fn has_effect_under_way(&self) -> bool {
+        let phases = self.scopes.values().filter_map(|scope| scope.active.as_ref()).map(|active| &active.phase);
+        phases.into_iter().any(|phase| matches!(phase, Phase::Actions { in_flight: true, .. }))
+    }
+
+    /// Running time until `now`, in milliseconds.
+    pub(super) fn ran_until(&self, now: Timestamp) -> i64 {
+        let current = self.running_since.map_or(0, |since| now.0.saturating_sub(since.0).max(0));
+        self.ran_ms.saturating_add(current)
+    }
+
+    /// The chain of scopes from `scope` up to the flow itself.
+    pub(super) fn chain(&self, scope: ScopeId) -> impl Iterator<Item = (ScopeId, &ScopeState)> {
+        let first = self.scopes.get(&scope).map(|state| (scope, state));
+        std::iter::successors(first, |(_, state)| {
+            let parent = state.parent?;
+            self.scopes.get(&parent).map(|state| (parent, state))
+        })
+    }
+
+    /// The scopes that the step at which `scope` stands has opened, and those below them.
+    pub(super) fn below(&self, scope: ScopeId) -> Vec<ScopeId> {
+        let mut found = vec![scope];
+        let mut at = 0;
+        while let Some(&parent) = found.get(at) {
+            found.extend(self.scopes.iter().filter(|(_, state)| state.parent == Some(parent)).map(|(id, _)| *id));
+            at += 1;
+        }
+        found.remove(0);
+        found
     }
 }

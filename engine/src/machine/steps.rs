@@ -28,17 +28,22 @@ enum Todo {
     Enter,
     TryAgain,
     Act(u32),
+    GoOnWithBody,
+    EndWait,
 }
 
 impl Run<'_> {
     /// Takes a scope that can move one step further.
     pub(super) fn step(&mut self, scope: ScopeId) {
-        let Some(active) = self.state.scopes.get(&scope).and_then(|scope| scope.active.as_ref()) else { return };
+        let Some(found) = self.state.scopes.get(&scope) else { return };
+        let Some(active) = found.active.as_ref() else { return self.close_scope(scope) };
         let here = Here::of(scope, active, self.now);
         let todo = match active.phase {
             Phase::Ready => Todo::Enter,
             Phase::Backoff { .. } => Todo::TryAgain,
             Phase::Actions { next, .. } => Todo::Act(next),
+            Phase::Children(_) => Todo::GoOnWithBody,
+            Phase::Waiting(_) => Todo::EndWait,
         };
         let plan = self.plan;
         let Some(step) = plan.step(&active.step) else {
@@ -48,10 +53,23 @@ impl Run<'_> {
         };
         match todo {
             Todo::Act(next) => self.act(&here, step, next),
+            Todo::GoOnWithBody => self.go_on_with_body(&here, step),
+            Todo::EndWait => self.end_wait(&here, step),
             Todo::Enter | Todo::TryAgain if self.is_over_budget(&here) => {}
             Todo::Enter => self.enter(&here, step),
             Todo::TryAgain => self.begin_attempt(&here, step),
         }
+    }
+
+    /// The step that comes after one without a branch key that applies.
+    pub(super) fn after(&self, step: &Step) -> Option<String> {
+        step.next.clone().or_else(|| self.plan.follows(&step.id).map(str::to_owned))
+    }
+
+    /// Where a condition or a switch without a branch key that applies goes: in a branch or a loop
+    /// on in listed order, at the top level nowhere.
+    fn otherwise(&self, step: &Step) -> Option<String> {
+        if self.plan.is_nested(&step.id) { self.after(step) } else { None }
     }
 
     /// Evaluates `when`, then begins the first attempt.
@@ -63,7 +81,7 @@ impl Run<'_> {
                     self.warn(here, &why);
                     if !why.result {
                         let (path, kind) = (here.path.clone(), kind_name(&step.kind).to_owned());
-                        let (step, to) = (step.id.clone(), step.next.clone());
+                        let (step, to) = (step.id.clone(), self.after(step));
                         return self.emit(Event::StepSkipped { path, step, kind, why, to, at: self.now });
                     }
                 }
@@ -87,26 +105,32 @@ impl Run<'_> {
         self.start(here, step);
         let done = match &step.kind {
             StepKind::Condition { test, on_true, on_false } => {
-                self.condition(here, test, on_true.as_deref(), on_false.as_deref())
+                self.condition(here, step, test, on_true.as_deref(), on_false.as_deref())
             }
-            StepKind::Switch { cases, default } => self.switch(here, cases, default.as_deref()),
-            StepKind::Set(values) => self.set(here, values).map(|output| Done { output, to: step.next.clone() }),
+            StepKind::Switch { cases, default } => self.switch(here, step, cases, default.as_deref()),
+            StepKind::Set(values) => self.set(here, values).map(|output| Done { output, to: self.after(step) }),
+            // In a branch or a loop it ends the branch or the round that it stands in.
             StepKind::End => Ok(Done { output: Value::Null, to: None }),
             StepKind::Fail { code, message } => Err(self.failure(here, step, code, message.as_ref())),
             StepKind::Action { decision, .. } => match self.decide(here, decision) {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
-            StepKind::Execute { .. } => return,
-            StepKind::Approval { .. }
-            | StepKind::Wait(_)
-            | StepKind::Parallel { .. }
-            | StepKind::Foreach(_)
-            | StepKind::While { .. }
-            | StepKind::Workflow { .. } => {
-                // The check refuses such a definition; only one that was never checked comes here.
-                let message = format!("steps of type `{}` are not available in this version", kind_name(&step.kind));
-                Err(StepError::other("NOT_AVAILABLE", message))
+            StepKind::Execute { .. } | StepKind::Workflow { .. } => return,
+            StepKind::Approval { approval, .. } => match self.ask(here, approval) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
+            StepKind::Wait(wait) => match self.wait(here, step, wait) {
+                Ok(None) => return,
+                Ok(Some(done)) => Ok(done),
+                Err(error) => Err(error),
+            },
+            StepKind::Parallel { .. } | StepKind::Foreach(_) | StepKind::While { .. } => {
+                match self.begin_body(here, step) {
+                    Ok(()) => return,
+                    Err(error) => Err(error),
+                }
             }
         };
         match done {
@@ -117,18 +141,27 @@ impl Run<'_> {
 
     /// Ends a step well: its output is stored, bounded, and `save_as` puts it into the context.
     pub(super) fn succeed(&mut self, here: &Here, step: &Step, done: Done) {
+        self.succeed_as(here, step, done, None);
+    }
+
+    /// The same, with the output readable under another name of `steps.<id>` too.
+    pub(super) fn succeed_as(&mut self, here: &Here, step: &Step, done: Done, known_as: Option<&str>) {
         let output = bounded(done.output, step.keep_full_output);
         if let Some(path) = &step.save_as {
             self.save(here, path, &output);
         }
         let (path, id) = (here.path.clone(), step.id.clone());
-        self.emit(Event::StepSucceeded { path, step: id, output, to: done.to, at: self.now });
+        let known_as = known_as.map(str::to_owned);
+        self.emit(Event::StepSucceeded { path, step: id, output, known_as, to: done.to, at: self.now });
     }
 
     /// Puts an output into the context.
     pub(super) fn save(&mut self, here: &Here, path: &str, output: &Value) {
         match self.view(here).list_above(path) {
-            None => self.emit(Event::ContextSet { path: path.to_owned(), value: output.clone() }),
+            None => {
+                let (scope, path, value) = (here.scope, path.to_owned(), output.clone());
+                self.emit(Event::ContextSet { scope, path, value });
+            }
             Some(list) => {
                 let message = format!("the output cannot be saved at `{path}`: `{list}` is a list");
                 self.emit(Event::Warned { path: here.path.clone(), message });
@@ -139,6 +172,7 @@ impl Run<'_> {
     fn condition(
         &mut self,
         here: &Here,
+        step: &Step,
         test: &Test,
         on_true: Option<&str>,
         on_false: Option<&str>,
@@ -149,14 +183,15 @@ impl Run<'_> {
         let why = condition.evaluate(&self.view(here))?;
         self.warn(here, &why);
         let to = if why.result { on_true } else { on_false };
+        let to = to.map(str::to_owned).or_else(|| self.otherwise(step));
         // By hand: `json!` would copy the explanation by serialising it once more.
         let mut output = Map::new();
         output.insert("explanation".to_owned(), explained(&why));
         output.insert("result".to_owned(), Value::Bool(why.result));
-        Ok(Done { output: Value::Object(output), to: to.map(str::to_owned) })
+        Ok(Done { output: Value::Object(output), to })
     }
 
-    fn switch(&mut self, here: &Here, cases: &[Case], default: Option<&str>) -> Result<Done, StepError> {
+    fn switch(&mut self, here: &Here, step: &Step, cases: &[Case], default: Option<&str>) -> Result<Done, StepError> {
         let mut explanations = Vec::with_capacity(cases.len());
         let mut taken = None;
         for (index, case) in cases.iter().enumerate() {
@@ -169,8 +204,9 @@ impl Run<'_> {
             }
         }
         let to = taken.map_or(default, |index| Some(cases[index].next.as_str()));
+        let to = to.map(str::to_owned).or_else(|| self.otherwise(step));
         let output = json!({ "case": taken, "next": to, "explanations": explanations });
-        Ok(Done { output, to: to.map(str::to_owned) })
+        Ok(Done { output, to })
     }
 
     /// Writes values; all are rendered before the first is written. Returns what was written.
@@ -187,7 +223,7 @@ impl Run<'_> {
         let mut output = Map::new();
         for (path, value) in written {
             output.insert(path.clone(), value.clone());
-            self.emit(Event::ContextSet { path: path.clone(), value });
+            self.emit(Event::ContextSet { scope: here.scope, path: path.clone(), value });
         }
         Ok(Value::Object(output))
     }
@@ -215,7 +251,7 @@ impl Run<'_> {
     }
 
     /// Missing fields and impossible comparisons are told (D-3).
-    fn warn(&mut self, here: &Here, why: &Explanation) {
+    pub(super) fn warn(&mut self, here: &Here, why: &Explanation) {
         if let Some(message) = &why.warning {
             self.emit(Event::Warned { path: here.path.clone(), message: message.clone() });
         }

@@ -24,6 +24,10 @@ pub enum StepStatus {
     Failed,
     /// Left out by its condition.
     Skipped,
+    /// Waits for a time, an event, people or a child.
+    Waiting,
+    /// Was under way when the execution was cancelled.
+    Cancelled,
 }
 
 /// One call of an attempt.
@@ -208,6 +212,17 @@ impl Trace {
                     step.end(StepStatus::Failed, Some(error), at);
                 }
             }
+            Event::WaitBegan { path, due_at, .. } => {
+                if let Some(step) = self.last(&path) {
+                    step.status = StepStatus::Waiting;
+                    step.next_attempt_at = due_at;
+                }
+            }
+            Event::Cancelled { at, .. } => {
+                for step in self.steps.iter_mut().filter(|step| step.ended_at.is_none()) {
+                    step.end(StepStatus::Cancelled, None, at);
+                }
+            }
             Event::Logged { path, level, message, data, at } => {
                 self.logs.push(LogLine { at, level, message, data, step_path: path });
             }
@@ -223,6 +238,18 @@ impl Trace {
             | Event::Suspended { .. }
             | Event::Decided(_)
             | Event::ContextSet { .. }
+            | Event::BodyBegan { .. }
+            | Event::ScopeOpened { .. }
+            | Event::ScopeClosed { .. }
+            | Event::BodyStopped { .. }
+            | Event::EventTaken { .. }
+            | Event::ApprovalOpened { .. }
+            | Event::ApprovalVoted { .. }
+            | Event::ApprovalReminded { .. }
+            | Event::ApprovalEscalated { .. }
+            | Event::ApprovalDecided { .. }
+            | Event::Paused { .. }
+            | Event::Unpaused { .. }
             | Event::Completed { .. } => {}
         }
     }

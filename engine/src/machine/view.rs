@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use serde_json::{Map, Value, json};
 
-use super::state::{Origin, State};
+use super::state::{Origin, ROOT, ScopeId, State, Written};
 use crate::Timestamp;
 use crate::definition::MissingFields;
 use crate::expr::Scope;
@@ -16,7 +16,9 @@ pub(super) struct View<'a> {
     plan: &'a Plan,
     origin: &'a Origin,
     state: &'a State,
-    locals: Option<&'a Map<String, Value>>,
+    scope: ScopeId,
+    /// What `event` stands for while an awaited event is looked at.
+    event: Option<&'a Value>,
     /// What `now` stands for.
     now: Timestamp,
     /// Roots that come partly from the payload and partly from what was written: merged once,
@@ -29,20 +31,35 @@ const EMPTY_ROOTS: [&str; 3] = ["vars", "secrets", "integrations"];
 
 impl Scope for View<'_> {
     fn root(&self, name: &str) -> Option<Cow<'_, Value>> {
-        if let Some(value) = self.locals.and_then(|locals| locals.get(name)) {
+        if let Some(value) = self.local(name) {
             return Some(Cow::Borrowed(value));
         }
         if let Some(value) = self.own(name) {
             return Some(value);
         }
-        match (self.state.context.get(name), self.origin.payload.get(name)) {
-            (Some(written), Some(given)) if shows_through(self.state, name, given, written) => {
+        let mut layers = self.layers(name).peekable();
+        let Some(top) = layers.next() else {
+            return match self.origin.payload.get(name) {
+                Some(given) => Some(Cow::Borrowed(given)),
+                None => self.fallback(name),
+            };
+        };
+        let value = top.values.get(name)?;
+        let below = layers.peek().and_then(|layer| layer.values.get(name)).or_else(|| self.origin.payload.get(name));
+        match below {
+            Some(below) if shows_through(top, name, below, value) => {
                 self.merged.get_or_init(|| self.merge()).get(name).map(Cow::Borrowed)
             }
-            (Some(written), _) => Some(Cow::Borrowed(written)),
-            (None, Some(given)) => Some(Cow::Borrowed(given)),
-            (None, None) => self.fallback(name),
+            _hidden => Some(Cow::Borrowed(value)),
         }
+    }
+
+    fn field(&self, root: &str, name: &str) -> Option<Option<Cow<'_, Value>>> {
+        if root != "steps" || self.scope == ROOT {
+            return None;
+        }
+        let nearest = self.state.chain(self.scope).find_map(|(_, scope)| scope.steps.get(name));
+        Some(nearest.or_else(|| self.state.steps.get(name)).map(Cow::Borrowed))
     }
 
     fn now(&self) -> Timestamp {
@@ -59,10 +76,30 @@ impl<'a> View<'a> {
         plan: &'a Plan,
         origin: &'a Origin,
         state: &'a State,
-        locals: Option<&'a Map<String, Value>>,
+        scope: ScopeId,
         now: Timestamp,
     ) -> Self {
-        Self { plan, origin, state, locals, now, merged: OnceCell::new() }
+        Self { plan, origin, state, scope, event: None, now, merged: OnceCell::new() }
+    }
+
+    /// The same with `event` standing for an awaited event's payload.
+    pub(super) fn with_event(mut self, payload: &'a Value) -> Self {
+        self.event = Some(payload);
+        self
+    }
+
+    /// A value of the scope, or of one around it.
+    fn local(&self, name: &str) -> Option<&'a Value> {
+        if name == "event"
+            && let Some(payload) = self.event
+        {
+            return Some(payload);
+        }
+        if self.scope == ROOT {
+            return None;
+        }
+        let state: &'a State = self.state;
+        state.chain(self.scope).find_map(|(_, scope)| scope.locals.get(name))
     }
 
     /// The first list on the way to `path`: nothing can be written below a list.
@@ -84,7 +121,8 @@ impl<'a> View<'a> {
     /// Roots that belong to the engine and that no payload can take.
     fn own(&self, name: &str) -> Option<Cow<'_, Value>> {
         match name {
-            "steps" => Some(Cow::Borrowed(&self.state.steps)),
+            "steps" if self.scope == ROOT => Some(Cow::Borrowed(&self.state.steps)),
+            "steps" => Some(Cow::Owned(self.all_steps())),
             "trigger" => Some(Cow::Borrowed(&self.origin.trigger)),
             "workflow" => Some(Cow::Owned(json!({
                 "id": self.origin.workflow_id,
@@ -95,8 +133,22 @@ impl<'a> View<'a> {
                 "id": self.origin.execution,
                 "accepted_at": self.origin.accepted_at.to_rfc3339(),
             }))),
+            "approval_url" => {
+                let approval = self.state.last_approval.as_ref()?;
+                Some(Cow::Owned(Value::String(format!("{}/approvals/{approval}", self.origin.base_url))))
+            }
             _other => None,
         }
+    }
+
+    /// The finished steps that a nested scope sees: its own over those around it.
+    fn all_steps(&self) -> Value {
+        let mut all = self.state.steps.as_object().cloned().unwrap_or_default();
+        let chain: Vec<_> = self.state.chain(self.scope).collect();
+        for (_, scope) in chain.into_iter().rev() {
+            all.extend(scope.steps.as_object().into_iter().flatten().map(|(id, step)| (id.clone(), step.clone())));
+        }
+        Value::Object(all)
     }
 
     fn fallback(&self, name: &str) -> Option<Cow<'_, Value>> {
@@ -107,39 +159,55 @@ impl<'a> View<'a> {
         }
     }
 
+    /// What was written under a root's name, nearest first.
+    fn layers<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a Written> + use<'a, 'n> {
+        let state: &'a State = self.state;
+        // The flow itself, the usual case, needs no search.
+        let nested = if self.scope == ROOT { None } else { Some(state.chain(self.scope)) };
+        let nested = nested.into_iter().flatten().filter(|(id, _)| *id != ROOT).map(|(_, scope)| &scope.written);
+        nested.chain(std::iter::once(&state.written)).filter(move |written| written.values.contains_key(name))
+    }
+
+    /// Every root of which something below shows through what was written over it.
     fn merge(&self) -> Map<String, Value> {
+        let chain: Vec<&Written> = if self.scope == ROOT {
+            vec![&self.state.written]
+        } else {
+            let nested = self.state.chain(self.scope).filter(|(id, _)| *id != ROOT).map(|(_, scope)| &scope.written);
+            nested.chain(std::iter::once(&self.state.written)).collect()
+        };
         let mut roots = Map::new();
-        for (name, written) in &self.state.context {
-            if let Some(given) = self.origin.payload.get(name)
-                && shows_through(self.state, name, given, written)
-            {
-                roots.insert(name.clone(), merged(self.state, name, given, written));
+        for written in chain.into_iter().rev() {
+            for (name, value) in &written.values {
+                let below = roots.get(name).or_else(|| self.origin.payload.get(name));
+                let value = below.map_or_else(|| value.clone(), |below| merged(written, name, below, value));
+                roots.insert(name.clone(), value);
             }
         }
         roots
     }
 }
 
-/// Whether what the payload has at `path` shows through what was written below it.
-fn shows_through(state: &State, path: &str, given: &Value, written: &Value) -> bool {
-    given.is_object() && written.is_object() && !state.replaced.contains(path)
+/// Whether what lies below at `path` shows through what was written over it.
+fn shows_through(written: &Written, path: &str, below: &Value, value: &Value) -> bool {
+    below.is_object() && value.is_object() && !written.replaced.contains(path)
 }
 
-/// `given` with everything in `written` put over it.
-fn merged(state: &State, path: &str, given: &Value, written: &Value) -> Value {
-    match (given, written) {
-        (Value::Object(given), Value::Object(below)) if !state.replaced.contains(path) => {
-            let mut fields = given.clone();
-            for (key, value) in below {
+/// `below` with everything in `value` put over it.
+fn merged(written: &Written, path: &str, below: &Value, value: &Value) -> Value {
+    match (below, value) {
+        (Value::Object(below), Value::Object(above)) if !written.replaced.contains(path) => {
+            let mut fields = below.clone();
+            for (key, value) in above {
                 let value = match fields.get(key) {
-                    Some(given) => merged(state, &format!("{path}.{key}"), given, value),
+                    Some(below) => merged(written, &format!("{path}.{key}"), below, value),
                     None => value.clone(),
                 };
                 fields.insert(key.clone(), value);
             }
             Value::Object(fields)
         }
-        (_, written) => written.clone(),
+        (_, value) => value.clone(),
     }
 }
 
@@ -149,10 +217,10 @@ pub(super) fn context(origin: &Origin, state: &State) -> Map<String, Value> {
         Value::Object(fields) => fields.clone(),
         other => Map::from_iter([("event".to_owned(), other.clone())]),
     };
-    for (name, written) in &state.context {
+    for (name, value) in &state.written.values {
         let value = match context.get(name) {
-            Some(given) => merged(state, name, given, written),
-            None => written.clone(),
+            Some(below) => merged(&state.written, name, below, value),
+            None => value.clone(),
         };
         context.insert(name.clone(), value);
     }

@@ -14,7 +14,7 @@ fn execute(actions: Value) -> Value {
 fn http(sim: &Sim) -> &HttpRequest {
     match &sim.effects[0].request {
         EffectRequest::Http(request) => request,
-        EffectRequest::EmitEvent { .. } => panic!("an event left"),
+        other => panic!("{other:?} left"),
     }
 }
 

@@ -85,14 +85,18 @@ fn an_endless_flow_stops_at_the_step_budget() {
 fn unwatched(definition: &Value) -> State {
     let sim = Sim::accept(sluice_engine::definition::decode(definition).unwrap(), json!({ "n": 0 }));
     let mut state = State::new();
-    sluice_engine::machine::advance(&sim.plan, &sim.origin, &mut state, Command::TakeUp, START).unwrap();
+    let mut command = Command::TakeUp;
+    while sluice_engine::machine::advance(&sim.plan, &sim.origin, &mut state, command, START).unwrap().goes_on {
+        command = Command::Wake;
+    }
     state
 }
 
 #[test]
 fn a_step_that_this_version_cannot_run_fails_with_a_code() {
-    let wait = json!({ "workflow_id": "test", "steps": [{ "id": "w", "type": "wait", "wait": { "for": "1s" } }] });
-    let sim = Sim::start_unchecked(&wait, json!({}));
+    let steps = json!([{ "id": "w", "type": "foreach",
+        "foreach": { "items": [1], "spread": true, "steps": [{ "id": "s", "type": "end" }] } }]);
+    let sim = Sim::start_unchecked(&json!({ "workflow_id": "test", "steps": steps }), json!({}));
     assert_eq!(sim.timeline().last().unwrap(), "failed NOT_AVAILABLE at w");
 }
 

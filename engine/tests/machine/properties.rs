@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_engine::definition;
-use sluice_engine::machine::{Command, Effect, EffectOutcome, ErrorClass, Refused, Status, waits};
+use sluice_engine::machine::{Command, Effect, EffectOutcome, ErrorClass, Refused, Status, next_due, waits};
 
 use crate::sim::{START, Sim, error, ok};
 
@@ -77,16 +77,63 @@ fn kind() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// Steps that hold lists of simple ones, and steps that wait.
+fn holder() -> impl Strategy<Value = Value> {
+    let body =
+        || prop::collection::vec(kind().prop_filter("a switch needs targets", |kind| kind["type"] != "switch"), 1..3);
+    let strategy = || prop::sample::select(vec!["all_must_pass", "any_can_pass", "best_effort"]);
+    prop_oneof![
+        2 => (prop::collection::vec(body(), 1..4), strategy(), prop::option::of(1_u32..3)).prop_map(
+            |(branches, strategy, width)| {
+                let mut parallel = json!({ "branches": branches, "strategy": strategy });
+                if let Some(width) = width {
+                    parallel["max_concurrency"] = json!(width);
+                }
+                json!({ "type": "parallel", "parallel": parallel })
+            }
+        ),
+        2 => (body(), 0_usize..5, 1_u32..4, any::<bool>()).prop_map(|(body, count, width, goes_on)| {
+            let on_item_error = if goes_on { "continue" } else { "fail" };
+            json!({ "type": "foreach", "foreach": { "items": vec![1; count], "steps": body,
+                "max_concurrency": width, "on_item_error": on_item_error } })
+        }),
+        1 => (body(), 1_u32..4).prop_map(|(body, most)| {
+            json!({ "type": "while", "while": { "condition": { "expression": "n < 4" }, "steps": body, "max_iterations": most } })
+        }),
+        1 => (0_u32..2_000).prop_map(|length| json!({ "type": "wait", "wait": { "for": format!("{length}ms") } })),
+        1 => (1_u32..2_000).prop_map(|length| json!({ "type": "wait", "wait": { "event": "never", "timeout": format!("{length}ms") } })),
+    ]
+}
+
+/// Gives the steps of a body their ids.
+fn name_nested(step: &mut Value, prefix: &str) {
+    let mut count = 0;
+    let mut name = |step: &mut Value| {
+        step["id"] = json!(format!("{prefix}n{count}"));
+        count += 1;
+    };
+    for path in ["/foreach/steps", "/while/steps"] {
+        step.pointer_mut(path).and_then(Value::as_array_mut).into_iter().flatten().for_each(&mut name);
+    }
+    let branches = step.pointer_mut("/parallel/branches").and_then(Value::as_array_mut).into_iter().flatten();
+    branches.for_each(|branch| branch.as_array_mut().into_iter().flatten().for_each(&mut name));
+}
+
 /// Steps that refer to later ones only, so that every flow ends.
 fn steps() -> impl Strategy<Value = Value> {
     let retry = (1_u32..4, 1_u32..1_500, any::<bool>())
         .prop_map(|(attempts, delay, jitter)| json!({ "max_attempts": attempts, "delay": format!("{delay}ms"), "jitter": jitter }));
-    let step =
-        (kind(), prop::option::weighted(0.3, condition()), prop::option::of(retry), any::<[prop::sample::Index; 3]>());
+    let step = (
+        prop_oneof![3 => kind(), 2 => holder()],
+        prop::option::weighted(0.3, condition()),
+        prop::option::of(retry),
+        any::<[prop::sample::Index; 3]>(),
+    );
     prop::collection::vec(step, 1..6).prop_map(|steps| {
         let count = steps.len();
         let wired = steps.into_iter().enumerate().map(|(at, (mut step, when, retry, targets))| {
             step["id"] = json!(format!("s{at}"));
+            name_nested(&mut step, &format!("s{at}"));
             let target = |index: usize| {
                 let later = at + 1 + targets[index].index(count - at);
                 (later < count).then(|| json!(format!("s{later}")))
@@ -141,7 +188,14 @@ fn run(definition: &Value, turns: &[Turn], crashes: bool) -> (Sim, Sent) {
         }
         match sim.state.status() {
             Status::Completed | Status::Failed => return (sim, sent),
+            Status::Blocked | Status::Paused | Status::Cancelled => panic!("nobody asked for {:?}", sim.state.status()),
             Status::Running => {
+                // A worker wakes at the moment when something is due, whatever is under way.
+                let due = next_due(&sim.plan, &sim.origin, &sim.state);
+                if let Some(due) = due.filter(|due| due.0 <= sim.now.0 + turn.milliseconds) {
+                    sim.wake_after((due.0 - sim.now.0).max(0));
+                    continue;
+                }
                 let effect = sim.effects[0].clone();
                 sim.now.0 += turn.milliseconds;
                 sim.finish(outcome(turn.answer));

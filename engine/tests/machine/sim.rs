@@ -59,10 +59,27 @@ impl Sim {
             payload,
             trigger: json!({ "type": "manual" }),
             accepted_at: START,
+            base_url: "https://sluice.test".to_owned(),
         };
         let mut state = State::new();
         apply(&mut state, &Event::Accepted);
         Self { plan, origin, state, journal: vec![Event::Accepted], now: START, effects: Vec::new() }
+    }
+
+    /// As `accept`, from a definition as it is written.
+    pub fn accept_json(definition: &Value, payload: Value) -> Self {
+        let checked = check(&definition.to_string(), Format::Json, &Offline);
+        Self::accept(checked.definition.unwrap_or_else(|| panic!("{:#?}", checked.problems)), payload)
+    }
+
+    /// Steps of which some cannot be reached.
+    pub fn start_loosely(steps: Value, payload: Value) -> Self {
+        Self::start_unchecked(&json!({ "workflow_id": "test", "steps": steps }), payload)
+    }
+
+    /// Gives a command without looking at everything that has happened: for long histories.
+    pub fn advance_plainly(&mut self, command: Command) -> sluice_engine::machine::Decided {
+        advance(&self.plan, &self.origin, &mut self.state, command, self.now).unwrap()
     }
 
     /// Gives a command, and looks whether everything that always holds still does.
@@ -78,19 +95,28 @@ impl Sim {
                 return Err(refused);
             }
         };
-        let lines = decided.events.iter().map(line).collect();
+        let goes_on = decided.goes_on;
+        let mut lines: Vec<String> = decided.events.iter().map(line).collect();
         self.journal.extend(decided.events);
         self.effects.extend(decided.effects);
+        // Which of several calls comes back first is the world's business, not that of a crash.
+        self.effects.sort_by(|one, other| one.id.cmp(&other.id));
         if self.state.has_ended() {
             self.effects.clear();
         }
-        let violations = violations(&self.plan, &self.origin, &self.journal, &self.state);
+        let violations = violations(&self.plan, &self.origin, &self.journal, &self.state, goes_on);
         assert!(violations.is_empty(), "{violations:#?}");
         let begun_anew = outstanding(&self.plan, &self.origin, &self.state);
         let asked = |effects: &[Effect]| -> Vec<_> {
-            effects.iter().map(|effect| (effect.id.clone(), effect.key.clone(), effect.request.clone())).collect()
+            let mut asked: Vec<_> =
+                effects.iter().map(|effect| (effect.id.clone(), effect.key.clone(), effect.request.clone())).collect();
+            asked.sort_by(|one, other| one.0.cmp(&other.0));
+            asked
         };
         assert_eq!(asked(&begun_anew), asked(&self.effects), "a crash here would repeat just what is under way");
+        if goes_on {
+            lines.extend(self.try_command(Command::Wake)?);
+        }
         Ok(lines)
     }
 

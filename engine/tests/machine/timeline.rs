@@ -23,9 +23,33 @@ pub fn line(event: &Event) -> String {
         Event::Decided(decision) => {
             format!("decided {:?}: {}", decision.outcome, decision.reason.as_deref().unwrap_or("no reason"))
         }
-        Event::ContextSet { path, value } => format!("set {path} = {value}"),
+        Event::ContextSet { path, value, .. } => format!("set {path} = {value}"),
         Event::Logged { level, message, .. } => format!("log {level:?}: {message}"),
         Event::Warned { message, .. } => format!("warning: {message}"),
+        Event::BodyBegan { path, kind, total, .. } => format!("{path} {kind:?} of {total}"),
+        Event::ScopeOpened { path, index, .. } => format!("{path} opens {index}"),
+        Event::ScopeClosed { path, passed, error, .. } => {
+            let how = if *passed { "passed" } else { "did not pass" };
+            format!("{path} {how}{}", error.as_ref().map_or_else(String::new, |error| format!(" {}", error.code)))
+        }
+        Event::BodyStopped { path } => format!("{path} opens no more"),
+        Event::WaitBegan { path, what, due_at, at } => {
+            let what = format!("{what:?}");
+            let what = what.split(' ').next().unwrap_or_default().to_lowercase();
+            let due = due_at.map_or_else(String::new, |due| format!(" for {} ms", due.0 - at.0));
+            format!("{path} waits for {what}{due}")
+        }
+        Event::EventTaken { path, event, .. } => format!("{path} takes {event}"),
+        Event::ApprovalOpened { path, request, .. } => {
+            format!("{path} asks {}", request.role.as_deref().unwrap_or("people"))
+        }
+        Event::ApprovalVoted { path, by, .. } => format!("{path}: {by} approves"),
+        Event::ApprovalReminded { path, .. } => format!("{path} reminds"),
+        Event::ApprovalEscalated { path, role, .. } => format!("{path} asks {role} too"),
+        Event::ApprovalDecided { path, verdict, .. } => format!("{path} is {}", verdict.ruling.name()),
+        Event::Paused { .. } => "paused".to_owned(),
+        Event::Unpaused { at_step, .. } => format!("unpaused{}", then(at_step)),
+        Event::Cancelled { reason, .. } => format!("cancelled: {}", reason.as_deref().unwrap_or("-")),
         Event::Completed { result, .. } => format!("completed {result:?}"),
         Event::Failed { error, step, .. } => format!("failed {} at {}", error.code, step.as_deref().unwrap_or("-")),
     }

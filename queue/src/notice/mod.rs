@@ -17,10 +17,24 @@ pub struct Notice {
     pub organization: OrganizationId,
     /// Of which execution.
     pub execution: ExecutionId,
-    /// Number of the last journal row.
+    /// Number of the last journal row; 0 when it was told something that is not in the journal yet.
     pub seq: i32,
     /// Whether nothing follows.
     pub ended: bool,
+}
+
+impl Notice {
+    /// That `execution` was told something: whoever has it in hand should look.
+    #[must_use]
+    pub const fn told(organization: OrganizationId, execution: ExecutionId) -> Self {
+        Self { organization, execution, seq: 0, ended: false }
+    }
+
+    /// Whether it is such a one.
+    #[must_use]
+    pub const fn is_told(&self) -> bool {
+        self.seq == 0
+    }
 }
 
 /// What a listener hears.

@@ -27,6 +27,8 @@ pub struct EmitRequest {
     pub occurred_at: Option<Timestamp>,
     /// Accepted once within seven days.
     pub deduplication_key: Option<String>,
+    /// How many executions in a row led to it: 0 when it comes from outside.
+    pub depth: i16,
 }
 
 /// What came of it.
@@ -53,6 +55,7 @@ pub async fn emit(services: &Services, viewer: &Viewer, request: EmitRequest) ->
     let payload = checked(services, &request)?;
     let now = services.now();
     let fingerprint = fingerprint(&request, &payload);
+    let about = engine::machine::subject(&request.event_type, &request.payload);
     let new = NewEvent {
         id: EventId::new(),
         organization_id: viewer.organization,
@@ -64,6 +67,8 @@ pub async fn emit(services: &Services, viewer: &Viewer, request: EmitRequest) ->
         fingerprint,
         occurred_at_ms: request.occurred_at.unwrap_or(now).0,
         received_at_ms: now.0,
+        depth: request.depth,
+        about,
     };
     let (id, is_new) = match services.store().insert_event(new).await? {
         EventOutcome::New(id) => (id, true),

@@ -4,8 +4,10 @@ mod emit;
 mod matches;
 mod read;
 mod route;
+mod waits;
 
 pub use emit::{EmitRequest, Emitted, emit};
 pub use matches::{Match, MatchOutcome, parse_matches};
 pub use read::{count, event, events_by_ids, page};
 pub use route::{RouteError, route_forgotten};
+pub use waits::signal;

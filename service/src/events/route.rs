@@ -20,6 +20,10 @@ use crate::plans::{LoadedVersion, WorkflowRef};
 use crate::services::Services;
 use crate::viewer::Viewer;
 
+/// Executions that lead to an event by triggers, one after the other, before it starts no more: workflows
+/// that trigger each other would never come to an end (reliability.md X01).
+const MAX_DEPTH: i16 = 16;
+
 /// Why events could not be routed.
 #[derive(Debug, thiserror::Error)]
 #[error("event {event} cannot be routed")]
@@ -59,7 +63,13 @@ pub(super) async fn route(services: &Services, row: EventRow) -> Result<EventRow
         }
         let version = services.plans().version(services.store(), row.organization_id, candidate.version_id).await?;
         let Some(version) = version else { continue };
-        let Some(found) = hold_against(&row, &payload, &candidate, &version, services.now()) else { continue };
+        let Some(mut found) = hold_against(&row, &payload, &candidate, &version, services.now()) else { continue };
+        if found.outcome == MatchOutcome::Started && row.depth > MAX_DEPTH {
+            found.outcome = MatchOutcome::Refused;
+            found.problem = Some(format!(
+                "{MAX_DEPTH} executions in a row led to this event, so it starts no further one: do workflows trigger each other?"
+            ));
+        }
         if found.outcome == MatchOutcome::Started {
             requests.push(request(&row, &payload, candidate.workflow_id));
         }
@@ -73,6 +83,7 @@ pub(super) async fn route(services: &Services, row: EventRow) -> Result<EventRow
             settle(found, result)?;
         }
     }
+    super::waits::tell_waiting(services, &row, &payload).await?;
     let matches: Vec<Match> = matches.into_values().collect();
     let text = serde_json::to_string(&matches)
         .map_err(|error| ServiceError::Internal { what: "matches cannot be written", source: error.into() })?;
@@ -140,6 +151,7 @@ fn request(row: &EventRow, payload: &Value, workflow: WorkflowId) -> StartReques
             event: row.event_type.clone(),
             source: row.source.clone(),
             received_at: Timestamp(row.received_at_ms).to_rfc3339(),
+            depth: row.depth,
         },
     }
 }

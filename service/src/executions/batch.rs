@@ -54,7 +54,7 @@ pub async fn start_batch(
         .map(|result| result.or_else(|| settled.next()).unwrap_or_else(|| Err(missing_outcome())))
         .collect();
     drop(settled);
-    announce(services, new).await;
+    announce(services, new);
     Ok(results)
 }
 

@@ -304,11 +304,12 @@ impl Watcher {
         let mut ids: Vec<ExecutionId> = changed.iter().map(|change| change.execution_id).collect();
         ids.sort_unstable();
         ids.dedup();
+        // Judged first, read then: what left is shown as it is since it left, never as it was before.
+        let fitting = store.filter_executions(self.viewer.organization, &ids, &self.filter).await?;
+        let fitting: HashSet<ExecutionId> = fitting.into_iter().collect();
         let rows = store.executions_by_ids(self.viewer.organization, &ids).await?;
         let rows: std::collections::HashMap<ExecutionId, Arc<ExecutionRow>> =
             rows.into_iter().map(|row| (row.id, Arc::new(row))).collect();
-        let fitting = store.filter_executions(self.viewer.organization, &ids, &self.filter).await?;
-        let fitting: HashSet<ExecutionId> = fitting.into_iter().collect();
         for change in changed {
             let Some(row) = rows.get(&change.execution_id) else { continue };
             let kind = if fitting.contains(&row.id) {

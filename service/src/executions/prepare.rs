@@ -62,7 +62,29 @@ pub enum Trigger {
         source: String,
         /// When it was accepted, RFC 3339.
         received_at: String,
+        /// How many executions in a row led to it.
+        depth: i16,
     },
+    /// Another execution.
+    Workflow {
+        /// Which.
+        execution: ExecutionId,
+        /// How many executions in a row led to that one, itself included.
+        depth: i16,
+        /// Path of its step.
+        step: String,
+        /// Whether that one waits for the end of this one.
+        waits: bool,
+    },
+}
+
+impl Trigger {
+    const fn depth(&self) -> i16 {
+        match self {
+            Self::Manual { .. } => 0,
+            Self::Event { depth, .. } | Self::Workflow { depth, .. } => *depth,
+        }
+    }
 }
 
 /// Longest business or idempotency key, in characters.
@@ -101,13 +123,10 @@ pub(super) async fn prepare(
     let now = services.now();
     let definition = version.plan.definition();
     let priority = request.priority.unwrap_or_else(|| default_priority(definition.priority));
-    let trigger_type = match &request.trigger {
-        Trigger::Manual { .. } => store::TriggerType::Manual,
-        Trigger::Event { .. } => store::TriggerType::Event,
-    };
-    let event_id = match &request.trigger {
-        Trigger::Manual { .. } => None,
-        Trigger::Event { id, .. } => Some(*id),
+    let (trigger_type, event_id, parent_id) = match &request.trigger {
+        Trigger::Manual { .. } => (store::TriggerType::Manual, None, None),
+        Trigger::Event { id, .. } => (store::TriggerType::Event, Some(*id), None),
+        Trigger::Workflow { execution, .. } => (store::TriggerType::Workflow, None, Some(*execution)),
     };
     let start_key = request.idempotency_key.map(|key| StartKey {
         fingerprint: fingerprint(&version, &input, request.key.as_deref(), &request.labels),
@@ -132,6 +151,8 @@ pub(super) async fn prepare(
         start_key,
         queued_at_ms: now.0,
         deadline_at_ms: definition.deadline.map(|deadline| now.plus(deadline).0),
+        depth: request.trigger.depth(),
+        parent_id,
     };
     Ok(Prepared { execution })
 }
@@ -269,8 +290,11 @@ fn trigger_json(trigger: &Trigger, viewer: &Viewer, now: engine::Timestamp) -> V
         Trigger::Manual { reason } => json!({
             "type": "manual", "actor": viewer.actor.id, "reason": reason, "received_at": now.to_rfc3339(),
         }),
-        Trigger::Event { id, event, source, received_at } => json!({
+        Trigger::Event { id, event, source, received_at, depth: _ } => json!({
             "type": "event", "event": event, "id": id, "source": source, "received_at": received_at,
+        }),
+        Trigger::Workflow { execution, step, waits, depth: _ } => json!({
+            "type": "workflow", "execution": execution, "step": step, "waits": waits, "received_at": now.to_rfc3339(),
         }),
     }
 }

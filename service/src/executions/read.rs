@@ -119,7 +119,7 @@ pub fn context(viewer: &Viewer, row: &ExecutionRow, trace: &Trace) -> Result<ser
         trigger: &row.trigger,
         queued_at_ms: row.queued_at_ms,
     };
-    Ok(trace.context(&origin(&facts, "", None)?))
+    Ok(trace.context(&origin(&facts, "", None, "")?))
 }
 
 /// The unchanging facts of an execution, as rows hold them.
@@ -143,7 +143,7 @@ pub struct Facts<'a> {
 ///
 /// # Errors
 /// When the stored input or trigger is no JSON.
-pub fn origin(row: &Facts<'_>, slug: &str, name: Option<&str>) -> Result<Origin, ServiceError> {
+pub fn origin(row: &Facts<'_>, slug: &str, name: Option<&str>, base_url: &str) -> Result<Origin, ServiceError> {
     let parse = |text: &str| {
         serde_json::from_str(text)
             .map_err(|error| ServiceError::Internal { what: "a stored execution cannot be read", source: error.into() })
@@ -157,6 +157,7 @@ pub fn origin(row: &Facts<'_>, slug: &str, name: Option<&str>) -> Result<Origin,
         payload: parse(row.input)?,
         trigger: parse(row.trigger)?,
         accepted_at: engine::Timestamp(row.queued_at_ms),
+        base_url: base_url.to_owned(),
     })
 }
 

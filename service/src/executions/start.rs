@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use ids::ExecutionId;
 use queue::Notice;
-use store::{ExecutionRow, NewExecution, StartOutcome};
-use tracing::warn;
+use store::{ExecutionRow, NewExecution, Runnable, StartOutcome};
 
-use super::prepare::{self, StartRequest, queue_priority};
+use super::prepare::{self, StartRequest};
 use super::wait::{WaitFor, wait, wait_for_news};
 use crate::code::Code;
-use crate::error::{Mistake, ServiceError, chain};
+use crate::error::{Mistake, ServiceError};
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
+use crate::wake;
 
 /// An execution that was started, or found by its idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub async fn start(
         let row = wait(services, viewer, started.execution, what, limit).await?;
         return Ok((started, row));
     }
-    announce(services, vec![push]).await;
+    announce(services, vec![push]);
     let row = match news {
         None => Some(row),
         Some(news) => wait_for_news(services, viewer, row, news, what, limit).await?,
@@ -60,17 +60,16 @@ pub async fn start(
 pub(super) struct Push {
     pub(super) id: ExecutionId,
     organization: ids::OrganizationId,
-    queue: String,
-    priority: queue::Priority,
+    runnable: Runnable,
 }
 
 impl Push {
     pub(super) fn of(execution: &NewExecution) -> Self {
+        let (id, organization) = (execution.id, execution.organization_id);
         Self {
-            id: execution.id,
-            organization: execution.organization_id,
-            queue: execution.queue.clone(),
-            priority: queue_priority(execution.priority),
+            id,
+            organization,
+            runnable: Runnable { id, queue: execution.queue.clone(), priority: execution.priority },
         }
     }
 }
@@ -94,21 +93,11 @@ pub(super) fn settle(id: ExecutionId, outcome: StartOutcome) -> Result<Started, 
     }
 }
 
-/// Pushes started executions and tells who listens. Only hints: a failure is counted, and the
-/// requeue reconciler pushes what nobody claimed.
-pub(super) async fn announce(services: &Services, pushes: Vec<Push>) {
+/// Pushes started executions and tells who listens. Only hints: the requeue reconciler pushes what
+/// nobody claimed.
+pub(super) fn announce(services: &Services, pushes: Vec<Push>) {
     let notices =
         pushes.iter().map(|push| Notice { organization: push.organization, execution: push.id, seq: 1, ended: false });
     services.notices().publish(notices.collect());
-    let mut groups: std::collections::BTreeMap<(String, queue::Priority), Vec<ExecutionId>> =
-        std::collections::BTreeMap::new();
-    for push in pushes {
-        groups.entry((push.queue, push.priority)).or_default().push(push.id);
-    }
-    for ((queue, priority), ids) in groups {
-        if let Err(problem) = services.queue().push(&queue, priority, &ids) {
-            metrics::counter!("sluice_queue_push_failures_total").increment(1);
-            warn!(queue = %queue, count = ids.len(), error = %chain(&problem), "cannot push {} executions to queue `{queue}`, the requeue reconciler will", ids.len());
-        }
-    }
+    wake::push(services, pushes.into_iter().map(|push| push.runnable));
 }

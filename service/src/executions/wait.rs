@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ids::ExecutionId;
-use store::ExecutionRow;
+use store::{ExecutionRow, ExecutionStatus};
 use tokio::time::Instant;
 
 use crate::error::ServiceError;
@@ -20,6 +20,10 @@ pub enum WaitFor {
     Decision,
     /// The end.
     Completion,
+    /// That it is paused, or the end.
+    Pause,
+    /// That it is paused no more.
+    Resume,
 }
 
 /// Longest wait that a caller may ask for.
@@ -81,5 +85,7 @@ fn is_reached(row: &ExecutionRow, what: WaitFor) -> bool {
         WaitFor::Nothing => true,
         WaitFor::Decision => row.decision.is_some() || row.status.is_ended(),
         WaitFor::Completion => row.status.is_ended(),
+        WaitFor::Pause => row.status == ExecutionStatus::Paused || row.status.is_ended(),
+        WaitFor::Resume => row.status != ExecutionStatus::Paused,
     }
 }

@@ -10,7 +10,7 @@ use super::committer::Group;
 use crate::backend::Backend;
 use crate::clean::check_texts;
 use crate::error::StoreError;
-use crate::model::execution::{Checkpoint, CommitOutcome, ExecutionStatus, Patch};
+use crate::model::execution::{Checkpoint, CommitOutcome, ExecutionStatus, Patch, WaitRow};
 use crate::store::Store;
 
 /// Writes the new state of executions with a journal row and their waits.
@@ -50,8 +50,13 @@ impl Store {
 
 fn check(checkpoint: &Checkpoint) -> Result<(), StoreError> {
     check_texts([("events", Some(checkpoint.events.as_str())), ("decision", checkpoint.decision.as_deref())])?;
+    check_texts(checkpoint.sends.iter().map(|signal| ("data", Some(signal.data.as_str()))))?;
     match &checkpoint.patch {
-        Patch::Running { state } | Patch::Released { state } => check_texts([("state", Some(state.as_str()))]),
+        Patch::Released { state } => check_texts([("state", Some(state.as_str()))]),
+        Patch::Running { state, waits } => {
+            check_texts([("state", Some(state.as_str()))])?;
+            check_waits(waits)
+        }
         Patch::Parked { status, state, waits, wake_at_ms: _ } => {
             if !matches!(status, ExecutionStatus::Waiting | ExecutionStatus::Blocked | ExecutionStatus::Paused) {
                 return Err(StoreError::Invalid {
@@ -59,11 +64,7 @@ fn check(checkpoint: &Checkpoint) -> Result<(), StoreError> {
                 });
             }
             check_texts([("state", Some(state.as_str()))])?;
-            check_texts(
-                waits.iter().flat_map(|wait| {
-                    [("step_path", Some(wait.step_path.as_str())), ("kind", Some(wait.kind.as_str()))]
-                }),
-            )
+            check_waits(waits)
         }
         Patch::Ended(ended) => {
             if !ended.status.is_ended() {
@@ -78,4 +79,17 @@ fn check(checkpoint: &Checkpoint) -> Result<(), StoreError> {
             ])
         }
     }
+}
+
+fn check_waits(waits: &[WaitRow]) -> Result<(), StoreError> {
+    check_texts(waits.iter().flat_map(|wait| {
+        [
+            ("step_path", Some(wait.step_path.as_str())),
+            ("kind", Some(wait.kind.as_str())),
+            ("event", wait.event.as_deref()),
+            ("correlation", wait.correlation.as_deref()),
+            ("keys", wait.keys.as_deref()),
+            ("target", wait.target.as_deref()),
+        ]
+    }))
 }

@@ -48,6 +48,9 @@ struct ClaimedRecord {
     queued_at_ms: i64,
     started_at_ms: i64,
     deadline_at_ms: Option<i64>,
+    depth: i16,
+    parent_id: Option<Uuid>,
+    signals: i32,
 }
 
 impl From<ClaimedRecord> for Claimed {
@@ -69,6 +72,9 @@ impl From<ClaimedRecord> for Claimed {
             queued_at_ms: record.queued_at_ms,
             started_at_ms: record.started_at_ms,
             deadline_at_ms: record.deadline_at_ms,
+            depth: record.depth,
+            parent_id: record.parent_id.map(ExecutionId::from_uuid),
+            signals: record.signals,
         }
     }
 }

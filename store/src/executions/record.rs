@@ -9,7 +9,7 @@ use crate::error::{StoreError, UnreadableRow};
 use crate::model::execution::{ExecutionResult, ExecutionRow, ExecutionStatus, Label, TriggerType};
 
 /// The columns of [`ExecutionRecord`].
-pub const SHOWN: [Column; 29] = [
+pub const SHOWN: [Column; 30] = [
     Column::Id,
     Column::OrganizationId,
     Column::WorkflowId,
@@ -39,6 +39,7 @@ pub const SHOWN: [Column; 29] = [
     Column::EndedAtMs,
     Column::DeadlineAtMs,
     Column::WakeAtMs,
+    Column::ParentId,
 ];
 
 /// The columns of a row that are shown.
@@ -73,6 +74,7 @@ pub struct ExecutionRecord {
     ended_at_ms: Option<i64>,
     deadline_at_ms: Option<i64>,
     wake_at_ms: Option<i64>,
+    parent_id: Option<Uuid>,
 }
 
 impl TryFrom<ExecutionRecord> for ExecutionRow {
@@ -109,6 +111,7 @@ impl TryFrom<ExecutionRecord> for ExecutionRow {
             ended_at_ms: record.ended_at_ms,
             deadline_at_ms: record.deadline_at_ms,
             wake_at_ms: record.wake_at_ms,
+            parent_id: record.parent_id.map(ExecutionId::from_uuid),
         })
     }
 }

@@ -25,6 +25,10 @@ pub struct NewEvent {
     pub occurred_at_ms: i64,
     /// When it was accepted, Unix milliseconds.
     pub received_at_ms: i64,
+    /// How many executions in a row led to it, each started by the event before.
+    pub depth: i16,
+    /// The one thing that it is about, as waits name it: they find it by this.
+    pub about: Option<String>,
 }
 
 /// What became of an event.
@@ -66,4 +70,6 @@ pub struct EventRow {
     pub routed_at_ms: Option<i64>,
     /// Which workflows it was held against, JSON; absent until routed.
     pub matches: Option<String>,
+    /// How many executions in a row led to it, each started by the event before.
+    pub depth: i16,
 }

@@ -162,6 +162,10 @@ pub struct NewExecution {
     pub queued_at_ms: i64,
     /// When it must have ended, Unix milliseconds.
     pub deadline_at_ms: Option<i64>,
+    /// How many executions in a row led to it, by events or as children.
+    pub depth: i16,
+    /// The execution that starts it.
+    pub parent_id: Option<ExecutionId>,
 }
 
 impl NewExecution {
@@ -200,6 +204,7 @@ impl NewExecution {
             ended_at_ms: None,
             deadline_at_ms: self.deadline_at_ms,
             wake_at_ms: None,
+            parent_id: self.parent_id,
         }
     }
 }
@@ -282,6 +287,8 @@ pub struct ExecutionRow {
     pub deadline_at_ms: Option<i64>,
     /// When it is due to wake, Unix milliseconds; absent unless it waits for a time.
     pub wake_at_ms: Option<i64>,
+    /// The execution that started it.
+    pub parent_id: Option<ExecutionId>,
 }
 
 /// An execution that was claimed: from now on only this claim's epoch may write it.
@@ -319,10 +326,16 @@ pub struct Claimed {
     pub started_at_ms: i64,
     /// When it must have ended, Unix milliseconds.
     pub deadline_at_ms: Option<i64>,
+    /// How many executions in a row led to it, by events or as children.
+    pub depth: i16,
+    /// The execution that started it.
+    pub parent_id: Option<ExecutionId>,
+    /// Signals that were delivered and not taken in.
+    pub signals: i32,
 }
 
 /// What wakes a parked execution.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WaitRow {
     /// Path of the step that waits.
     pub step_path: String,
@@ -330,6 +343,14 @@ pub struct WaitRow {
     pub kind: String,
     /// When it wakes, Unix milliseconds; absent if only something from outside wakes it.
     pub due_at_ms: Option<i64>,
+    /// Name or pattern of the awaited event.
+    pub event: Option<String>,
+    /// What the event must be about, where one value says it.
+    pub correlation: Option<String>,
+    /// What the event's payload must have, JSON.
+    pub keys: Option<String>,
+    /// The approval or the child execution.
+    pub target: Option<String>,
 }
 
 /// What a claim writes.
@@ -353,6 +374,10 @@ pub struct Checkpoint {
     pub at_ms: i64,
     /// How the execution goes on.
     pub patch: Patch,
+    /// Positions of the signals that it has taken in: they go.
+    pub taken: Vec<i64>,
+    /// What other executions are told with this commit, to be delivered after it.
+    pub sends: Vec<super::signal::NewSignal>,
 }
 
 /// How an execution goes on after a checkpoint.
@@ -362,6 +387,8 @@ pub enum Patch {
     Running {
         /// The machine's state, JSON.
         state: String,
+        /// What could reach it meanwhile; replaces what is recorded, unless it is empty.
+        waits: Vec<WaitRow>,
     },
     /// In nobody's hands until something wakes it.
     Parked {
@@ -405,6 +432,9 @@ pub enum CommitOutcome {
     Committed {
         /// Number of its journal row.
         seq: i32,
+        /// Signals that were delivered and not taken in. If there are some, then an execution that was to
+        /// be parked is queued again instead.
+        signals: i32,
     },
     /// The execution is in other hands, or was written since: nothing was done.
     Fenced,

@@ -5,5 +5,6 @@ pub mod event;
 pub mod execution;
 pub mod journal;
 pub mod organization;
+pub mod signal;
 pub mod worker;
 pub mod workflow;

@@ -22,5 +22,5 @@ woken as (
 update execution
 set status = 0, wake_at_ms = null, pushed_at_ms = $1
 from woken
-where execution.id = woken.execution_id and execution.status + 0 in (2, 3)
+where execution.id = woken.execution_id and execution.status + 0 in (2, 3, 4)
 returning execution.id, execution.queue, execution.priority

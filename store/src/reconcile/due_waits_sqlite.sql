@@ -10,5 +10,5 @@ due as (
 -- an execution in a worker's hands knows its own timers
 update execution
 set status = 0, wake_at_ms = null, pushed_at_ms = ?1
-where id in (select execution_id from due) and status in (2, 3)
+where id in (select execution_id from due) and status in (2, 3, 4)
 returning id, queue, priority

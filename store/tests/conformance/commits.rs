@@ -10,13 +10,13 @@ on_both_databases! {
         let claimed = database.claimed(worker).await;
         let mut checkpoint = database.checkpoint(&claimed, worker, running());
         checkpoint.decision = Some(r#"{"outcome":"allow"}"#.to_owned());
-        assert_eq!(database.store.commit(checkpoint).await.unwrap(), CommitOutcome::Committed { seq: 2 });
+        assert_eq!(database.store.commit(checkpoint).await.unwrap(), CommitOutcome::Committed { seq: 2, signals: 0 });
         let row = database.store.execution(database.organization, claimed.id).await.unwrap().unwrap();
         assert_eq!((row.status, row.seq, row.worker_id), (ExecutionStatus::Running, 2, Some(worker)));
         assert_eq!(row.decision.as_deref(), Some(r#"{"outcome":"allow"}"#), "a decision shows before the end");
         let end = Checkpoint { seq: 2, ..database.checkpoint(&claimed, worker, Patch::Ended(completed())) };
         let at_ms = end.at_ms;
-        assert_eq!(database.store.commit(end).await.unwrap(), CommitOutcome::Committed { seq: 3 });
+        assert_eq!(database.store.commit(end).await.unwrap(), CommitOutcome::Committed { seq: 3, signals: 0 });
         let row = database.store.execution(database.organization, claimed.id).await.unwrap().unwrap();
         assert_eq!((row.status, row.result, row.worker_id), (ExecutionStatus::Completed, Some(ExecutionResult::Allowed), None));
         assert_eq!((row.ended_at_ms, row.decision.is_some()), (Some(at_ms), true));
@@ -52,7 +52,7 @@ on_both_databases! {
         }
         let row = database.store.execution(database.organization, lost.id).await.unwrap().unwrap();
         assert_eq!((row.status, row.seq, row.epoch, row.worker_id), (ExecutionStatus::Running, 1, 2, Some(quick)));
-        assert_eq!(database.store.commit(good()).await.unwrap(), CommitOutcome::Committed { seq: 2 });
+        assert_eq!(database.store.commit(good()).await.unwrap(), CommitOutcome::Committed { seq: 2, signals: 0 });
         let journal = database.store.journal(database.organization, lost.id, 0, 10).await.unwrap();
         assert_eq!(journal.iter().map(|row| (row.seq, row.epoch)).collect::<Vec<_>>(), [(1, 0), (2, 2)]);
     }
@@ -68,7 +68,7 @@ on_both_databases! {
         });
         let outcomes: Vec<_> = futures::future::join_all(commits).await.into_iter().map(Result::unwrap).collect();
         for (number, outcome) in outcomes.into_iter().enumerate() {
-            let expected = if number == 20 { CommitOutcome::Committed { seq: 2 } } else { CommitOutcome::Fenced };
+            let expected = if number == 20 { CommitOutcome::Committed { seq: 2, signals: 0 } } else { CommitOutcome::Fenced };
             assert_eq!(outcome, expected, "number {number}");
         }
     }

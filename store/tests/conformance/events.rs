@@ -19,6 +19,8 @@ fn new_event(database: &Database, event_type: &str) -> NewEvent {
         fingerprint: "f".to_owned(),
         occurred_at_ms: -now_ms,
         received_at_ms: now_ms,
+        depth: 0,
+        about: None,
     }
 }
 

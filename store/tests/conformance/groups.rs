@@ -36,7 +36,7 @@ on_both_databases! {
             for _execution in 0..8 {
                 let claimed = database.claimed(worker).await;
                 let end = database.checkpoint(&claimed, worker, Patch::Ended(completed()));
-                assert_eq!(database.store.commit(end).await.unwrap(), CommitOutcome::Committed { seq: 2 });
+                assert_eq!(database.store.commit(end).await.unwrap(), CommitOutcome::Committed { seq: 2, signals: 0 });
             }
         });
         join_all(runs).await;

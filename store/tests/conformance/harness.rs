@@ -132,7 +132,7 @@ impl Database {
         let id = self.started(new).await;
         let claimed = self.store.claim(worker, &[id], self.now()).await.unwrap().remove(0);
         let outcome = self.store.commit(self.checkpoint(&claimed, worker, Patch::Ended(ended))).await.unwrap();
-        assert_eq!(outcome, CommitOutcome::Committed { seq: 2 });
+        assert_eq!(outcome, CommitOutcome::Committed { seq: 2, signals: 0 });
         id
     }
 
@@ -148,6 +148,8 @@ impl Database {
             decision: None,
             at_ms: self.now(),
             patch,
+            taken: Vec::new(),
+            sends: Vec::new(),
         }
     }
 }
@@ -179,6 +181,8 @@ pub fn new_execution(organization: OrganizationId, now_ms: i64) -> NewExecution 
         start_key: None,
         queued_at_ms: now_ms,
         deadline_at_ms: None,
+        depth: 0,
+        parent_id: None,
     }
 }
 
@@ -191,7 +195,7 @@ pub fn start_key(key: &str, fingerprint: &str) -> Option<StartKey> {
 }
 
 pub fn running() -> Patch {
-    Patch::Running { state: r#"{"step":1}"#.to_owned() }
+    Patch::Running { state: r#"{"step":1}"#.to_owned(), waits: Vec::new() }
 }
 
 pub fn released() -> Patch {
@@ -209,6 +213,7 @@ pub fn parked(times_ms: &[i64]) -> Patch {
                 step_path: format!("step{index}"),
                 kind: "retry".to_owned(),
                 due_at_ms: Some(*at),
+                ..WaitRow::default()
             })
             .collect(),
         wake_at_ms: times_ms.iter().min().copied(),

@@ -25,5 +25,6 @@ mod pages;
 mod reconcilers;
 mod refusals;
 mod schema;
+mod signals;
 mod starts;
 mod workflows;

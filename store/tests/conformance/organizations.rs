@@ -37,6 +37,8 @@ on_both_databases! {
             fingerprint: String::new(),
             occurred_at_ms: 1,
             received_at_ms: 1,
+            depth: 0,
+            about: None,
         };
         let event_id = event.id;
         store.insert_event(event).await.unwrap();

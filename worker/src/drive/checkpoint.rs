@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use engine::machine::{Event, StepError};
+use engine::machine::{self, Event, StepError};
+use ids::ExecutionId;
 use queue::Notice;
+use service::signals::Told;
 use store::{Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionStatus, Patch, Runnable, WaitRow};
+use tracing::warn;
 
 use super::DriveError;
 use super::execution::{Execution, LoadError};
@@ -37,9 +40,11 @@ pub(super) async fn give_up_unread(
             error_message: Some(error.message),
             failed_step: None,
         }),
+        taken: Vec::new(),
+        sends: Vec::new(),
     };
     match context.store().commit(checkpoint).await? {
-        CommitOutcome::Committed { seq } => {
+        CommitOutcome::Committed { seq, signals: _ } => {
             let (organization, execution) = (claimed.organization_id, claimed.id);
             context.services.notices().publish(vec![Notice { organization, execution, seq, ended: true }]);
             Ok(())
@@ -57,18 +62,40 @@ pub(super) enum Committed {
 }
 
 impl Execution {
-    /// Commits what is pending; the execution stays in hand.
+    /// Commits what is pending; the execution stays in hand. More may be pending afterwards: an event that
+    /// came before the wait for it.
     pub(super) async fn checkpoint(&mut self, context: &Arc<Context>) -> Result<(), DriveError> {
-        if self.pending.is_empty() {
+        let waits = machine::waits(&self.version.plan, &self.origin, &self.state);
+        let new = self.unrecorded(&waits);
+        if self.pending.is_empty() && new.is_empty() && !self.inbox.has_taken() {
             return Ok(());
         }
         let state = self.state_text()?;
-        self.commit(context, Patch::Running { state }).await
+        if new.is_empty() {
+            return self.commit(context, Patch::Running { state, waits: Vec::new() }).await;
+        }
+        let rows = waits.into_iter().map(row).collect::<Result<_, _>>()?;
+        self.commit(context, Patch::Running { state, waits: rows }).await?;
+        self.recorded = self.event_waits();
+        self.take_early_events(context, new).await
     }
 
-    /// Commits the end.
+    /// Waits for events that nobody finds in the database yet.
+    fn unrecorded(&self, waits: &[machine::WaitRow]) -> Vec<machine::WaitRow> {
+        let is_new = |wait: &&machine::WaitRow| {
+            wait.event.is_some() && !self.recorded.contains(&(wait.step_path.clone(), wait.visit))
+        };
+        waits.iter().filter(is_new).cloned().collect()
+    }
+
+    /// Commits the end, and tells the execution that waits for it.
     pub(super) async fn end(mut self, context: &Arc<Context>) -> Result<(), DriveError> {
         let end = super::patch::ended(&self.state);
+        let waits = self.origin.trigger["waits"] == true;
+        if let Some(parent) = self.claimed.parent_id.filter(|_parent| waits) {
+            let told = Told::Signal { what: machine::ended_child(&self.origin, &self.state) };
+            self.sends.push(told.row(self.organization(), parent));
+        }
         self.commit(context, Patch::Ended(end)).await?;
         metrics::counter!("sluice_executions_ended_total", "status" => self.state.status().name()).increment(1);
         Ok(())
@@ -76,26 +103,26 @@ impl Execution {
 
     /// Commits that there is nothing to do but wait, and leaves the execution to what wakes it.
     pub(super) async fn park(&mut self, context: &Arc<Context>) -> Result<Committed, DriveError> {
-        let waits = engine::machine::waits(&self.version.plan, &self.origin, &self.state);
+        let waits = machine::waits(&self.version.plan, &self.origin, &self.state);
+        if !self.unrecorded(&waits).is_empty() {
+            self.checkpoint(context).await?;
+            return Ok(Committed::GoOn);
+        }
         let now = context.now();
         let wake_at = waits.iter().filter_map(|wait| wait.due_at).min();
         if wake_at.is_some_and(|due| due <= now) {
-            self.advance(context, engine::machine::Command::Wake)?;
+            self.advance(context, machine::Command::Wake)?;
             return Ok(Committed::GoOn);
         }
-        let rows = waits
-            .into_iter()
-            .map(|wait| WaitRow {
-                step_path: wait.step_path,
-                kind: wait.kind.name().to_owned(),
-                due_at_ms: wait.due_at.map(|due| due.0),
-            })
-            .collect();
+        let rows = waits.into_iter().map(row).collect::<Result<_, _>>()?;
         let status = super::patch::status(self.state.status());
         let state = self.state_text()?;
         let wake_at_ms = wake_at.map(|due| due.0);
         self.commit(context, Patch::Parked { status, state, waits: rows, wake_at_ms }).await?;
-        if let Some(due) = wake_at {
+        if self.inbox.has_news() {
+            // It was told something at the last moment: the database has put it back into the queue.
+            wake::push(context, vec![self.runnable()]);
+        } else if let Some(due) = wake_at {
             context.wake_at(due);
         }
         Ok(Committed::Done)
@@ -105,14 +132,19 @@ impl Execution {
     pub(super) async fn hand_back(mut self, context: &Arc<Context>) -> Result<(), DriveError> {
         let state = self.state_text()?;
         self.commit(context, Patch::Released { state }).await?;
-        let runnable = Runnable { id: self.id(), queue: self.claimed.queue.clone(), priority: self.claimed.priority };
-        wake::push(context, vec![runnable]).await;
+        wake::push(context, vec![self.runnable()]);
         Ok(())
+    }
+
+    fn runnable(&self) -> Runnable {
+        Runnable { id: self.id(), queue: self.claimed.queue.clone(), priority: self.claimed.priority }
     }
 
     async fn commit(&mut self, context: &Arc<Context>, patch: Patch) -> Result<(), DriveError> {
         let events = std::mem::take(&mut self.pending);
         let ended = matches!(patch, Patch::Ended(_));
+        let sends = std::mem::take(&mut self.sends);
+        let told: Vec<ExecutionId> = sends.iter().map(|signal| signal.execution_id).collect();
         let checkpoint = Checkpoint {
             organization_id: self.organization(),
             execution_id: self.id(),
@@ -123,12 +155,16 @@ impl Execution {
             decision: super::patch::decision(&events)?,
             at_ms: context.now().0,
             patch,
+            taken: self.inbox.taken(),
+            sends,
         };
         match context.store().commit(checkpoint).await? {
-            CommitOutcome::Committed { seq } => {
+            CommitOutcome::Committed { seq, signals } => {
                 self.seq = seq;
+                self.inbox.counted(signals);
                 let notice = Notice { organization: self.organization(), execution: self.id(), seq, ended };
                 context.services.notices().publish(vec![notice]);
+                deliver(context, &told).await;
                 Ok(())
             }
             CommitOutcome::Fenced => Err(DriveError::Fenced),
@@ -138,4 +174,26 @@ impl Execution {
     fn state_text(&self) -> Result<String, DriveError> {
         serde_json::to_string(&self.state).map_err(DriveError::Write)
     }
+}
+
+/// Wakes those who were told something. A failure costs time only: a reconciler delivers it.
+async fn deliver(context: &Arc<Context>, told: &[ExecutionId]) {
+    if let Err(problem) = service::signals::deliver(&context.services, told).await {
+        warn!(error = %service::chain(&problem), "{} executions cannot be told now, the reconciler will", told.len());
+    }
+}
+
+/// A wait as the database has it.
+fn row(wait: machine::WaitRow) -> Result<WaitRow, DriveError> {
+    let keys =
+        (!wait.keys.is_empty()).then(|| serde_json::to_string(&wait.keys)).transpose().map_err(DriveError::Write)?;
+    Ok(WaitRow {
+        step_path: wait.step_path,
+        kind: wait.kind.name().to_owned(),
+        due_at_ms: wait.due_at.map(|due| due.0),
+        event: wait.event,
+        correlation: wait.correlation,
+        keys,
+        target: wait.target,
+    })
 }

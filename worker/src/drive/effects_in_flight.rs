@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::machine::{Effect, EffectId, EffectOutcome};
 use futures::FutureExt;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::execution::Execution;
@@ -12,13 +12,19 @@ use crate::context::Context;
 
 pub(super) struct InFlight {
     tasks: JoinSet<(EffectId, EffectOutcome)>,
+    handles: Vec<(EffectId, AbortHandle)>,
     context: Arc<Context>,
     cancel: CancellationToken,
 }
 
 impl InFlight {
     pub(super) fn new(context: &Arc<Context>) -> Self {
-        Self { tasks: JoinSet::new(), context: Arc::clone(context), cancel: CancellationToken::new() }
+        Self {
+            tasks: JoinSet::new(),
+            handles: Vec::new(),
+            context: Arc::clone(context),
+            cancel: CancellationToken::new(),
+        }
     }
 
     /// Begins `effects`; they run whether or not somebody waits for them.
@@ -27,15 +33,17 @@ impl InFlight {
             let owner = execution.effect_owner();
             let runner = Arc::clone(&self.context.effects);
             let cancel = self.cancel.clone();
-            self.tasks.spawn(async move {
+            let id = effect.id.clone();
+            let handle = self.tasks.spawn(async move {
                 let outcome = runner.run(&owner, &effect, &cancel).await;
                 (effect.id, outcome)
             });
+            self.handles.push((id, handle));
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
+        self.handles.is_empty()
     }
 
     /// Waits for the first outcome, then takes those that are there as well.
@@ -44,13 +52,29 @@ impl InFlight {
     /// When a task ended without an outcome: what it did is not known, so the drive is given up.
     pub(super) async fn next(&mut self) -> Result<Vec<(EffectId, EffectOutcome)>, JoinError> {
         let mut outcomes = Vec::new();
-        if let Some(first) = self.tasks.join_next().await {
-            outcomes.push(first?);
+        let mut next = self.tasks.join_next().await;
+        while let Some(joined) = next {
+            match joined {
+                Ok(outcome) => outcomes.push(outcome),
+                // It was given up.
+                Err(problem) if problem.is_cancelled() => {}
+                Err(problem) => return Err(problem),
+            }
+            next = self.tasks.join_next().now_or_never().flatten();
         }
-        while let Some(Some(more)) = self.tasks.join_next().now_or_never() {
-            outcomes.push(more?);
-        }
+        self.handles.retain(|(_, handle)| !handle.is_finished());
         Ok(outcomes)
+    }
+
+    /// Gives up what nobody waits for any more, such as the calls of a branch that lost.
+    pub(super) fn keep(&mut self, is_awaited: impl Fn(&EffectId) -> bool) {
+        self.handles.retain(|(id, handle)| {
+            let keeps = is_awaited(id);
+            if !keeps {
+                handle.abort();
+            }
+            keeps
+        });
     }
 
     /// Asks every effect to stop; late outcomes are dropped with the set.
@@ -58,6 +82,7 @@ impl InFlight {
         self.cancel.cancel();
         self.tasks.abort_all();
         self.tasks = JoinSet::new();
+        self.handles.clear();
     }
 }
 

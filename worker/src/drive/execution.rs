@@ -1,17 +1,21 @@
 //! The execution in hand: its plan, its state, and what is decided but not yet committed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Timestamp;
-use engine::machine::{self, Command, Decided, Effect, Event, Origin, State};
+use engine::machine::{self, Command, Decided, Effect, Event, Origin, Refused, State};
 use ids::{ExecutionId, OrganizationId};
 use service::executions::Facts;
 use service::plans::LoadedVersion;
-use store::Claimed;
+use store::{Claimed, NewSignal};
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::DriveError;
+use super::children::Family;
+use super::inbox::Inbox;
 use crate::context::Context;
 use crate::effects::EffectOwner;
 
@@ -50,6 +54,14 @@ pub(super) struct Execution {
     pub(super) pending: Vec<Event>,
     /// To begin once `pending` is committed.
     effects: Vec<Effect>,
+    /// There is more to decide at once: see [`Decided::goes_on`].
+    goes_on: bool,
+    /// What others are told with the next commit.
+    pub(super) sends: Vec<NewSignal>,
+    /// What it was told and has not been committed as taken in.
+    pub(super) inbox: Inbox,
+    /// The waits for events that whoever emits one finds in the database.
+    pub(super) recorded: BTreeSet<(String, (u32, u32))>,
 }
 
 impl Execution {
@@ -70,31 +82,81 @@ impl Execution {
             trigger: &claimed.trigger,
             queued_at_ms: claimed.queued_at_ms,
         };
-        let origin = service::executions::origin(&facts, &version.slug, name).map_err(LoadError::Origin)?;
+        let base_url = &services.settings().public_url;
+        let origin = service::executions::origin(&facts, &version.slug, name, base_url).map_err(LoadError::Origin)?;
         let state = match &claimed.state {
             Some(text) => serde_json::from_str(text).map_err(LoadError::State)?,
             None => State::new(),
         };
         let seq = claimed.seq;
-        Ok(Self { claimed, version, origin, state, seq, pending: Vec::new(), effects: Vec::new() })
+        let inbox = Inbox::new(claimed.signals > 0);
+        let mut execution = Self {
+            claimed,
+            version,
+            origin,
+            state,
+            seq,
+            pending: Vec::new(),
+            effects: Vec::new(),
+            goes_on: false,
+            sends: Vec::new(),
+            inbox,
+            recorded: BTreeSet::new(),
+        };
+        // What was parked had its waits recorded. What was lost on the way had not, perhaps.
+        if !execution.state.is_running() {
+            execution.recorded = execution.event_waits();
+        }
+        Ok(execution)
     }
 
     /// Begins, or goes on where a claim before this one stopped: effects that were under way are
-    /// begun again with the same keys.
-    pub(super) fn take_up(&mut self, context: &Arc<Context>) -> Result<(), DriveError> {
+    /// begun again with the same keys. Who cancels or pauses is heard first.
+    pub(super) async fn take_up(&mut self, context: &Arc<Context>) -> Result<(), DriveError> {
         if self.claimed.state.is_some() {
             self.effects = machine::outstanding(&self.version.plan, &self.origin, &self.state);
         }
-        self.advance(context, Command::TakeUp)
+        if self.inbox.has_news() {
+            self.look(context).await?;
+            self.take_in_control(context)?;
+        }
+        if !self.has_ended() {
+            self.advance(context, Command::TakeUp)?;
+        }
+        self.take_in(context)
     }
 
     /// Lets the engine decide, and keeps what it decided.
     pub(super) fn advance(&mut self, context: &Arc<Context>, command: Command) -> Result<(), DriveError> {
-        let Decided { events, effects } =
-            machine::advance(&self.version.plan, &self.origin, &mut self.state, command, context.now())?;
+        let family = Family::of(&self.state, &command);
+        let decided = machine::advance(&self.version.plan, &self.origin, &mut self.state, command, context.now());
+        let Decided { events, effects, goes_on } = match decided {
+            Ok(decided) => decided,
+            // The branch that it was made for has been given up meanwhile.
+            Err(problem @ Refused::NotUnderWay { .. }) => {
+                debug!(execution.id = %self.id(), "{problem}");
+                return Ok(());
+            }
+            Err(problem) => return Err(problem.into()),
+        };
         self.pending.extend(events);
         self.effects.extend(effects);
+        self.goes_on = goes_on;
+        let messages = family.messages(&self.state);
+        self.sends.extend(messages.into_iter().map(|(child, told)| told.row(self.claimed.organization_id, child)));
         Ok(())
+    }
+
+    /// Notes that something could not be done, for whoever reads the history.
+    pub(super) fn warn(&mut self, message: String) {
+        let event = Event::Warned { path: String::new(), message };
+        machine::apply(&mut self.state, &event);
+        self.pending.push(event);
+    }
+
+    /// Whether there is more to decide once `pending` is committed.
+    pub(super) const fn goes_on(&self) -> bool {
+        self.goes_on
     }
 
     pub(super) const fn id(&self) -> ExecutionId {
@@ -106,7 +168,7 @@ impl Execution {
     }
 
     pub(super) fn effect_owner(&self) -> EffectOwner {
-        EffectOwner { organization: self.organization(), execution: self.id() }
+        EffectOwner { organization: self.organization(), execution: self.id(), depth: self.claimed.depth }
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -121,9 +183,9 @@ impl Execution {
         std::mem::take(&mut self.effects)
     }
 
-    /// When its running time, or its whole life, is used up.
-    pub(super) fn running_deadline(&self, now: Timestamp) -> Option<Instant> {
-        let due = machine::time_limit(&self.version.plan, &self.origin, &self.state)?;
+    /// When something happens by itself while effects are under way.
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<Instant> {
+        let due = machine::next_due(&self.version.plan, &self.origin, &self.state)?;
         let left = u64::try_from(due.0.saturating_sub(now.0)).unwrap_or(0);
         Instant::now().checked_add(Duration::from_millis(left))
     }

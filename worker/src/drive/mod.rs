@@ -6,8 +6,11 @@
 //! trace: another worker owns the execution.
 
 mod checkpoint;
+mod children;
+mod early;
 mod effects_in_flight;
 mod execution;
+mod inbox;
 mod patch;
 
 use std::panic::AssertUnwindSafe;
@@ -48,6 +51,9 @@ enum DriveError {
     /// The state cannot be written.
     #[error("the state cannot be written")]
     Write(#[source] serde_json::Error),
+    /// An event cannot be read.
+    #[error("a stored event cannot be read")]
+    Event(#[source] serde_json::Error),
     /// The engine refused a command: a fault of this program.
     #[error(transparent)]
     Refused(#[from] engine::machine::Refused),
@@ -65,7 +71,7 @@ pub(crate) fn spawn(context: &Arc<Context>, claimed: Claimed, slot: Slot) {
 async fn supervise(context: &Arc<Context>, claimed: Claimed, in_hand: InHand, slot: Slot) {
     let id = claimed.id;
     let crashed_before = claimed.claims;
-    let outcome = AssertUnwindSafe(drive(context, claimed)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(drive(context, claimed, &in_hand)).catch_unwind().await;
     let give_up = match outcome {
         Ok(Ok(())) => false,
         Ok(Err(DriveError::Fenced)) => {
@@ -96,7 +102,7 @@ async fn supervise(context: &Arc<Context>, claimed: Claimed, in_hand: InHand, sl
 /// How often an execution is claimed without getting anywhere before it is failed for good.
 const MAX_FRUITLESS_CLAIMS: i32 = 5;
 
-async fn drive(context: &Arc<Context>, claimed: Claimed) -> Result<(), DriveError> {
+async fn drive(context: &Arc<Context>, claimed: Claimed, in_hand: &InHand) -> Result<(), DriveError> {
     let mut in_flight = InFlight::new(context);
     let fruitless = claimed.claims > MAX_FRUITLESS_CLAIMS;
     let mut execution = match Execution::load(context, claimed.clone()).await {
@@ -117,43 +123,60 @@ async fn drive(context: &Arc<Context>, claimed: Claimed) -> Result<(), DriveErro
             },
         )?;
     } else {
-        execution.take_up(context)?;
+        execution.take_up(context).await?;
     }
     loop {
         if execution.has_ended() {
+            in_flight.cancel();
             return execution.end(context).await;
         }
         if execution.has_effects() {
             execution.checkpoint(context).await?;
+            if execution.has_ended() {
+                continue;
+            }
             if !context.lease.is_safe() {
                 return Err(DriveError::LeaseLost);
             }
             let effects = execution.take_effects();
             in_flight.begin(&execution, effects);
         }
+        in_flight.keep(|effect| execution.state.awaits(effect));
+        if execution.goes_on() {
+            execution.checkpoint(context).await?;
+            execution.advance(context, Command::Wake)?;
+            continue;
+        }
+        if execution.inbox.has_news() {
+            execution.look(context).await?;
+            execution.take_in(context)?;
+            continue;
+        }
         if in_flight.is_empty() {
-            return match execution.park(context).await? {
-                Committed::Done => Ok(()),
+            match execution.park(context).await? {
+                Committed::Done => return Ok(()),
                 // It could go on at once, such as a back-off that ended while it was committed.
                 Committed::GoOn => continue,
-            };
+            }
         }
-        let deadline = execution.running_deadline(context.now()).unwrap_or_else(far_away);
+        // What was decided is durable before anything else is waited for.
+        execution.checkpoint(context).await?;
+        if execution.has_ended() || execution.has_effects() || execution.goes_on() || execution.inbox.has_news() {
+            continue;
+        }
+        let due = execution.next_due(context.now()).unwrap_or_else(far_away);
         tokio::select! {
             biased;
             outcomes = in_flight.next() => {
                 for (effect, outcome) in outcomes? {
-                    execution.advance(context, Command::EffectDone { effect, outcome })?;
+                    if !execution.has_ended() {
+                        execution.advance(context, Command::EffectDone { effect, outcome })?;
+                    }
                 }
-                // Outcomes are durable before anything else is waited for.
-                if !in_flight.is_empty() && !execution.has_effects() && !execution.has_ended() {
-                    execution.checkpoint(context).await?;
-                }
+                execution.take_in(context)?;
             }
-            () = tokio::time::sleep_until(deadline) => {
-                in_flight.cancel();
-                execution.advance(context, Command::Wake)?;
-            }
+            () = tokio::time::sleep_until(due) => execution.advance(context, Command::Wake)?,
+            () = in_hand.told() => execution.look(context).await.and_then(|()| execution.take_in(context))?,
             () = context.hand_back.cancelled() => {
                 in_flight.cancel();
                 return execution.hand_back(context).await;

@@ -11,6 +11,9 @@ pub(super) const fn status(status: Status) -> ExecutionStatus {
         Status::Queued => ExecutionStatus::Queued,
         Status::Running => ExecutionStatus::Running,
         Status::Waiting => ExecutionStatus::Waiting,
+        Status::Blocked => ExecutionStatus::Blocked,
+        Status::Paused => ExecutionStatus::Paused,
+        Status::Cancelled => ExecutionStatus::Cancelled,
         Status::Completed => ExecutionStatus::Completed,
         Status::Failed => ExecutionStatus::Failed,
     }

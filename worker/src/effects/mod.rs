@@ -2,6 +2,7 @@
 
 mod emit_event;
 mod http;
+mod start_workflow;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -16,6 +17,7 @@ use tracing::error;
 
 pub use self::emit_event::{EmitError, EmitEvent, EmittedEvent};
 pub use self::http::{HttpEffect, HttpLimits, HttpSetupError};
+pub use self::start_workflow::{StartError, StartWorkflow, StartedWorkflow};
 
 /// On whose behalf an effect runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct EffectOwner {
     pub organization: OrganizationId,
     /// The execution.
     pub execution: ExecutionId,
+    /// How many executions in a row led to it.
+    pub depth: i16,
 }
 
 /// Runs effects of every kind.
@@ -31,13 +35,14 @@ pub struct EffectOwner {
 pub struct Effects {
     http: HttpEffect,
     emit: Arc<dyn EmitEvent>,
+    start: Arc<dyn StartWorkflow>,
 }
 
 impl Effects {
     /// The effects of one worker.
     #[must_use]
-    pub fn new(http: HttpEffect, emit: Arc<dyn EmitEvent>) -> Self {
-        Self { http, emit }
+    pub fn new(http: HttpEffect, emit: Arc<dyn EmitEvent>, start: Arc<dyn StartWorkflow>) -> Self {
+        Self { http, emit, start }
     }
 
     /// Runs `effect` to its outcome. A panic is the outcome `PANIC`; its backtrace is in the log,
@@ -61,18 +66,39 @@ impl Effects {
             EffectRequest::EmitEvent { event, payload } => {
                 let event = EmittedEvent { owner: *owner, event, payload, deduplication_key: &effect.key };
                 let emitted = emit_event::run(self.emit.as_ref(), event);
-                tokio::select! {
-                    biased;
-                    () = cancel.cancelled() => {
-                        failed("CANCELLED", "cancelled before the event was stored", ErrorClass::Other)
-                    }
-                    outcome = tokio::time::timeout(effect.timeout, emitted) => outcome.unwrap_or_else(|_elapsed| {
-                        let message = format!("the event was not stored within {:?}", effect.timeout);
-                        failed("STEP_TIMEOUT", message, ErrorClass::Timeout)
-                    }),
-                }
+                bounded("event was stored", "event was not stored", effect, emitted, cancel).await
+            }
+            EffectRequest::StartWorkflow { workflow_id, input, version, waits } => {
+                let workflow = StartedWorkflow {
+                    owner: *owner,
+                    step: &effect.id.step,
+                    workflow: workflow_id,
+                    version: *version,
+                    input,
+                    waits: *waits,
+                    key: &effect.key,
+                };
+                let started = start_workflow::run(self.start.as_ref(), workflow);
+                bounded("execution was started", "execution was not started", effect, started, cancel).await
             }
         }
+    }
+}
+
+/// An effect on our own database, with the bounds that calls have too.
+async fn bounded(
+    done: &str,
+    not_done: &str,
+    effect: &Effect,
+    work: impl Future<Output = EffectOutcome>,
+    cancel: &CancellationToken,
+) -> EffectOutcome {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => failed("CANCELLED", format!("cancelled before the {done}"), ErrorClass::Other),
+        outcome = tokio::time::timeout(effect.timeout, work) => outcome.unwrap_or_else(|_elapsed| {
+            failed("STEP_TIMEOUT", format!("the {not_done} within {:?}", effect.timeout), ErrorClass::Timeout)
+        }),
     }
 }
 
@@ -80,6 +106,7 @@ fn kind(request: &EffectRequest) -> &'static str {
     match request {
         EffectRequest::Http(_) => "http",
         EffectRequest::EmitEvent { .. } => "emit_event",
+        EffectRequest::StartWorkflow { .. } => "start_workflow",
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) async fn run(context: &Context) -> Result<u64, ReconcileError> {
         let runnable = context.store().due_waits(context.now().0, LIMIT).await?;
         let taken = runnable.len() as u64;
         count += taken;
-        wake::push(context, runnable).await;
+        wake::push(context, runnable);
         if taken < LIMIT {
             return Ok(count);
         }

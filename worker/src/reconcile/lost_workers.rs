@@ -14,6 +14,6 @@ pub(super) async fn run(context: &Context) -> Result<u64, ReconcileError> {
     if count > 0 {
         warn!(count, "{count} executions of silent workers go back to the queue");
     }
-    wake::push(context, runnable).await;
+    wake::push(context, runnable);
     Ok(count)
 }

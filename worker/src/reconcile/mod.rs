@@ -9,6 +9,7 @@ mod lost_workers;
 mod own_claims;
 mod requeue;
 mod status;
+mod undelivered_signals;
 mod unrouted_events;
 
 use std::panic::AssertUnwindSafe;
@@ -33,6 +34,8 @@ pub enum Reconciler {
     DueWaits,
     /// Routes events that were accepted but not routed.
     UnroutedEvents,
+    /// Delivers signals that were recorded but not delivered.
+    UndeliveredSignals,
     /// Hands back claims of this worker that it does not drive.
     OwnClaims,
 }
@@ -46,12 +49,21 @@ pub enum ReconcileError {
     /// An event could not be routed.
     #[error(transparent)]
     Route(#[from] service::events::RouteError),
+    /// Executions could not be told something.
+    #[error(transparent)]
+    Tell(#[from] service::ServiceError),
 }
 
 impl Reconciler {
     /// Every reconciler, in the order in which a tick runs them.
-    pub const ALL: [Self; 5] =
-        [Self::LostWorkers, Self::OwnClaims, Self::DueWaits, Self::UnroutedEvents, Self::Requeue];
+    pub const ALL: [Self; 6] = [
+        Self::LostWorkers,
+        Self::OwnClaims,
+        Self::DueWaits,
+        Self::UnroutedEvents,
+        Self::UndeliveredSignals,
+        Self::Requeue,
+    ];
 
     /// Name in logs and metrics.
     #[must_use]
@@ -61,6 +73,7 @@ impl Reconciler {
             Self::LostWorkers => "lost_workers",
             Self::DueWaits => "due_waits",
             Self::UnroutedEvents => "unrouted_events",
+            Self::UndeliveredSignals => "undelivered_signals",
             Self::OwnClaims => "own_claims",
         }
     }
@@ -71,6 +84,7 @@ impl Reconciler {
             Self::LostWorkers => lost_workers::run(context).await,
             Self::DueWaits => due_waits::run(context).await,
             Self::UnroutedEvents => unrouted_events::run(context).await,
+            Self::UndeliveredSignals => undelivered_signals::run(context).await,
             Self::OwnClaims => own_claims::run(context).await,
         }
     }

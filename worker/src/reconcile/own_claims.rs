@@ -28,7 +28,7 @@ async fn hand_back(context: &Context) -> Result<u64, ReconcileError> {
             continue;
         }
         if let Some(runnable) = context.store().hand_back(context.worker, id, epoch, context.now().0).await? {
-            wake::push(context, vec![runnable]).await;
+            wake::push(context, vec![runnable]);
             count += 1;
         }
     }

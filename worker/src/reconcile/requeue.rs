@@ -22,7 +22,7 @@ pub(super) async fn run(context: &Context) -> Result<u64, ReconcileError> {
     let patience_ms = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
     let runnable = context.store().stale_queued(now.0 - patience_ms, now.0, LIMIT).await?;
     let count = runnable.len() as u64;
-    wake::push(context, runnable).await;
+    wake::push(context, runnable);
     Ok(count)
 }
 

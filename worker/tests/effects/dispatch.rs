@@ -7,7 +7,9 @@ use engine::machine::{Effect, EffectId, EffectRequest, ErrorClass};
 use futures::future::{BoxFuture, FutureExt};
 use ids::{ExecutionId, OrganizationId};
 use serde_json::{Value, json};
-use sluice_worker::effects::{EffectOwner, Effects, EmitError, EmitEvent, EmittedEvent};
+use sluice_worker::effects::{
+    EffectOwner, Effects, EmitError, EmitEvent, EmittedEvent, StartError, StartWorkflow, StartedWorkflow,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::stub::{Stub, header, json_answer};
@@ -38,8 +40,31 @@ impl EmitEvent for Recorder {
     }
 }
 
+impl StartWorkflow for Recorder {
+    fn start<'a>(&'a self, workflow: StartedWorkflow<'a>) -> BoxFuture<'a, Result<String, StartError>> {
+        async move {
+            match workflow.workflow {
+                "refuse" => Err(StartError::Refused { code: "NOT_FOUND".into(), message: "there is none".into() }),
+                "away" => Err(StartError::Unavailable("connection refused".into())),
+                "hang" => std::future::pending().await,
+                _ => {
+                    let what = format!("{} {} {}", workflow.step, workflow.owner.depth, workflow.waits);
+                    let seen = (workflow.owner.organization, what, workflow.input.clone(), workflow.key.to_owned());
+                    self.seen.lock().unwrap().push(seen);
+                    Ok("exe_2".to_owned())
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+fn effects(recorder: Arc<Recorder>) -> Effects {
+    Effects::new(local(), Arc::clone(&recorder) as Arc<dyn EmitEvent>, recorder)
+}
+
 fn owner() -> EffectOwner {
-    EffectOwner { organization: OrganizationId::new(), execution: ExecutionId::new() }
+    EffectOwner { organization: OrganizationId::new(), execution: ExecutionId::new(), depth: 3 }
 }
 
 fn effect(request: EffectRequest) -> Effect {
@@ -58,7 +83,7 @@ fn emit(event: &str) -> Effect {
 #[tokio::test]
 async fn an_event_is_emitted_for_the_owner_under_the_effects_key() {
     let recorder = Arc::new(Recorder::default());
-    let effects = Effects::new(local(), Arc::clone(&recorder) as Arc<dyn EmitEvent>);
+    let effects = effects(Arc::clone(&recorder));
     let owner = owner();
     let outcome = effects.run(&owner, &emit("order.approved"), &CancellationToken::new()).await;
     assert!(matches!(outcome, engine::machine::EffectOutcome::Succeeded { output } if output["event_id"] == "evt_1"));
@@ -69,7 +94,7 @@ async fn an_event_is_emitted_for_the_owner_under_the_effects_key() {
 
 #[tokio::test]
 async fn each_way_that_an_event_is_not_emitted_has_its_code() {
-    let effects = Effects::new(local(), Arc::new(Recorder::default()));
+    let effects = effects(Arc::new(Recorder::default()));
     for (event, code, class) in [
         ("panic", "PANIC", ErrorClass::Other),
         ("hang", "STEP_TIMEOUT", ErrorClass::Timeout),
@@ -85,7 +110,7 @@ async fn each_way_that_an_event_is_not_emitted_has_its_code() {
 #[tokio::test]
 async fn a_cancelled_emission_does_not_begin() {
     let recorder = Arc::new(Recorder::default());
-    let effects = Effects::new(local(), Arc::clone(&recorder) as Arc<dyn EmitEvent>);
+    let effects = effects(Arc::clone(&recorder));
     let cancel = CancellationToken::new();
     cancel.cancel();
     assert_eq!(failed(effects.run(&owner(), &emit("order.approved"), &cancel).await).code, "CANCELLED");
@@ -95,8 +120,37 @@ async fn a_cancelled_emission_does_not_begin() {
 #[tokio::test]
 async fn an_http_effect_is_sent_under_the_effects_key() {
     let stub = Stub::answering(|_| json_answer("{}")).await;
-    let effects = Effects::new(local(), Arc::new(Recorder::default()));
+    let effects = effects(Arc::new(Recorder::default()));
     let call = effect(EffectRequest::Http(request("POST", stub.url("/"))));
     effects.run(&owner(), &call, &CancellationToken::new()).await;
     assert_eq!(header(&stub.requests()[0], "idempotency-key"), Some("exe_1/tell/0/0"));
+}
+
+fn start(workflow: &str) -> Effect {
+    let workflow_id = workflow.to_owned();
+    effect(EffectRequest::StartWorkflow { workflow_id, input: json!({ "order": 7 }), version: None, waits: true })
+}
+
+#[tokio::test]
+async fn a_workflow_is_started_for_the_owner_under_the_effects_key() {
+    let recorder = Arc::new(Recorder::default());
+    let (owner, cancel) = (owner(), CancellationToken::new());
+    let outcome = effects(Arc::clone(&recorder)).run(&owner, &start("ship"), &cancel).await;
+    assert_eq!(outcome, engine::machine::EffectOutcome::Succeeded { output: json!({ "execution_id": "exe_2" }) });
+    let seen = recorder.seen.lock().unwrap().clone();
+    let wanted = (owner.organization, "tell 3 true".to_owned(), json!({ "order": 7 }), "exe_1/tell/0/0".to_owned());
+    assert_eq!(seen, [wanted]);
+}
+
+#[tokio::test]
+async fn a_workflow_that_cannot_be_started_fails_its_step_with_the_reason() {
+    let effects = effects(Arc::new(Recorder::default()));
+    for (workflow, code, class) in [
+        ("refuse", "NOT_FOUND", ErrorClass::Other),
+        ("away", "UNAVAILABLE", ErrorClass::Connection),
+        ("hang", "STEP_TIMEOUT", ErrorClass::Timeout),
+    ] {
+        let error = failed(effects.run(&owner(), &start(workflow), &CancellationToken::new()).await);
+        assert_eq!((error.code.as_str(), error.retryable_class), (code, class), "{workflow}: {}", error.message);
+    }
 }

@@ -4,13 +4,14 @@ use super::columns::Columns;
 use crate::backend::Postgres;
 use crate::error::StoreError;
 use crate::model::execution::{Checkpoint, CommitOutcome, WaitRow};
+use crate::model::signal::NewSignal;
 
 pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<CommitOutcome>, StoreError> {
     let patches: Vec<Columns<'_>> = items.iter().map(|item| Columns::of(&item.patch)).collect();
     let item = Column(items);
     let patch = Column(&patches);
     let mut connection = postgres.checkpoints.take().await?;
-    let written: Result<Vec<(i64, i32)>, sqlx::Error> = sqlx::query_as(include_str!("postgres.sql"))
+    let written: Result<Vec<(i64, i32, i32)>, sqlx::Error> = sqlx::query_as(include_str!("postgres.sql"))
         .bind(item.of(|item| item.execution_id.uuid()))
         .bind(item.of(|item| item.organization_id.uuid()))
         .bind(item.of(|item| item.worker_id.uuid()))
@@ -27,14 +28,17 @@ pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<Comm
         .bind(patch.of(|patch| patch.failed_step))
         .bind(patch.of(|patch| patch.wake_at_ms))
         .bind(patch.of(|patch| waits_json(patch.waits)))
+        .bind(item.of(|item| json_unless_empty(&item.taken)))
+        .bind(item.of(|item| i32::try_from(item.taken.len()).unwrap_or(i32::MAX)))
+        .bind(item.of(|item| json_unless_empty(&item.sends.iter().map(SendRecord::of).collect::<Vec<_>>())))
         .fetch_all(&mut connection)
         .await;
     postgres.checkpoints.give_back(connection, &written).await;
     let mut outcomes = vec![CommitOutcome::Fenced; items.len()];
     // `with ordinality` counts from 1.
-    for (ordinal, seq) in written? {
+    for (ordinal, seq, signals) in written? {
         if let Some(outcome) = usize::try_from(ordinal - 1).ok().and_then(|index| outcomes.get_mut(index)) {
-            *outcome = CommitOutcome::Committed { seq };
+            *outcome = CommitOutcome::Committed { seq, signals };
         }
     }
     Ok(outcomes)
@@ -44,9 +48,33 @@ pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<Comm
 fn waits_json(waits: &[WaitRow]) -> Option<String> {
     let waits: Vec<WaitRecord<'_>> = waits
         .iter()
-        .map(|wait| WaitRecord { step_path: &wait.step_path, kind: &wait.kind, due_at_ms: wait.due_at_ms })
+        .map(|wait| WaitRecord {
+            step_path: &wait.step_path,
+            kind: &wait.kind,
+            due_at_ms: wait.due_at_ms,
+            event: wait.event.as_deref(),
+            correlation: wait.correlation.as_deref(),
+            keys: wait.keys.as_deref(),
+            target: wait.target.as_deref(),
+        })
         .collect();
-    (!waits.is_empty()).then(|| serde_json::to_string(&waits).expect("texts and numbers are JSON"))
+    json_unless_empty(&waits)
+}
+
+fn json_unless_empty<T: serde::Serialize>(rows: &[T]) -> Option<String> {
+    (!rows.is_empty()).then(|| serde_json::to_string(rows).expect("texts and numbers are JSON"))
+}
+
+#[derive(serde::Serialize)]
+struct SendRecord<'a> {
+    execution_id: String,
+    data: &'a str,
+}
+
+impl<'a> SendRecord<'a> {
+    fn of(signal: &'a NewSignal) -> Self {
+        Self { execution_id: signal.execution_id.uuid().to_string(), data: &signal.data }
+    }
 }
 
 #[derive(serde::Serialize)]
@@ -54,6 +82,10 @@ struct WaitRecord<'a> {
     step_path: &'a str,
     kind: &'a str,
     due_at_ms: Option<i64>,
+    event: Option<&'a str>,
+    correlation: Option<&'a str>,
+    keys: Option<&'a str>,
+    target: Option<&'a str>,
 }
 
 /// Rows turned on their side: one array for each column.

@@ -4,10 +4,10 @@ given as (
     select *
     from unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::int4[], $5::int4[], $6::int8[], $7::text[], $8::text[], $9::int2[], $10::text[],
-        $11::int2[], $12::text[], $13::text[], $14::text[], $15::int8[], $16::text[]
+        $11::int2[], $12::text[], $13::text[], $14::text[], $15::int8[], $16::text[], $17::text[], $18::int4[], $19::text[]
     ) with ordinality as given (
         execution_id, organization_id, worker_id, epoch, seq, at_ms, events, decision, status, state, result, error_code,
-        error_message, failed_step, wake_at_ms, waits, ordinal
+        error_message, failed_step, wake_at_ms, waits, taken, taken_count, sends, ordinal
     )
 ),
 -- only while the claim still holds and nothing was written since; any commit shows that the claim got somewhere.
@@ -16,7 +16,13 @@ given as (
 written as (
     update execution
     set
-        status = given.status,
+        -- whoever was told something while it was about to rest goes on at once; the row is locked, so a delivery
+        -- comes either before this and is counted here, or after it and finds it at rest
+        status = case
+            when given.status in (2, 3, 4) and execution.signals > given.taken_count then 0
+            else given.status
+        end,
+        signals = greatest(execution.signals - given.taken_count, 0),
         state = given.state,
         seq = execution.seq + 1,
         claims = 0,
@@ -27,7 +33,7 @@ written as (
         error_message = given.error_message,
         failed_step = given.failed_step,
         wake_at_ms = given.wake_at_ms,
-        pushed_at_ms = case when given.status = 0 then given.at_ms else execution.pushed_at_ms end,
+        pushed_at_ms = case when given.status in (0, 2, 3, 4) then given.at_ms else execution.pushed_at_ms end,
         ended_at_ms = case when given.status >= 5 then given.at_ms end
     from given
     where
@@ -37,8 +43,8 @@ written as (
         and execution.epoch = given.epoch
         and execution.seq = given.seq
     returning
-        given.ordinal, given.organization_id, given.execution_id, given.epoch, given.events, given.at_ms, given.waits, execution.seq,
-        execution.status
+        given.ordinal, given.organization_id, given.execution_id, given.epoch, given.events, given.at_ms, given.waits, given.taken,
+        given.sends, given.status as asked, execution.seq, execution.status, execution.signals
 ),
 -- one journal row for each that was written
 journaled as (
@@ -49,14 +55,38 @@ journaled as (
 -- whoever leaves the worker's hands leaves no old waits behind
 unwaited as (
     delete from wait
-    where execution_id = any (array(select written.execution_id from written where written.status <> 1))
+    where execution_id = any (array(select written.execution_id from written where written.status <> 1 or written.waits is not null))
 ),
 -- what wakes the parked ones
 waiting as (
-    insert into wait (organization_id, execution_id, step_path, kind, due_at_ms)
-    select written.organization_id, written.execution_id, wake.step_path, wake.kind, wake.due_at_ms
+    insert into wait (organization_id, execution_id, step_path, kind, due_at_ms, event, correlation, keys, target)
+    select
+        written.organization_id, written.execution_id, wake.step_path, wake.kind, wake.due_at_ms, wake.event,
+        wake.correlation, wake.keys, wake.target
     from written
-    cross join lateral json_to_recordset(written.waits::json) as wake (step_path text, kind text, due_at_ms int8)
+    cross join lateral json_to_recordset(written.waits::json) as wake (
+        step_path text, kind text, due_at_ms int8, event text, correlation text, keys text, target text
+    )
     where written.waits is not null
+),
+-- signals that were taken in, and all of those that have ended
+told as (
+    delete from signal
+    using written
+    where
+        signal.execution_id = written.execution_id
+        and (
+            written.status >= 5
+            or (written.taken is not null and signal.position in (select json_array_elements_text(written.taken::json)::int8))
+        )
+        and (written.taken is not null or written.signals > 0)
+),
+-- what others are told
+sent as (
+    insert into signal (organization_id, execution_id, data, created_at_ms, delivered)
+    select written.organization_id, send.execution_id, send.data, written.at_ms, false
+    from written
+    cross join lateral json_to_recordset(written.sends::json) as send (execution_id uuid, data text)
+    where written.sends is not null
 )
-select ordinal, seq from written
+select ordinal, seq, signals from written

@@ -20,7 +20,7 @@ pub async fn write(sqlite: &Sqlite, items: &[Checkpoint]) -> Result<Vec<CommitOu
 
 async fn write_one(connection: &mut SqliteConnection, item: &Checkpoint) -> Result<CommitOutcome, StoreError> {
     let patch = Columns::of(&item.patch);
-    let written = sqlx::query(include_str!("sqlite.sql"))
+    let written: Option<(i32,)> = sqlx::query_as(include_str!("sqlite.sql"))
         .bind(item.execution_id.uuid())
         .bind(item.organization_id.uuid())
         .bind(item.worker_id.uuid())
@@ -35,11 +35,10 @@ async fn write_one(connection: &mut SqliteConnection, item: &Checkpoint) -> Resu
         .bind(patch.error_message)
         .bind(patch.failed_step)
         .bind(patch.wake_at_ms)
-        .execute(&mut *connection)
+        .bind(i64::try_from(item.taken.len()).unwrap_or(i64::MAX))
+        .fetch_optional(&mut *connection)
         .await?;
-    if written.rows_affected() == 0 {
-        return Ok(CommitOutcome::Fenced);
-    }
+    let Some((signals,)) = written else { return Ok(CommitOutcome::Fenced) };
     let seq = item.seq + 1;
     sqlx::query(include_str!("../sqlite_journal.sql"))
         .bind(item.organization_id.uuid())
@@ -50,7 +49,7 @@ async fn write_one(connection: &mut SqliteConnection, item: &Checkpoint) -> Resu
         .bind(item.at_ms)
         .execute(&mut *connection)
         .await?;
-    if patch.status != ExecutionStatus::Running.code() {
+    if patch.status != ExecutionStatus::Running.code() || !patch.waits.is_empty() {
         sqlx::query(include_str!("sqlite_unwait.sql")).bind(item.execution_id.uuid()).execute(&mut *connection).await?;
     }
     for wait in patch.waits {
@@ -60,8 +59,35 @@ async fn write_one(connection: &mut SqliteConnection, item: &Checkpoint) -> Resu
             .bind(&wait.step_path)
             .bind(&wait.kind)
             .bind(wait.due_at_ms)
+            .bind(&wait.event)
+            .bind(&wait.correlation)
+            .bind(&wait.keys)
+            .bind(&wait.target)
             .execute(&mut *connection)
             .await?;
     }
-    Ok(CommitOutcome::Committed { seq })
+    take_and_send(connection, item).await?;
+    Ok(CommitOutcome::Committed { seq, signals })
+}
+
+/// Signals that were taken in go; those for others come.
+async fn take_and_send(connection: &mut SqliteConnection, item: &Checkpoint) -> Result<(), StoreError> {
+    if !item.taken.is_empty() {
+        let taken = serde_json::to_string(&item.taken).expect("numbers are JSON");
+        sqlx::query(include_str!("sqlite_taken.sql"))
+            .bind(item.execution_id.uuid())
+            .bind(taken)
+            .execute(&mut *connection)
+            .await?;
+    }
+    for signal in &item.sends {
+        sqlx::query(include_str!("sqlite_send.sql"))
+            .bind(signal.organization_id.uuid())
+            .bind(signal.execution_id.uuid())
+            .bind(&signal.data)
+            .bind(item.at_ms)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }

@@ -1,7 +1,9 @@
 -- only while the claim still holds and nothing was written since; any commit shows that the claim got somewhere
 update execution
 set
-    status = ?8,
+    -- whoever was told something while it was about to rest goes on at once
+    status = case when ?8 in (2, 3, 4) and signals > ?15 then 0 else ?8 end,
+    signals = max(signals - ?15, 0),
     state = ?9,
     seq = seq + 1,
     claims = 0,
@@ -12,6 +14,7 @@ set
     error_message = ?12,
     failed_step = ?13,
     wake_at_ms = ?14,
-    pushed_at_ms = case when ?8 = 0 then ?6 else pushed_at_ms end,
+    pushed_at_ms = case when ?8 in (0, 2, 3, 4) then ?6 else pushed_at_ms end,
     ended_at_ms = case when ?8 >= 5 then ?6 end
 where id = ?1 and organization_id = ?2 and worker_id = ?3 and epoch = ?4 and seq = ?5
+returning signals

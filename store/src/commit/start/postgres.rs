@@ -66,6 +66,8 @@ async fn record(postgres: &Postgres, given: &[&NewExecution]) -> Result<HashSet<
         .bind(labels.names)
         .bind(labels.values)
         .bind(KEY_LIFE_MS)
+        .bind(column.of(|item| item.depth))
+        .bind(column.of(|item| item.parent_id.map(ids::ExecutionId::uuid)))
         .fetch_all(&mut connection)
         .await;
     postgres.starts.give_back(connection, &recorded).await;

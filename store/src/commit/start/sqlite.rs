@@ -80,6 +80,8 @@ async fn record(connection: &mut SqliteConnection, item: &NewExecution) -> Resul
         .bind(item.start_key.as_ref().map(|start_key| &start_key.key))
         .bind(item.queued_at_ms)
         .bind(item.deadline_at_ms)
+        .bind(item.depth)
+        .bind(item.parent_id.map(ExecutionId::uuid))
         .execute(&mut *connection)
         .await?;
     sqlx::query(include_str!("../sqlite_journal.sql"))

@@ -1,0 +1,93 @@
+//! What the entries of the journal say to people.
+
+use engine::Timestamp;
+use engine::machine::{Awaited, BodyKind, Event};
+
+/// What happened, for people.
+pub(super) fn summary(event: &Event) -> String {
+    let then = |to: &Option<String>| to.as_ref().map_or_else(String::new, |to| format!(", then `{to}`"));
+    match event {
+        Event::Accepted => "accepted".to_owned(),
+        Event::Started { step, .. } => format!("begins with step `{step}`"),
+        Event::Resumed { .. } => "runs again".to_owned(),
+        Event::Suspended { .. } => "waits".to_owned(),
+        Event::StepStarted { path, attempt: 1, .. } => format!("step `{path}` begins"),
+        Event::StepStarted { path, attempt, .. } => format!("step `{path}` begins attempt {attempt}"),
+        Event::ActionStarted { path, kind, .. } => format!("step `{path}` calls {kind}"),
+        Event::ActionFinished { path, error: None, .. } => format!("an action of step `{path}` is done"),
+        Event::ActionFinished { path, error: Some(error), .. } => {
+            format!("an action of step `{path}` failed: {}", error.message)
+        }
+        Event::StepSucceeded { path, to, .. } => format!("step `{path}` is done{}", then(to)),
+        Event::StepFailed { path, error, to, .. } => {
+            format!("step `{path}` failed: {}: {}{}", error.code, error.message, then(to))
+        }
+        Event::StepSkipped { path, to, .. } => format!("step `{path}` is left out{}", then(to)),
+        Event::RetryScheduled { path, attempt, error, .. } => {
+            format!("attempt {attempt} of step `{path}` failed ({}), another follows", error.code)
+        }
+        Event::Decided(decision) => format!(
+            "step `{}` decides{}",
+            decision.step,
+            decision.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))
+        ),
+        Event::ContextSet { path, .. } => format!("`{path}` is set"),
+        Event::Logged { message, .. } => message.clone(),
+        Event::Warned { message, .. } => message.clone(),
+        Event::BodyBegan { path, kind, total, .. } => format!("step `{path}` begins {}", body(*kind, *total)),
+        Event::ScopeOpened { path, index, .. } => format!("number {} of step `{path}` begins", index + 1),
+        Event::ScopeClosed { path, passed: true, .. } => format!("one of step `{path}` is done"),
+        Event::ScopeClosed { path, error, .. } => {
+            let why = error.as_ref().map_or_else(String::new, |error| format!(": {}: {}", error.code, error.message));
+            format!("one of step `{path}` failed{why}")
+        }
+        Event::BodyStopped { path } => format!("step `{path}` begins no more"),
+        Event::WaitBegan { path, what, due_at, .. } => {
+            let until = due_at.map_or_else(String::new, |due| format!(", until {} at most", due.to_rfc3339()));
+            match what {
+                Awaited::Time => {
+                    format!("step `{path}` waits until {}", due_at.map(Timestamp::to_rfc3339).unwrap_or_default())
+                }
+                Awaited::Event { event, .. } => format!("step `{path}` waits for event `{event}`{until}"),
+                Awaited::Approval { .. } => format!("step `{path}` waits for people to decide"),
+                Awaited::Child { execution } => format!("step `{path}` waits for execution {execution}{until}"),
+            }
+        }
+        Event::EventTaken { path, event, .. } => format!("event `{event}` came for step `{path}`"),
+        Event::ApprovalOpened { path, request, .. } => {
+            let why = request.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+            format!("step `{path}` asks for approval{why}")
+        }
+        Event::ApprovalVoted { path, by, .. } => format!("{by} approved step `{path}`; more have to"),
+        Event::ApprovalReminded { path, .. } => format!("people are reminded of the approval of step `{path}`"),
+        Event::ApprovalEscalated { path, role, .. } => format!("`{role}` is asked to approve step `{path}` too"),
+        Event::ApprovalDecided { path, verdict, .. } => format!(
+            "the approval of step `{path}` is {}{}{}",
+            verdict.ruling.name(),
+            verdict.by.as_ref().map_or_else(String::new, |by| format!(" by {by}")),
+            verdict.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}")),
+        ),
+        Event::Paused { by, reason, .. } => format!("paused{}", by_and_why(by.as_ref(), reason.as_ref())),
+        Event::Unpaused { by, at_step, .. } => format!(
+            "goes on{}{}",
+            at_step.as_ref().map_or_else(String::new, |step| format!(" with step `{step}`")),
+            by_and_why(by.as_ref(), None),
+        ),
+        Event::Cancelled { by, reason, .. } => format!("cancelled{}", by_and_why(by.as_ref(), reason.as_ref())),
+        Event::Completed { .. } => "completed".to_owned(),
+        Event::Failed { error, .. } => format!("failed: {}: {}", error.code, error.message),
+    }
+}
+
+fn by_and_why(by: Option<&String>, reason: Option<&String>) -> String {
+    let by = by.map_or_else(String::new, |by| format!(" by {by}"));
+    reason.map_or(by.clone(), |reason| format!("{by}: {reason}"))
+}
+
+fn body(kind: BodyKind, total: u32) -> String {
+    match kind {
+        BodyKind::Branches => format!("{total} branches"),
+        BodyKind::Items => format!("{total} items"),
+        BodyKind::Rounds => format!("rounds, {total} at most"),
+    }
+}

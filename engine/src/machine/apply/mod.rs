@@ -1,0 +1,219 @@
+//! The fold: how each event changes the state. Total, and the only place that changes it.
+
+mod context;
+mod record;
+mod scopes;
+
+use serde_json::Value;
+
+use self::context::{merge_over, write, write_near};
+use self::record::{action_finished, error_value, record};
+use self::scopes::{active_at, at_step, at_step_again, began, close, count_step, drop_below, finish, open, scope_at};
+use super::event::Event;
+use super::outcome::Outcome;
+use super::state::{Awaited, Awaiting, Children, OpenApproval, Phase, ROOT, ScopeState, State, Status};
+use crate::Timestamp;
+
+/// Applies one event.
+pub fn apply(state: &mut State, event: &Event) {
+    if let Some(at) = event.at() {
+        state.last_at = state.last_at.max(at);
+    }
+    match event {
+        Event::Accepted => state.status = Status::Queued,
+        Event::Started { at, step } => {
+            let root = ScopeState { active: Some(at_step("", step, 1)), ..ScopeState::default() };
+            state.scopes.insert(ROOT, root);
+            run(state, *at);
+        }
+        Event::Resumed { at } => run(state, *at),
+        Event::Suspended { at } => {
+            stop_running(state, *at);
+            state.status = at_rest(state);
+        }
+        Event::StepStarted { path, attempt, at, .. } => {
+            count_step(state, path);
+            if let Some(active) = active_at(state, path) {
+                active.attempt = *attempt;
+                active.phase = Phase::Actions { next: 0, outputs: Vec::new(), in_flight: false, now: *at };
+            }
+        }
+        Event::ActionStarted { path, .. } => {
+            if let Some(Phase::Actions { in_flight, .. }) = active_at(state, path).map(|active| &mut active.phase) {
+                *in_flight = true;
+            }
+        }
+        Event::ActionFinished { path, output, error, .. } => action_finished(state, path, output, error.as_ref()),
+        Event::StepSucceeded { path, step, output, known_as, to, .. } => {
+            let attempts = active_at(state, path).map_or(1, |active| active.attempt);
+            let record = record("succeeded", attempts, Some(output), known_as.as_deref(), None);
+            finish(state, path, step, record, to.as_deref());
+        }
+        Event::StepSkipped { path, step, to, .. } => {
+            count_step(state, path);
+            finish(state, path, step, record("skipped", 0, None, None, None), to.as_deref());
+        }
+        Event::RetryScheduled { path, attempt, due_at, .. } => {
+            drop_below(state, path);
+            if let Some(active) = active_at(state, path) {
+                active.attempt = attempt.saturating_add(1);
+                active.phase = Phase::Backoff { due_at: *due_at };
+            }
+        }
+        Event::StepFailed { path, step, attempt, error, output, known_as, to, .. } => {
+            drop_below(state, path);
+            let Some(scope) = scope_at(state, path) else { return };
+            let shown = error_value(error, Some(step));
+            let output = Some(output).filter(|output| !output.is_null());
+            let record = record("failed", *attempt, output, known_as.as_deref(), Some(shown.clone()));
+            finish(state, path, step, record, to.as_deref());
+            if to.is_none()
+                && scope != ROOT
+                && let Some(scope) = state.scopes.get_mut(&scope)
+            {
+                scope.failed = Some(error.clone());
+            }
+            write_near(state, scope, "error", shown);
+        }
+        Event::Decided(decision) => state.decision = Some(decision.clone()),
+        Event::ContextSet { scope, path, value } => write(state, *scope, path, value),
+        Event::Logged { .. } | Event::Warned { .. } => {}
+        Event::BodyBegan { path, kind, total, isolated, items, at } => {
+            let ran_ms = state.ran_until(*at);
+            if let Some(active) = active_at(state, path) {
+                let now = began(&active.phase);
+                let items = items.iter().cloned().collect();
+                active.phase = Phase::Children(Box::new(Children::new(*kind, now, ran_ms, *total, *isolated, items)));
+            }
+        }
+        Event::ScopeOpened { scope, path, index, entry, locals, .. } => {
+            open(state, *scope, path, *index, entry, locals);
+        }
+        Event::ScopeClosed { scope, passed, outcome, error, .. } => {
+            close(state, *scope, *passed, outcome, error.as_ref());
+        }
+        Event::BodyStopped { path } => {
+            if let Some(Phase::Children(children)) = active_at(state, path).map(|active| &mut active.phase) {
+                children.stopped = true;
+                children.items.clear();
+            }
+        }
+        Event::WaitBegan { path, what, due_at, .. } => {
+            if let Some(active) = active_at(state, path) {
+                let now = began(&active.phase);
+                active.phase = Phase::Waiting(Box::new(Awaiting { now, due_at: *due_at, what: what.clone() }));
+            }
+        }
+        Event::EventTaken { path, event_id, payload, .. } => {
+            state.events_taken.insert(event_id.clone());
+            let scope = scope_at(state, path).unwrap_or(ROOT);
+            merge_over(state, scope, payload);
+        }
+        Event::ApprovalOpened { .. }
+        | Event::ApprovalVoted { .. }
+        | Event::ApprovalReminded { .. }
+        | Event::ApprovalEscalated { .. }
+        | Event::ApprovalDecided { .. } => approval(state, event),
+        Event::Paused { at, .. } => {
+            state.paused_at = Some(*at);
+            if state.running_since.is_none() {
+                state.status = Status::Paused;
+            }
+        }
+        Event::Unpaused { data, at_step, .. } => unpaused(state, data, at_step.as_deref()),
+        Event::Cancelled { at, .. } => end(state, Status::Cancelled, None, *at),
+        Event::Completed { result, at } => end(state, Status::Completed, Some(*result), *at),
+        Event::Failed { error, step, at } => {
+            state.error = Some(error.clone());
+            state.failed_step.clone_from(step);
+            end(state, Status::Failed, Some(Outcome::Failed), *at);
+        }
+    }
+}
+
+/// An approval is opened, changed or decided.
+fn approval(state: &mut State, event: &Event) {
+    match event {
+        Event::ApprovalOpened { path, approval, request, remind_at, escalate_at, .. } => {
+            let opened = OpenApproval {
+                path: path.clone(),
+                request: (**request).clone(),
+                votes: Vec::new(),
+                remind_at: *remind_at,
+                escalate_at: *escalate_at,
+            };
+            state.approvals.insert(approval.clone(), opened);
+            state.last_approval = Some(approval.clone());
+        }
+        Event::ApprovalVoted { approval, by, .. } => {
+            if let Some(open) = state.approvals.get_mut(approval) {
+                open.votes.push(by.clone());
+            }
+        }
+        Event::ApprovalReminded { approval, next_at, .. } => {
+            if let Some(open) = state.approvals.get_mut(approval) {
+                open.remind_at = Some(*next_at);
+            }
+        }
+        Event::ApprovalEscalated { approval, role, .. } => {
+            if let Some(open) = state.approvals.get_mut(approval) {
+                open.escalate_at = None;
+                open.request.escalated_role = Some(role.clone());
+            }
+        }
+        Event::ApprovalDecided { approval, verdict, .. } => {
+            state.approvals.remove(approval);
+            state.decided.insert(approval.clone(), verdict.clone());
+        }
+        _no_approval => {}
+    }
+}
+
+fn end(state: &mut State, status: Status, result: Option<Outcome>, at: Timestamp) {
+    stop_running(state, at);
+    state.status = status;
+    state.result = result;
+    state.scopes.clear();
+    state.approvals.clear();
+    state.decided.clear();
+    state.passages.clear();
+    state.events_taken.clear();
+    state.paused_at = None;
+}
+
+/// What an execution is called in which nothing runs.
+fn at_rest(state: &State) -> Status {
+    if state.paused_at.is_some() {
+        return Status::Paused;
+    }
+    let holds = |scope: &ScopeState| {
+        let phase = scope.active.as_ref().map(|active| &active.phase);
+        matches!(phase, Some(Phase::Waiting(wait)) if matches!(wait.what, Awaited::Approval { holds: true, .. }))
+    };
+    if state.scopes.values().any(holds) { Status::Blocked } else { Status::Waiting }
+}
+
+fn unpaused(state: &mut State, data: &Value, at_step: Option<&str>) {
+    state.paused_at = None;
+    if state.running_since.is_none() {
+        state.status = if state.scopes.is_empty() { Status::Queued } else { at_rest(state) };
+    }
+    merge_over(state, ROOT, data);
+    if let Some(step) = at_step {
+        state.scopes.retain(|scope, _| *scope == ROOT);
+        if let Some(root) = state.scopes.get_mut(&ROOT) {
+            root.active = Some(at_step_again(&mut state.passages, &state.steps, "", step));
+        }
+    }
+}
+
+fn run(state: &mut State, at: Timestamp) {
+    state.status = Status::Running;
+    state.running_since = Some(at);
+}
+
+fn stop_running(state: &mut State, at: Timestamp) {
+    if let Some(since) = state.running_since.take() {
+        state.ran_ms = state.ran_ms.saturating_add(at.0.saturating_sub(since.0).max(0));
+    }
+}

@@ -1,0 +1,73 @@
+//! What is known of finished actions and steps.
+
+use serde_json::{Map, Value, json};
+
+use super::context::write_near;
+use super::scopes::{active_at, scope_at};
+use crate::machine::effect::StepError;
+use crate::machine::state::{Phase, State};
+
+pub(super) fn action_finished(state: &mut State, path: &str, output: &Value, error: Option<&StepError>) {
+    if let Some(Phase::Actions { next, outputs, in_flight, .. }) =
+        active_at(state, path).map(|active| &mut active.phase)
+    {
+        *in_flight = false;
+        *next = next.saturating_add(1);
+        outputs.push(match error {
+            None => output.clone(),
+            Some(error) => json!({ "error": error_value(error, None) }),
+        });
+    }
+    if error.is_none()
+        && let Some(body) = http_body(output)
+        && let Some(scope) = scope_at(state, path)
+    {
+        write_near(state, scope, "data", body.clone());
+    }
+}
+
+/// A finished step as `steps.<id>` shows it. Built by hand, since `json!` would copy a value by
+/// serialising it.
+pub(super) fn record(
+    status: &str,
+    attempts: u32,
+    output: Option<&Value>,
+    known_as: Option<&str>,
+    error: Option<Value>,
+) -> Value {
+    let mut record = Map::new();
+    record.insert("attempts".to_owned(), Value::from(attempts));
+    if let Some(output) = output {
+        if let Some(name) = known_as {
+            record.insert(name.to_owned(), output.clone());
+        }
+        record.insert("output".to_owned(), output.clone());
+    }
+    if let Some(error) = error {
+        record.insert("error".to_owned(), error);
+    }
+    record.insert("status".to_owned(), Value::String(status.to_owned()));
+    Value::Object(record)
+}
+
+/// The error as conditions and templates read it.
+pub(super) fn error_value(error: &StepError, step: Option<&str>) -> Value {
+    let mut value = Map::new();
+    value.insert("code".to_owned(), Value::String(error.code.clone()));
+    value.insert("message".to_owned(), Value::String(error.message.clone()));
+    if let Some(step) = step {
+        value.insert("step".to_owned(), Value::String(step.to_owned()));
+    }
+    if let Some(status) = error.status {
+        value.insert("status".to_owned(), Value::from(status));
+    }
+    Value::Object(value)
+}
+
+/// The JSON body of an HTTP answer: what such outputs have and others do not is a numeric status.
+pub(super) fn http_body(output: &Value) -> Option<&Value> {
+    let fields = output.as_object()?;
+    fields.get("status")?.as_u64()?;
+    fields.get("headers")?.as_object()?;
+    fields.get("body").filter(|body| !body.is_string() && !body.is_null())
+}

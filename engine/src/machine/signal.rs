@@ -1,0 +1,167 @@
+//! What comes from outside while an execution lives: events, decisions, ends of children, and people
+//! who pause, resume or cancel it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::approval::{Ruling, Verdict};
+use super::command::{Refused, Signal};
+use super::effect::{ErrorClass, StepError};
+use super::event::Event;
+use super::run::{Here, Run};
+use super::state::{Awaited, Phase, ScopeId};
+use super::steps::Done;
+use crate::definition::{EventMatch, Step, StepKind, Wait};
+use crate::expr::{Path, equal};
+use crate::pattern::EventPattern;
+
+/// How long an execution may be paused and still be resumed (definition-language §9).
+pub const MAX_PAUSE: Duration = Duration::from_hours(7 * 24);
+
+impl<'a> Run<'a> {
+    /// The step that a scope stands at.
+    fn standing(&self, scope: ScopeId) -> Option<(Here, &'a Step)> {
+        let active = self.state.scopes.get(&scope)?.active.as_ref()?;
+        Some((Here::of(scope, active, self.now), self.plan.step(&active.step)?))
+    }
+
+    /// Gives a signal to whatever waits for it. One that fits nothing, or comes a second time,
+    /// changes nothing.
+    pub(super) fn signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Event { id, event, payload } => self.event(&id, &event, &payload),
+            Signal::Approval { approval, approved, by, reason, form } => {
+                let ruling = if approved { Ruling::Approved } else { Ruling::Rejected };
+                let verdict = Verdict { ruling, by: Some(by), reason, form, at: self.now };
+                self.vote(approval, verdict);
+            }
+            Signal::ChildEnded { execution, output, error } => self.child_ended(&execution, output, error),
+        }
+        if self.state.running_since.is_some() {
+            self.wake();
+        }
+    }
+
+    fn event(&mut self, id: &str, event: &str, payload: &Value) {
+        if self.state.events_taken.contains(id) {
+            return;
+        }
+        let fitting: Vec<ScopeId> =
+            self.state.scopes.keys().copied().filter(|scope| self.fits(*scope, event, payload)).collect();
+        for scope in fitting {
+            let Some((here, step)) = self.standing(scope) else { continue };
+            self.run_again();
+            self.emit(Event::EventTaken {
+                path: here.path.clone(),
+                event_id: id.to_owned(),
+                event: event.to_owned(),
+                payload: payload.clone(),
+                at: self.now,
+            });
+            self.succeed(&here, step, Done { output: payload.clone(), to: self.after(step) });
+        }
+    }
+
+    /// Whether a scope waits for such an event, and the event is about the same thing.
+    fn fits(&self, scope: ScopeId, event: &str, payload: &Value) -> bool {
+        let Some((here, step)) = self.standing(scope) else { return false };
+        let active = self.state.scopes.get(&scope).and_then(|scope| scope.active.as_ref());
+        let Some(Phase::Waiting(wait)) = active.map(|active| &active.phase) else { return false };
+        let Awaited::Event { event: pattern, keys, lenient } = &wait.what else { return false };
+        if !EventPattern::parse(pattern).is_ok_and(|pattern| pattern.matches(event)) {
+            return false;
+        }
+        let agree = keys.iter().all(|(path, wanted)| match value_at(payload, path) {
+            Some(found) => equal(found, wanted, self.now),
+            None => *lenient,
+        });
+        let agrees = match &step.kind {
+            StepKind::Wait(Wait::Event { matching: Some(EventMatch::Expression(expression)), .. }) => {
+                let value = expression.evaluate(&self.view(&here).with_event(payload));
+                value.is_ok_and(|value| value == Value::Bool(true))
+            }
+            _keys_alone => true,
+        };
+        agree && agrees
+    }
+
+    fn vote(&mut self, approval: String, verdict: Verdict) {
+        let Some(open) = self.state.approvals.get(&approval) else { return };
+        let path = open.path.clone();
+        let by = verdict.by.clone().unwrap_or_default();
+        if verdict.ruling == Ruling::Approved {
+            if open.votes.contains(&by) {
+                return;
+            }
+            let count = u32::try_from(open.votes.len()).unwrap_or(u32::MAX).saturating_add(1);
+            if count < open.request.quorum {
+                return self.emit(Event::ApprovalVoted { path, approval, by, at: self.now });
+            }
+        }
+        self.run_again();
+        self.emit(Event::ApprovalDecided { path, approval, verdict });
+    }
+
+    fn child_ended(&mut self, execution: &str, output: Value, error: Option<StepError>) {
+        let waits = |scope: &ScopeId| {
+            let active = self.state.scopes.get(scope).and_then(|scope| scope.active.as_ref());
+            matches!(active.map(|active| &active.phase), Some(Phase::Waiting(wait))
+                if matches!(&wait.what, Awaited::Child { execution: child } if child == execution))
+        };
+        let Some(scope) = self.state.scopes.keys().copied().find(waits) else { return };
+        let Some((here, step)) = self.standing(scope) else { return };
+        self.run_again();
+        match error {
+            None => self.succeed(&here, step, Done { output, to: self.after(step) }),
+            Some(error) => {
+                let message =
+                    format!("the child execution {execution} did not complete: {}: {}", error.code, error.message);
+                let detail = Some(output);
+                let error = StepError {
+                    retryable_class: ErrorClass::Other,
+                    detail,
+                    ..StepError::other("CHILD_FAILED", message)
+                };
+                self.step_failed(&here, step, error);
+            }
+        }
+    }
+
+    /// No step begins any more; doing it twice is no error and changes nothing.
+    pub(super) fn pause(&mut self, by: Option<String>, reason: Option<String>) {
+        if !self.state.is_pausing() {
+            self.emit(Event::Paused { by, reason, at: self.now });
+        }
+    }
+
+    /// Goes on after a pause; nothing happens if there is none.
+    pub(super) fn resume(
+        &mut self,
+        by: Option<String>,
+        data: Option<Value>,
+        at_step: Option<String>,
+    ) -> Result<(), Refused> {
+        let Some(paused_at) = self.state.paused_at else { return Ok(()) };
+        if paused_at.plus(MAX_PAUSE) < self.now {
+            return Err(Refused::PausedTooLong(MAX_PAUSE));
+        }
+        if let Some(step) = at_step.as_ref().filter(|step| self.plan.step(step).is_none() || self.plan.is_nested(step))
+        {
+            return Err(Refused::UnknownStep(step.clone()));
+        }
+        // A call is repeated after a crash as it was made: what it was made from must not change.
+        if self.state.has_effect_under_way() && (at_step.is_some() || data.is_some()) {
+            return Err(Refused::StillUnderWay);
+        }
+        let data = data.unwrap_or(Value::Null);
+        self.emit(Event::Unpaused { by, data, at_step, at: self.now });
+        self.wake();
+        Ok(())
+    }
+}
+
+/// A value of an event's payload by a dotted path.
+fn value_at<'v>(payload: &'v Value, path: &str) -> Option<&'v Value> {
+    Path::parse(path).ok()?.find(payload)
+}

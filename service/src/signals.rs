@@ -1,0 +1,115 @@
+//! Tells executions what happened outside: recorded first, then delivered, which wakes them.
+
+use engine::machine::{Command, Signal};
+use ids::{ExecutionId, OrganizationId};
+use queue::Notice;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::{NewSignal, SignalRow};
+
+use crate::error::ServiceError;
+use crate::services::Services;
+use crate::wake;
+
+/// What an execution can be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "tell", rename_all = "snake_case")]
+pub enum Told {
+    /// Something that a wait may be for.
+    Signal {
+        /// What.
+        what: Signal,
+    },
+    /// To begin no further step.
+    Pause {
+        /// Who wants it.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// To go on.
+    Resume {
+        /// Who wants it.
+        by: Option<String>,
+        /// Merged over its data.
+        data: Option<Value>,
+        /// The step to go on at.
+        at_step: Option<String>,
+    },
+    /// To end.
+    Cancel {
+        /// Who wants it.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+    },
+}
+
+impl Told {
+    /// Whether it counts before anything else, also for an execution that has not begun.
+    #[must_use]
+    pub const fn is_control(&self) -> bool {
+        !matches!(self, Self::Signal { .. })
+    }
+
+    /// The engine's word for it.
+    #[must_use]
+    pub fn into_command(self) -> Command {
+        match self {
+            Self::Signal { what } => Command::Signal(what),
+            Self::Pause { by, reason } => Command::Pause { by, reason },
+            Self::Resume { by, data, at_step } => Command::Resume { by, data, at_step },
+            Self::Cancel { by, reason } => Command::Cancel { by, reason },
+        }
+    }
+
+    /// The row that tells `execution` so.
+    #[must_use]
+    pub fn row(&self, organization: OrganizationId, execution: ExecutionId) -> NewSignal {
+        let data = serde_json::to_string(self).expect("signals are plain data");
+        NewSignal { organization_id: organization, execution_id: execution, data }
+    }
+
+    /// What a row tells.
+    ///
+    /// # Errors
+    /// When the stored text is not what this program wrote.
+    pub fn parse(row: &SignalRow) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&row.data)
+    }
+}
+
+/// Records `rows` and wakes their executions.
+///
+/// # Errors
+/// When the database is away: then perhaps nothing was recorded. What was recorded is delivered by a
+/// reconciler at the latest.
+pub async fn tell(services: &Services, rows: Vec<NewSignal>) -> Result<(), ServiceError> {
+    let executions: Vec<ExecutionId> = rows.iter().map(|row| row.execution_id).collect();
+    services.store().send_signals(rows, services.now().0).await?;
+    deliver(services, &executions).await
+}
+
+/// Wakes `executions` for what was recorded for them.
+///
+/// # Errors
+/// When the database is away; a reconciler delivers it then.
+pub async fn deliver(services: &Services, executions: &[ExecutionId]) -> Result<(), ServiceError> {
+    let delivered = services.store().deliver_signals(executions, services.now().0).await?;
+    wake::push(services, delivered.runnable);
+    let notices = delivered.running.into_iter();
+    services
+        .notices()
+        .publish(notices.map(|(organization, execution)| Notice::told(organization, execution)).collect());
+    Ok(())
+}
+
+/// Delivers what was recorded before `older_than_ms` and nobody delivered; returns to how many executions.
+///
+/// # Errors
+/// When the database is away.
+pub async fn deliver_forgotten(services: &Services, older_than_ms: i64, limit: u64) -> Result<u64, ServiceError> {
+    let executions = services.store().undelivered_signals(older_than_ms, limit).await?;
+    deliver(services, &executions).await?;
+    Ok(executions.len() as u64)
+}

@@ -1,0 +1,79 @@
+//! Events that came before the wait for them.
+//!
+//! A wait is recorded first and then the events since the start are looked through: an event that was accepted
+//! meanwhile is either found here, or its sender has found the wait.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use engine::machine::{self, WaitRow};
+use engine::pattern::EventPattern;
+use ids::EventId;
+use ids::uuid::Builder;
+use serde_json::Value;
+
+use super::DriveError;
+use super::execution::Execution;
+use crate::context::Context;
+
+/// How long an event is kept for a wait that has not begun (reliability.md G11), in milliseconds.
+const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Events read at once.
+const PAGE: u64 = 200;
+/// Events looked through for one wait at most; older ones count, since the first that fits is taken.
+const MOST: u64 = 20_000;
+
+impl Execution {
+    /// The waits for events, as the database knows them or should.
+    pub(super) fn event_waits(&self) -> BTreeSet<(String, (u32, u32))> {
+        let waits = machine::waits(&self.version.plan, &self.origin, &self.state);
+        waits.into_iter().filter(|wait| wait.event.is_some()).map(|wait| (wait.step_path, wait.visit)).collect()
+    }
+
+    /// Looks for events that came before these waits were recorded, and takes in those that fit.
+    pub(super) async fn take_early_events(
+        &mut self,
+        context: &Arc<Context>,
+        waits: Vec<WaitRow>,
+    ) -> Result<(), DriveError> {
+        let since = self.origin.accepted_at.0.max(context.now().0 - KEPT_MS);
+        let millis = u64::try_from(since).unwrap_or(0);
+        // Ids are UUIDv7: the first 48 bits are the milliseconds.
+        let first = EventId::from_uuid(Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid());
+        for wait in waits {
+            let Some(event) = &wait.event else { continue };
+            let Ok(pattern) = EventPattern::parse(event) else { continue };
+            let exact = (!event.contains('*')).then_some(event.as_str());
+            let entity = event.split('.').next().unwrap_or_default();
+            let about = wait.correlation.as_deref().filter(|about| about.starts_with(&format!("{entity}.id=")));
+            let (mut after, mut seen) = (first, 0);
+            'looking: while seen < MOST {
+                let page = context.store().events_after(self.organization(), exact, about, after, PAGE).await?;
+                let is_last = (page.len() as u64) < PAGE;
+                seen += page.len() as u64;
+                for row in page {
+                    after = row.id;
+                    if !pattern.matches(&row.event_type) {
+                        continue;
+                    }
+                    let payload: Value = serde_json::from_str(&row.payload).map_err(DriveError::Event)?;
+                    if !machine::agrees(&wait.keys, &payload, context.now()) {
+                        continue;
+                    }
+                    self.advance(context, service::events::signal(&row, &payload).into_command())?;
+                    let waits_still = self.event_waits().contains(&(wait.step_path.clone(), wait.visit));
+                    if self.has_ended() || !waits_still {
+                        break 'looking;
+                    }
+                }
+                if is_last {
+                    break;
+                }
+            }
+            if self.has_ended() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
