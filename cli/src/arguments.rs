@@ -42,6 +42,20 @@ impl OutputChoice {
     }
 }
 
+/// Which cases to run, and what to write.
+#[derive(Debug, Args)]
+pub struct TestOptions {
+    /// Case files in JSON or YAML, or folders with `*.case.json` and `*.case.yaml` in them.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Writes what was seen into the case files (JSON only): look at the difference before you keep it.
+    #[arg(long)]
+    pub update: bool,
+    /// Writes a JUnit report to this file.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Runs everything in one process, with SQLite: API, worker and reconcilers.
@@ -58,6 +72,8 @@ pub enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Runs case files offline, in virtual time and with stubbed effects.
+    Test(TestOptions),
     /// Publishes definitions on a server.
     Deploy(DeployOptions),
     /// Lists the workflows of a server.

@@ -6,6 +6,7 @@ mod config;
 mod failure;
 mod output;
 mod serve;
+mod test;
 mod validate;
 
 use std::process::ExitCode;
@@ -59,6 +60,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Worker(options) => serve::worker(options).await,
         Command::Migrate(options) => serve::migrate(options, format).await,
         Command::Validate { files } => validate::run(&files, format),
+        Command::Test(options) => test::run(&options, format),
         Command::Deploy(options) => client::deploy::run(options, format).await,
         Command::List(options) => client::list::run(options, format).await,
         Command::Start(options) => client::start::run(options, format).await,

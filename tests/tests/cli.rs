@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sluice_tests::{Embedded, Fleet, Process, Ran, SECRET_KEY, Services, SharedRedis, free_port, run, run_in};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "dev",
     "api",
     "worker",
     "migrate",
     "validate",
+    "test",
     "deploy",
     "list",
     "start",

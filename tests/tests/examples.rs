@@ -101,7 +101,7 @@ async fn the_examples_are_there_on_a_first_start_and_decide_in_one_process() {
         .iter()
         .map(|workflow| workflow["slug"].as_str().unwrap())
         .collect();
-    assert_eq!(slugs, ["data_batch", "fraud_check", "inventory_sync", "order_approval"]);
+    assert_eq!(slugs, ["data_batch", "fraud_check", "inventory_sync", "order_approval", "purchase_approval"]);
     decide_all(&server.api).await;
 }
 

@@ -6,11 +6,12 @@ use store::{PageRequest, WorkflowFilter, WorkflowOrder};
 
 use crate::failure::Failure;
 
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 5] = [
     ("order-approval/workflow.yaml", include_str!("../../../examples/order-approval/workflow.yaml")),
     ("fraud-check/workflow.yaml", include_str!("../../../examples/fraud-check/workflow.yaml")),
     ("inventory-sync/workflow.yaml", include_str!("../../../examples/inventory-sync/workflow.yaml")),
     ("data-batch/workflow.yaml", include_str!("../../../examples/data-batch/workflow.yaml")),
+    ("purchase-approval/workflow.yaml", include_str!("../../../examples/purchase-approval/workflow.yaml")),
 ];
 
 /// Publishes the examples if there is no workflow at all; returns how many were published.

@@ -79,6 +79,14 @@ pub struct HttpRequest {
     pub max_response_bytes: Option<u64>,
 }
 
+impl HttpRequest {
+    /// Whether an answer of this status is a success: 200 to 299 when the action names none.
+    #[must_use]
+    pub fn expects(&self, status: u16) -> bool {
+        if self.expect_status.is_empty() { (200..300).contains(&status) } else { self.expect_status.contains(&status) }
+    }
+}
+
 /// What an HTTP call sends.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {

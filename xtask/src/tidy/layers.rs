@@ -35,7 +35,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("service", &["ids", "engine", "store", "queue"]),
     // `store` for the rows it hands out and, in the worker, for its committers; SQL stays in `store`.
     ("worker", &["ids", "engine", "queue", "service", "store"]),
-    ("api", &["ids", "engine", "service", "store"]),
+    ("api", &["ids", "engine", "service", "store", "testing"]),
+    ("testing", &["engine"]),
     ("xtask", &[]),
 ];
 /// The composition root and what looks at the whole from outside.

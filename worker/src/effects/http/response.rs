@@ -19,15 +19,6 @@ const PREVIEW_BYTES: u64 = 4 * 1024;
 /// How long the body of a failed answer is waited for; its status is known already.
 const PREVIEW_WAIT: Duration = Duration::from_secs(1);
 
-/// Whether `status` is what the action expects; 200 to 299 when it names none.
-pub(super) fn is_expected(request: &HttpRequest, status: u16) -> bool {
-    if request.expect_status.is_empty() {
-        (200..300).contains(&status)
-    } else {
-        request.expect_status.contains(&status)
-    }
-}
-
 /// Refuses headers beyond the limit.
 pub(super) fn check_headers(response: &Response, limits: &HttpLimits) -> Result<(), Failure> {
     let bytes: usize = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -40,7 +31,7 @@ pub(super) fn check_headers(response: &Response, limits: &HttpLimits) -> Result<
 /// Reads the answer: `{status, headers, body}` of a success, a failure for any other status.
 pub(super) async fn read(response: Response, request: &HttpRequest, limits: &HttpLimits) -> Result<Value, Failure> {
     let status = response.status().as_u16();
-    if !is_expected(request, status) {
+    if !request.expects(status) {
         return Err(failed(response, status).await);
     }
     let headers = shown_headers(response.headers());

@@ -1,0 +1,388 @@
+//! The world around one execution: a clock that jumps to whatever comes next, stubs, and signals.
+
+use std::time::Duration;
+
+use engine::Timestamp;
+use engine::machine::{
+    Command, Decider, Effect as Call, EffectId, EffectOutcome, EffectRequest, Event, HttpRequest, Origin, Refused,
+    Signal, State, StepError, WaitKind, advance, apply, next_due, waits,
+};
+use engine::plan::Plan;
+use serde_json::{Value, json};
+
+use crate::case::{Case, CaseError};
+use crate::seen::{HttpCall, Seen, SeenEvent};
+use crate::signals::{ApprovalMatch, Effect, Ruling, SignalCase};
+use crate::stubs::{self, with_query};
+
+/// Why a case could not be run to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The case says something impossible.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    /// It went on and on.
+    #[error("after {MOST_COMMANDS} steps of the clock it still had not come to rest")]
+    Endless,
+    /// The engine refused a command that it should take: a fault of the engine.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The payload does not fit the workflow's `input`.
+    #[error("the payload does not fit the workflow's `input`: {0}")]
+    Input(String),
+}
+
+/// Commands after which a run is given up.
+const MOST_COMMANDS: u32 = 2_000_000;
+
+/// Runs a case to its end, or to where nothing happens any more.
+///
+/// # Errors
+/// When the case is impossible; what differs from what is expected is no error: see [`crate::judge`].
+pub fn run(plan: &Plan, case: &Case) -> Result<Seen, RunError> {
+    let mut world = World::begin(plan, case)?;
+    world.command(Command::TakeUp)?;
+    world.settle()?;
+    let last = case.signals.len();
+    for (index, signal) in case.signals.iter().enumerate() {
+        world.let_time_pass(true)?;
+        world.note_status();
+        let effect = world.signal(signal, index)?;
+        world.seen.signals.push(effect);
+        world.settle()?;
+    }
+    world.let_time_pass(true)?;
+    world.note_status();
+    debug_assert_eq!(world.seen.statuses.len(), last + 1);
+    // What is expected to rest is not hurried to its time-outs.
+    let rests = case.expect.status.as_deref().is_some_and(|status| matches!(status, "waiting" | "blocked" | "paused"));
+    world.let_time_pass(rests)?;
+    Ok(world.end())
+}
+
+/// A call that will come back.
+struct Pending {
+    due: Timestamp,
+    effect: EffectId,
+    outcome: EffectOutcome,
+    /// What follows once it is back: the end of the execution that it started.
+    then: Option<Signal>,
+}
+
+struct World<'a> {
+    plan: &'a Plan,
+    case: &'a Case,
+    origin: Origin,
+    state: State,
+    now: Timestamp,
+    commands: u32,
+    pending: Vec<Pending>,
+    /// Events that came, with the signal that brought each.
+    events: Vec<(usize, Signal)>,
+    http_counts: Vec<usize>,
+    workflow_counts: Vec<usize>,
+    children: u32,
+    seen: Seen,
+}
+
+impl<'a> World<'a> {
+    fn begin(plan: &'a Plan, case: &'a Case) -> Result<Self, RunError> {
+        let now = case.starts_at()?;
+        let definition = plan.definition();
+        let mut payload = Value::Object(case.payload.clone());
+        plan.check_input(&payload).map_err(|problems| {
+            let told = problems.iter().map(|problem| format!("{} {}", problem.pointer, problem.message));
+            RunError::Input(told.collect::<Vec<_>>().join("; "))
+        })?;
+        for (path, value) in &case.stubs.context {
+            put_below(&mut payload, path, value);
+        }
+        let trigger = match &case.event {
+            Some(event) => json!({
+                "type": "event", "event": event, "id": "evt_test", "source": "test", "received_at": now.to_rfc3339(),
+            }),
+            None => json!({ "type": "manual", "received_at": now.to_rfc3339() }),
+        };
+        let origin = Origin {
+            execution: "exe_test".to_owned(),
+            organization: "org_test".to_owned(),
+            workflow_id: definition.workflow_id.clone(),
+            workflow_name: definition.name.clone().unwrap_or_else(|| definition.workflow_id.clone()),
+            version: 1,
+            payload,
+            trigger,
+            accepted_at: now,
+            base_url: "https://sluice.test".to_owned(),
+        };
+        let mut world = Self {
+            plan,
+            case,
+            origin,
+            state: State::new(),
+            now,
+            commands: 0,
+            pending: Vec::new(),
+            events: Vec::new(),
+            http_counts: Vec::new(),
+            workflow_counts: Vec::new(),
+            children: 0,
+            seen: Seen { began: now, ..Seen::default() },
+        };
+        apply(&mut world.state, &Event::Accepted);
+        world.seen.journal.push(Event::Accepted);
+        Ok(world)
+    }
+
+    /// Gives a command; returns whether anything happened.
+    fn command(&mut self, command: Command) -> Result<bool, RunError> {
+        let mut next = Some(command);
+        let mut happened = false;
+        while let Some(command) = next.take() {
+            self.commands += 1;
+            if self.commands > MOST_COMMANDS {
+                return Err(RunError::Endless);
+            }
+            let decided = advance(self.plan, &self.origin, &mut self.state, command, self.now)?;
+            happened |= !decided.events.is_empty();
+            self.seen.journal.extend(decided.events);
+            for call in decided.effects {
+                self.answer(call);
+            }
+            next = decided.goes_on.then_some(Command::Wake);
+        }
+        Ok(happened)
+    }
+
+    /// Lets the stubs answer.
+    fn answer(&mut self, call: Call) {
+        let (outcome, delay, then) = match &call.request {
+            EffectRequest::Http(request) => {
+                let (outcome, delay) =
+                    stubs::answer(&self.case.stubs.http, &mut self.http_counts, request, call.timeout);
+                self.seen.http_calls.push(seen_call(&call.id.step, request, &outcome));
+                (outcome, delay, None)
+            }
+            EffectRequest::EmitEvent { event, payload } => {
+                self.seen.events.push(SeenEvent { event: event.clone(), payload: payload.clone() });
+                let output = json!({ "event_id": format!("evt_test_{}", self.seen.events.len()) });
+                (EffectOutcome::Succeeded { output }, Duration::ZERO, None)
+            }
+            EffectRequest::StartWorkflow { workflow_id, waits, .. } => {
+                self.children += 1;
+                let execution = format!("exe_test_{}", self.children);
+                let end = stubs::end(&self.case.stubs.workflows, &mut self.workflow_counts, workflow_id, &execution);
+                if *waits && end.is_none() {
+                    let error = StepError::other("NO_STUB", format!("workflow {workflow_id} has no stub"));
+                    (EffectOutcome::Failed(error), Duration::ZERO, None)
+                } else {
+                    let output = json!({ "execution_id": execution });
+                    (EffectOutcome::Succeeded { output }, Duration::ZERO, end.filter(|_| *waits))
+                }
+            }
+        };
+        self.pending.push(Pending { due: self.now.plus(delay), effect: call.id, outcome, then });
+    }
+
+    /// Lets calls come back, until none is under way; time moves to the next of them.
+    fn settle(&mut self) -> Result<(), RunError> {
+        loop {
+            self.pending.retain(|pending| self.state.awaits(&pending.effect));
+            if self.state.has_ended() {
+                return Ok(());
+            }
+            let next = self.pending.iter().enumerate().min_by_key(|(_, pending)| pending.due);
+            let Some((index, due)) = next.map(|(index, pending)| (index, pending.due)) else {
+                if self.take_early_events()? {
+                    continue;
+                }
+                return Ok(());
+            };
+            let limit = next_due(self.plan, &self.origin, &self.state);
+            if let Some(limit) = limit.filter(|limit| *limit < due) {
+                self.now = self.now.max(limit);
+                if self.command(Command::Wake)? {
+                    continue;
+                }
+            }
+            self.now = self.now.max(due);
+            let Pending { effect, outcome, then, .. } = self.pending.swap_remove(index);
+            self.command(Command::EffectDone { effect, outcome })?;
+            if let Some(signal) = then.filter(|_| !self.state.has_ended()) {
+                self.command(Command::Signal(signal))?;
+            }
+        }
+    }
+
+    /// Offers events that came before the wait for them; returns whether one was taken.
+    fn take_early_events(&mut self) -> Result<bool, RunError> {
+        for (_, signal) in self.events.clone() {
+            let waits_for_event = waits(self.plan, &self.origin, &self.state).iter().any(|wait| wait.event.is_some());
+            if waits_for_event && self.command(Command::Signal(signal))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Moves the clock to what is due by itself, again and again. While somebody outside is expected to act,
+    /// only delays pass: those that nobody but the clock ends.
+    fn let_time_pass(&mut self, somebody_acts: bool) -> Result<(), RunError> {
+        while !self.state.has_ended() && !self.state.is_pausing() {
+            let waits = waits(self.plan, &self.origin, &self.state);
+            let is_for_somebody = waits.iter().any(|wait| matches!(wait.kind, WaitKind::Event | WaitKind::Approval));
+            if is_for_somebody && somebody_acts {
+                return Ok(());
+            }
+            let Some(due) = next_due(self.plan, &self.origin, &self.state) else { return Ok(()) };
+            self.now = self.now.max(due);
+            if !self.command(Command::Wake)? {
+                return Ok(());
+            }
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    fn note_status(&mut self) {
+        self.seen.statuses.push(self.state.status().name().to_owned());
+    }
+
+    fn signal(&mut self, signal: &SignalCase, index: usize) -> Result<Effect, RunError> {
+        if let SignalCase::Advance { by } = signal {
+            self.advance_by(by)?;
+            return Ok(Effect::Accepted);
+        }
+        if self.state.has_ended() {
+            return Ok(Effect::Ignored);
+        }
+        let happened = match signal {
+            SignalCase::Event { event, payload, event_key, .. } => {
+                let id = event_key.clone().unwrap_or_else(|| format!("evt_test_signal_{index}"));
+                let payload = Value::Object(payload.clone());
+                let signal = Signal::Event { id, event: event.clone(), payload };
+                let is_known = self.events.iter().any(|(_, known)| is_same_event(known, &signal));
+                if !is_known {
+                    self.events.push((index, signal.clone()));
+                }
+                self.command(Command::Signal(signal))?
+            }
+            SignalCase::Approval { matching, decision, by, by_role, reason, form, .. } => {
+                let decider = Decider {
+                    id: by.clone().unwrap_or_else(|| "tester".to_owned()),
+                    roles: by_role.iter().cloned().collect(),
+                    is_starter: false,
+                };
+                let Some((approval, admits)) = self.approval(matching, &decider) else { return Ok(Effect::Ignored) };
+                if !admits {
+                    return Ok(Effect::Denied);
+                }
+                let approved = *decision == Ruling::Approve;
+                let (by, reason, form) = (decider.id, reason.clone(), form.clone());
+                self.command(Command::Signal(Signal::Approval { approval, approved, by, reason, form }))?
+            }
+            SignalCase::Pause { .. } => self.command(Command::Pause { by: None, reason: None })?,
+            SignalCase::Resume { data, at_step, .. } => {
+                let data = data.clone().map(Value::Object);
+                match self.command(Command::Resume { by: None, data, at_step: at_step.clone() }) {
+                    Err(RunError::Refused(problem)) => {
+                        return Err(self.case.invalid(format!("signal {}: {problem}", index + 1)).into());
+                    }
+                    done => done?,
+                }
+            }
+            SignalCase::Cancel { reason, .. } => self.command(Command::Cancel { by: None, reason: reason.clone() })?,
+            SignalCase::Advance { .. } => true,
+        };
+        Ok(if happened { Effect::Accepted } else { Effect::Ignored })
+    }
+
+    fn advance_by(&mut self, by: &str) -> Result<(), RunError> {
+        let length = engine::duration::parse(by).map_err(|problem| self.case.invalid(format!("advance: {problem}")))?;
+        let target = self.now.plus(length);
+        while !self.state.has_ended() {
+            let due = next_due(self.plan, &self.origin, &self.state).filter(|due| *due <= target);
+            let Some(due) = due else { break };
+            self.now = self.now.max(due);
+            if !self.command(Command::Wake)? {
+                break;
+            }
+            self.settle()?;
+        }
+        self.now = self.now.max(target);
+        Ok(())
+    }
+
+    /// The oldest open approval that is meant, and whether this person may decide it.
+    fn approval(&self, matching: &ApprovalMatch, decider: &Decider) -> Option<(String, bool)> {
+        let fits = |wanted: &Option<String>, found: Option<&String>| {
+            wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| found == wanted))
+        };
+        let opened = self.seen.journal.iter().filter_map(|event| match event {
+            Event::ApprovalOpened { approval, .. } => Some(approval),
+            _other => None,
+        });
+        let mut open = opened.filter_map(|id| self.state.approvals().get_key_value(id));
+        let (id, approval) = open.find(|(_, approval)| {
+            let step = approval.path.rsplit('.').next().unwrap_or_default().to_owned();
+            fits(&matching.entity_type, approval.request.entity.as_ref())
+                && fits(&matching.entity_id, approval.request.entity_id.as_ref())
+                && fits(&matching.step, Some(&step))
+        })?;
+        Some((id.clone(), approval.request.admits(decider).is_ok()))
+    }
+
+    fn end(mut self) -> Seen {
+        // An event that came early counts as accepted once a wait has taken it.
+        for event in &self.seen.journal {
+            if let Event::EventTaken { event_id, .. } = event {
+                let brought =
+                    self.events.iter().find(|(_, signal)| matches!(signal, Signal::Event { id, .. } if id == event_id));
+                if let Some(effect) = brought.and_then(|(index, _)| self.seen.signals.get_mut(*index)) {
+                    *effect = Effect::Accepted;
+                }
+            }
+        }
+        self.seen.ended = self.now;
+        self.seen.complete(&self.origin, &self.state);
+        self.seen
+    }
+}
+
+fn is_same_event(one: &Signal, other: &Signal) -> bool {
+    matches!((one, other), (Signal::Event { id: one, .. }, Signal::Event { id: other, .. }) if one == other)
+}
+
+fn seen_call(step: &str, request: &HttpRequest, outcome: &EffectOutcome) -> HttpCall {
+    let headers = request.headers.iter().map(|(name, value)| (name.to_lowercase(), Value::String(value.clone())));
+    let body = request.body.as_ref().map_or(Value::Null, |body| match body {
+        engine::machine::Body::Json(value) => value.clone(),
+        engine::machine::Body::Text(text) => Value::String(text.clone()),
+        engine::machine::Body::Form(pairs) => {
+            pairs.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect()
+        }
+    });
+    let status = match outcome {
+        EffectOutcome::Succeeded { output } => output["status"].as_u64().and_then(|status| u16::try_from(status).ok()),
+        EffectOutcome::Failed(error) => error.status,
+    };
+    HttpCall {
+        step: step.to_owned(),
+        method: request.method.clone(),
+        url: with_query(request),
+        headers: headers.collect(),
+        body,
+        status,
+    }
+}
+
+/// Puts a value at a dotted path, where there is none.
+fn put_below(target: &mut Value, path: &str, value: &Value) {
+    let mut place = target;
+    for part in path.split('.') {
+        let Value::Object(fields) = place else { return };
+        place = fields.entry(part).or_insert_with(|| Value::Object(serde_json::Map::new()));
+    }
+    if place.as_object().is_some_and(serde_json::Map::is_empty) {
+        *place = value.clone();
+    }
+}
