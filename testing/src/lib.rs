@@ -23,4 +23,4 @@ pub use seen::{HttpCall, Seen, SeenApproval, SeenEvent, SeenLog};
 pub use signals::{Effect, SignalCase};
 pub use stubs::{HttpStub, StubbedAnswer, WorkflowStub};
 pub use update::updated;
-pub use world::{RunError, run};
+pub use world::{RunError, run, run_within};

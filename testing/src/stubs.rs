@@ -10,10 +10,14 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpStub {
+    /// Id or path of the step that calls; any when absent.
+    #[serde(default)]
+    pub step: Option<String>,
     /// Any method when absent.
     #[serde(default)]
     pub method: Option<String>,
-    /// Address, without or with its query; `*` stands for anything.
+    /// Address, without or with its query; `*` stands for anything. Any when absent.
+    #[serde(default = "anything")]
     pub url: String,
     /// The answers.
     pub responses: Vec<StubbedAnswer>,
@@ -38,6 +42,10 @@ pub struct StubbedAnswer {
     /// How long it takes.
     #[serde(default)]
     pub delay_ms: u64,
+}
+
+fn anything() -> String {
+    "*".to_owned()
 }
 
 const fn ok() -> u16 {
@@ -84,8 +92,9 @@ fn completed() -> String {
 }
 
 impl HttpStub {
-    fn fits(&self, request: &HttpRequest, url: &str) -> bool {
-        self.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&request.method))
+    fn fits(&self, step: &str, request: &HttpRequest, url: &str) -> bool {
+        self.step.as_ref().is_none_or(|name| name == step || step.rsplit('.').next() == Some(name))
+            && self.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&request.method))
             && (glob(&self.url, &request.url) || glob(&self.url, url))
     }
 }
@@ -94,12 +103,13 @@ impl HttpStub {
 pub(crate) fn answer(
     stubs: &[HttpStub],
     counts: &mut Vec<usize>,
+    step: &str,
     request: &HttpRequest,
     timeout: Duration,
 ) -> (EffectOutcome, Duration) {
     let url = with_query(request);
     counts.resize(stubs.len(), 0);
-    let Some(index) = stubs.iter().position(|stub| stub.fits(request, &url) && !stub.responses.is_empty()) else {
+    let Some(index) = stubs.iter().position(|stub| stub.fits(step, request, &url) && !stub.responses.is_empty()) else {
         let message = format!("{} {url} has no stub", request.method);
         return (EffectOutcome::Failed(StepError::other("NO_STUB", message)), Duration::ZERO);
     };

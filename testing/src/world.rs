@@ -22,8 +22,8 @@ pub enum RunError {
     #[error(transparent)]
     Case(#[from] CaseError),
     /// It went on and on.
-    #[error("after {MOST_COMMANDS} steps of the clock it still had not come to rest")]
-    Endless,
+    #[error("after {0} turns it still had not come to rest")]
+    Endless(u32),
     /// The engine refused a command that it should take: a fault of the engine.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -32,15 +32,23 @@ pub enum RunError {
     Input(String),
 }
 
-/// Commands after which a run is given up.
-const MOST_COMMANDS: u32 = 2_000_000;
+/// Turns of the machine after which a run is given up, where nobody sets another bound.
+const MOST_TURNS: u32 = 2_000_000;
 
 /// Runs a case to its end, or to where nothing happens any more.
 ///
 /// # Errors
 /// When the case is impossible; what differs from what is expected is no error: see [`crate::judge`].
 pub fn run(plan: &Plan, case: &Case) -> Result<Seen, RunError> {
-    let mut world = World::begin(plan, case)?;
+    run_within(plan, case, MOST_TURNS)
+}
+
+/// The same within a number of turns of the machine; each decides about 2,000 events at most.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_within(plan: &Plan, case: &Case, most_turns: u32) -> Result<Seen, RunError> {
+    let mut world = World::begin(plan, case, most_turns)?;
     world.command(Command::TakeUp)?;
     world.settle()?;
     let last = case.signals.len();
@@ -76,6 +84,7 @@ struct World<'a> {
     state: State,
     now: Timestamp,
     commands: u32,
+    most_turns: u32,
     pending: Vec<Pending>,
     /// Events that came, with the signal that brought each.
     events: Vec<(usize, Signal)>,
@@ -86,7 +95,7 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn begin(plan: &'a Plan, case: &'a Case) -> Result<Self, RunError> {
+    fn begin(plan: &'a Plan, case: &'a Case, most_turns: u32) -> Result<Self, RunError> {
         let now = case.starts_at()?;
         let definition = plan.definition();
         let mut payload = Value::Object(case.payload.clone());
@@ -121,6 +130,7 @@ impl<'a> World<'a> {
             state: State::new(),
             now,
             commands: 0,
+            most_turns,
             pending: Vec::new(),
             events: Vec::new(),
             http_counts: Vec::new(),
@@ -139,8 +149,8 @@ impl<'a> World<'a> {
         let mut happened = false;
         while let Some(command) = next.take() {
             self.commands += 1;
-            if self.commands > MOST_COMMANDS {
-                return Err(RunError::Endless);
+            if self.commands > self.most_turns {
+                return Err(RunError::Endless(self.most_turns));
             }
             let decided = advance(self.plan, &self.origin, &mut self.state, command, self.now)?;
             happened |= !decided.events.is_empty();
@@ -158,7 +168,7 @@ impl<'a> World<'a> {
         let (outcome, delay, then) = match &call.request {
             EffectRequest::Http(request) => {
                 let (outcome, delay) =
-                    stubs::answer(&self.case.stubs.http, &mut self.http_counts, request, call.timeout);
+                    stubs::answer(&self.case.stubs.http, &mut self.http_counts, &call.id.step, request, call.timeout);
                 self.seen.http_calls.push(seen_call(&call.id.step, request, &outcome));
                 (outcome, delay, None)
             }

@@ -18,6 +18,7 @@ mod server;
 mod step;
 mod subscriptions;
 mod summary;
+mod test_run;
 mod viewer;
 mod workflow;
 

@@ -12,6 +12,7 @@ use super::execution::Execution;
 use super::filters::{WorkflowRef, parse_id};
 use super::loaders::{loader, shared};
 use super::scalars::{DateTime, Duration, Json};
+use super::test_run::{self, WorkflowTestRunInput, WorkflowTestRunPayload};
 use super::viewer_of;
 use super::workflow::{
     ImportResult, Workflow, WorkflowImportPayload, WorkflowPayload, WorkflowPublishPayload, WorkflowVersion,
@@ -281,6 +282,16 @@ impl Mutation {
             switched(workflows::disable(ctx.data::<Services>()?, viewer_of(ctx)?, id, input.reason).await)
         };
         or_null(ctx, change.await)
+    }
+
+    /// Runs a definition against tests, in simulated time and without side effects.
+    #[graphql(complexity = "100 + child_complexity")]
+    async fn workflow_test_run(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to run.")] input: WorkflowTestRunInput,
+    ) -> Option<WorkflowTestRunPayload> {
+        or_null(ctx, test_run::run(ctx, input).await)
     }
 
     /// Starts one.

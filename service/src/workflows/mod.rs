@@ -5,6 +5,7 @@ mod import;
 mod publish;
 mod read;
 mod switch;
+mod test_run;
 
 pub use check::check;
 pub use import::{ImportFile, ImportOutcome, ImportRequest, Imported, import};
@@ -13,3 +14,4 @@ pub use read::{
     count, page, version, version_by_number, versions, versions_by_ids, workflow, workflow_by_slug, workflows_by_ids,
 };
 pub use switch::{disable, enable};
+pub use test_run::{TestResult, TestRun, TestRunRequest, test_run};
