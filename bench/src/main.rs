@@ -34,6 +34,7 @@ async fn main() -> anyhow::Result<()> {
         }
         workloads::throughput::run(&settings, &system, &mut table).await?;
         workloads::latency::cluster(&settings, &system, &mut table).await?;
+        workloads::steps::run(&settings, &system, &mut table).await?;
         workloads::memory::run(&settings, &system, &mut table).await?;
         system.stop().await?;
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 /// Every figure that can be asked for.
-const ALL: [&str; 9] = ["bare", "ping", "W1", "W1b", "W2", "W3", "W10", "rss", "scale"];
+const ALL: [&str; 11] = ["bare", "ping", "W1", "W1b", "W2", "W3", "W4", "W5", "W10", "rss", "scale"];
 
 /// One run of the benchmarks.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Settings {
 
     /// Whether anything needs the API and a worker.
     pub fn wants_cluster(&self) -> bool {
-        ["ping", "W1", "W1b", "W2", "W3", "rss"].iter().any(|name| self.wants(name))
+        ["ping", "W1", "W1b", "W2", "W3", "W4", "W5", "rss"].iter().any(|name| self.wants(name))
     }
 }
 

@@ -65,6 +65,7 @@ fn sluice(settings: &Settings, database_url: &str) -> Command {
         .env("DATABASE_URL", database_url)
         .env("REDIS_URL", &settings.redis_url)
         .env("SLUICE_SECRET_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+        .env("SLUICE_EGRESS_ALLOW", "127.0.0.0/8")
         .env("SLUICE_LOG", "warn")
         .stdin(Stdio::null())
         .kill_on_drop(true);
@@ -110,9 +111,14 @@ pub async fn wait_ready(port: u16, limit: Duration) -> anyhow::Result<Duration> 
     }
 }
 
-/// Publishes the workflows.
+/// Publishes the workflows that most workloads run.
 pub async fn deploy(port: u16) -> anyhow::Result<()> {
-    let files: Vec<_> = WORKFLOWS.iter().map(|(path, content)| json!({ "path": path, "content": content })).collect();
+    publish(port, &WORKFLOWS.map(|(path, content)| (path.to_owned(), content.to_owned()))).await
+}
+
+/// Publishes definitions.
+pub async fn publish(port: u16, files: &[(String, String)]) -> anyhow::Result<()> {
+    let files: Vec<_> = files.iter().map(|(path, content)| json!({ "path": path, "content": content })).collect();
     let query = "mutation($files: [ImportFileInput!]!) { workflowImport(input: { files: $files, publish: true }) { results { path outcome problems { message } } userErrors { message } } }";
     let data = Client::connect(port).await?.run(query, json!({ "files": files })).await?;
     for result in data["workflowImport"]["results"].as_array().context("no results")? {

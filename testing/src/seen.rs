@@ -118,7 +118,7 @@ impl Seen {
     /// Fills in what can be told from the journal.
     pub(crate) fn complete(&mut self, origin: &Origin, state: &State) {
         let trace = Trace::fold(self.journal.clone());
-        self.status = state.status().name().to_owned();
+        state.status().name().clone_into(&mut self.status);
         self.result = state.result().and_then(name);
         // Whoever is asked has blocked already.
         if self.status == "blocked" {
@@ -159,7 +159,7 @@ impl Seen {
                 }
                 Event::ApprovalDecided { approval, verdict, .. } => {
                     if let Some(seen) = self.approvals.iter_mut().find(|seen| seen.id == *approval) {
-                        seen.status = verdict.ruling.name().to_owned();
+                        verdict.ruling.name().clone_into(&mut seen.status);
                         seen.by.clone_from(&verdict.by);
                     }
                 }

@@ -1,5 +1,6 @@
 //! What stands in for the world: answers to HTTP calls, ends of other executions.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use engine::machine::{EffectOutcome, ErrorClass, HttpRequest, Signal, StepError};
@@ -155,7 +156,7 @@ pub(crate) fn with_query(request: &HttpRequest) -> String {
     let mut url = request.url.clone();
     for (index, (name, value)) in request.query.iter().enumerate() {
         let mark = if index == 0 && !url.contains('?') { '?' } else { '&' };
-        url.push_str(&format!("{mark}{name}={value}"));
+        let _written = write!(url, "{mark}{name}={value}");
     }
     url
 }

@@ -18,14 +18,11 @@ pub(crate) fn differences(expected: &[String], seen: &Seen) -> Vec<Difference> {
         at += group.len();
         let mut left: Vec<&String> = group.iter().collect();
         for (index, name) in wanted.iter().enumerate() {
-            match left.iter().position(|path| is_called(path, name)) {
-                Some(position) => {
-                    left.remove(position);
-                }
-                None => {
-                    let place = format!("steps_visited[{}]", at - group.len() + index);
-                    found.push(Difference::other(&place, &json!(name), &json!(group.get(index))));
-                }
+            if let Some(position) = left.iter().position(|path| is_called(path, name)) {
+                left.remove(position);
+            } else {
+                let place = format!("steps_visited[{}]", at - group.len() + index);
+                found.push(Difference::other(&place, &json!(name), &json!(group.get(index))));
             }
         }
         if wanted.len() < group.len() {

@@ -3,4 +3,5 @@
 pub mod embedded;
 pub mod latency;
 pub mod memory;
+pub mod steps;
 pub mod throughput;

@@ -5,6 +5,7 @@
 //! with the pure steps that follow it. A commit that misses the epoch ends the drive without a
 //! trace: another worker owns the execution.
 
+mod audit;
 mod checkpoint;
 mod children;
 mod early;
