@@ -84,6 +84,24 @@ impl Services {
     }
 }
 
+impl Services {
+    /// What is still live, and why, in words.
+    ///
+    /// # Panics
+    /// When the query fails.
+    pub async fn live(&self) -> String {
+        let query = "select coalesce(string_agg(execution.id || ' ' || workflow.slug || ' status ' || execution.status
+                || ' seq ' || execution.seq || ' epoch ' || execution.epoch || ' worker ' || coalesce(execution.worker_id::text, 'none')
+                || ' signals ' || execution.signals || ' waits ' || coalesce((select string_agg(wait.kind || ' ' || wait.step_path
+                || ' ' || coalesce(wait.event, wait.target, ''), ', ') from wait where wait.execution_id = execution.id), 'none')
+                || ' told ' || (select count(*) || ' delivered ' || count(*) filter (where delivered) from signal where signal.execution_id = execution.id)
+                || ' state ' || coalesce(execution.state, 'none'), chr(10)), 'nothing')
+            from execution join workflow on workflow.id = execution.workflow_id where execution.ended_at_ms is null";
+        let mut connection = PgConnection::connect(&self.database_url).await.expect("PostgreSQL answers");
+        sqlx::query_scalar(query).fetch_one(&mut connection).await.expect("the query is well-formed")
+    }
+}
+
 async fn fresh_database(url: &str) -> String {
     let name = format!("sluice_e2e_{}", uuid::Uuid::now_v7().simple());
     let mut connection = PgConnection::connect(url).await.expect("SLUICE_TEST_DATABASE_URL answers");

@@ -1,6 +1,6 @@
 //! The two ways in which Sluice runs: one process, or an API with workers.
 
-use crate::{Api, Process, Services, eventually, free_port};
+use crate::{Api, Process, Services, free_port};
 
 /// `sluice dev` in a folder of its own.
 #[derive(Debug)]
@@ -138,10 +138,15 @@ impl Fleet {
     /// # Panics
     /// When some are still live after a minute.
     pub async fn drained(&self) {
-        eventually("all executions end", || async {
-            self.services.number("select count(*) from execution where ended_at_ms is null").await == 0
-        })
-        .await;
+        let waited = async {
+            while self.services.number("select count(*) from execution where ended_at_ms is null").await > 0 {
+                // tidy: allow no-sleep because this is the pause between two looks at a condition
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(std::time::Duration::from_mins(1), waited).await.is_err() {
+            panic!("not within a minute: these executions have not ended:\n{}", self.services.live().await);
+        }
     }
 }
 

@@ -90,7 +90,7 @@ impl Execution {
         };
         let seq = claimed.seq;
         let inbox = Inbox::new(claimed.signals > 0);
-        let mut execution = Self {
+        Ok(Self {
             claimed,
             version,
             origin,
@@ -101,13 +101,10 @@ impl Execution {
             goes_on: false,
             sends: Vec::new(),
             inbox,
+            // The worker before may have died between recording a wait and looking for events that came
+            // earlier, so both are done again.
             recorded: BTreeSet::new(),
-        };
-        // What was parked had its waits recorded. What was lost on the way had not, perhaps.
-        if !execution.state.is_running() {
-            execution.recorded = execution.event_waits();
-        }
-        Ok(execution)
+        })
     }
 
     /// Begins, or goes on where a claim before this one stopped: effects that were under way are
