@@ -62,7 +62,8 @@ impl InFlight {
             }
             next = self.tasks.join_next().now_or_never().flatten();
         }
-        self.handles.retain(|(_, handle)| !handle.is_finished());
+        // A call that has ended since is still to be heard of, so it counts until then.
+        self.handles.retain(|(id, _)| outcomes.iter().all(|(done, _)| done != id));
         Ok(outcomes)
     }
 

@@ -177,7 +177,10 @@ impl Execution {
     }
 
     pub(super) fn take_effects(&mut self) -> Vec<Effect> {
-        std::mem::take(&mut self.effects)
+        // What was given up since it was decided, such as with a branch, does not begin any more.
+        let mut effects = std::mem::take(&mut self.effects);
+        effects.retain(|effect| self.state.awaits(&effect.id));
+        effects
     }
 
     /// When something happens by itself while effects are under way.

@@ -133,7 +133,8 @@ async fn drive(context: &Arc<Context>, claimed: Claimed, in_hand: &InHand) -> Re
         }
         if execution.has_effects() {
             execution.checkpoint(context).await?;
-            if execution.has_ended() {
+            // An event that came early has decided more: that is committed first too.
+            if execution.has_ended() || !execution.pending.is_empty() {
                 continue;
             }
             if !context.lease.is_safe() {
@@ -162,7 +163,12 @@ async fn drive(context: &Arc<Context>, claimed: Claimed, in_hand: &InHand) -> Re
         }
         // What was decided is durable before anything else is waited for.
         execution.checkpoint(context).await?;
-        if execution.has_ended() || execution.has_effects() || execution.goes_on() || execution.inbox.has_news() {
+        if execution.has_ended()
+            || execution.has_effects()
+            || execution.goes_on()
+            || execution.inbox.has_news()
+            || !execution.pending.is_empty()
+        {
             continue;
         }
         let due = execution.next_due(context.now()).unwrap_or_else(far_away);
