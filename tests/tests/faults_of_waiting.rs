@@ -1,8 +1,6 @@
 //! What waits is not lost either: timers, events, children and branches while workers are killed, Redis is
 //! emptied, and the API dies in between.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
-
 use serde_json::{Value, json};
 use sluice_tests::{Fleet, Services, SharedRedis, Stub, eventually};
 
