@@ -252,7 +252,8 @@ fn unknown_filter(text: &str) -> Option<Fault> {
 }
 
 /// Filters that authors may use.
-const FILTERS: [&str; 29] = [
+/// The filters that expressions have.
+pub const FILTERS: &[&str] = &[
     "upper",
     "lower",
     "trim",
