@@ -81,6 +81,11 @@ fn checked(block: &Block, ran: &mut Ran) -> Option<Definition> {
         let line = problem.range.map_or(0, |range| range.start_line as usize) + block.line;
         ran.problems.push(format!("line {line}: {}: {}", problem.code, problem.message));
     }
+    // The same keys in JSON mean the same.
+    let json = check(&yaml(block).to_string(), Format::Json, &Offline);
+    if json.canonical != checked.canonical {
+        ran.problems.push(format!("line {}: as JSON the definition means something else", block.line));
+    }
     checked.definition
 }
 
