@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::filters::{ENVIRONMENT, MAX_SOURCE};
 use super::path::Path;
 use super::scope::{Scope, lookup};
-use super::{EvalError, Fault, MAX_OUTPUT, cut, spelling};
+use super::{EvalError, Fault, MAX_OUTPUT, cut, ordering, spelling};
 
 /// A compiled expression such as `order.total > 100 and customer.tier == 'gold'`.
 #[derive(Clone)]
@@ -77,10 +77,12 @@ impl Expression {
                 format!("the expression nests deeper than {MAX_NESTING} brackets"),
             ));
         }
-        let program = ENVIRONMENT.compile_expression_owned(with_null(&spelling::rewrite(text))).map_err(|problem| {
-            let reason = problem.detail().unwrap_or("it does not parse").to_owned();
-            Fault::new("", "bad-template", format!("`{}` is not an expression: {reason}", cut(text)))
-        })?;
+        let program = ENVIRONMENT
+            .compile_expression_owned(with_null(&ordering::rewrite(&spelling::rewrite(text))))
+            .map_err(|problem| {
+                let reason = problem.detail().unwrap_or("it does not parse").to_owned();
+                Fault::new("", "bad-template", format!("`{}` is not an expression: {reason}", cut(text)))
+            })?;
         if let Some(unknown) = unknown_filter(text) {
             return Err(unknown);
         }

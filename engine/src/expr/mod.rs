@@ -12,6 +12,7 @@ mod expression;
 mod filters;
 mod moment;
 mod operator;
+mod ordering;
 mod path;
 mod scope;
 mod spelling;
