@@ -17,6 +17,39 @@ pub(super) const MAX_SOURCE: usize = 16 * 1024;
 /// Largest text or list that an operation inside an expression may build.
 const MAX_BUILT: usize = super::MAX_OUTPUT;
 
+/// The filters that expressions have.
+pub const FILTERS: &[&str] = &[
+    "upper",
+    "lower",
+    "trim",
+    "default",
+    "round",
+    "join",
+    "first",
+    "last",
+    "sum",
+    "min",
+    "max",
+    "unique",
+    "sort",
+    "map",
+    "date",
+    "json",
+    "slugify",
+    "list",
+    "length",
+    "int",
+    "float",
+    "abs",
+    "string",
+    "select",
+    "reject",
+    "selectattr",
+    "rejectattr",
+    "replace",
+    "tojson",
+];
+
 /// The environment that all expressions share.
 pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::empty();

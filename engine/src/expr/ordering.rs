@@ -54,9 +54,14 @@ impl Chain {
             return;
         }
         let mut operands = chain.operands.iter().map(|operand| operand.trim());
-        output.push_str(&format!(" (({})|{FILTER}(", operands.next().unwrap_or_default()));
+        let first = operands.next().unwrap_or_default();
+        for part in [" ((", first, ")|", FILTER, "("] {
+            output.push_str(part);
+        }
         for (operator, operand) in chain.operators.iter().zip(operands) {
-            output.push_str(&format!("'{operator}',({operand}),"));
+            for part in ["'", operator, "',(", operand, "),"] {
+                output.push_str(part);
+            }
         }
         output.push_str(")) ");
     }
