@@ -3,10 +3,12 @@
 use super::outline::{Outline, Use, Used};
 use super::{Existence, Finder, Registry, rules};
 
-const ACTION_TYPES: &[&str] =
+/// Action types that this version cannot run.
+pub const ACTION_TYPES: &[&str] =
     &["graphql_request", "create_record", "update_record", "delete_record", "get_record", "notify", "llm"];
 
-const TRIGGER_TYPES: &[&str] = &["schedule", "webhook"];
+/// Trigger types that this version cannot serve.
+pub const TRIGGER_TYPES: &[&str] = &["schedule", "webhook"];
 
 pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Finder) {
     for used in &outline.uses {

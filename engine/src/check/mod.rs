@@ -11,6 +11,7 @@ pub mod rules;
 
 use serde_json::Value;
 
+pub use self::availability::{ACTION_TYPES as UNAVAILABLE_ACTIONS, TRIGGER_TYPES as UNAVAILABLE_TRIGGERS};
 use self::outline::Outline;
 pub use self::registry::{Existence, Offline, Registry};
 pub use self::rules::RULES;

@@ -30,6 +30,7 @@ pub use self::root::DEFAULT_QUEUE;
 pub use self::schema::json_schema;
 pub use self::schema_check::compile_schema;
 pub use self::trigger::DEFAULT_CATCH_UP_LIMIT;
+pub use self::words::{action_types, backoffs, decisions, step_types, strategies};
 use crate::problem::Problem;
 
 /// Longest text of a definition, in bytes.

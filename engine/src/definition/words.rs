@@ -87,6 +87,31 @@ pub(crate) const ACTION_TYPES: &[&str] = &[
     "set",
 ];
 
+/// The step types of the language.
+pub fn step_types() -> impl Iterator<Item = &'static str> {
+    STEP_TYPES.iter().map(|(name, _)| *name)
+}
+
+/// The action types of the language, those included that this version cannot run.
+pub fn action_types() -> impl Iterator<Item = &'static str> {
+    ACTION_TYPES.iter().copied()
+}
+
+/// What an `action` step can decide.
+pub fn decisions() -> impl Iterator<Item = &'static str> {
+    DECISIONS.iter().map(|(name, _)| *name)
+}
+
+/// How the branches of a `parallel` step are judged.
+pub fn strategies() -> impl Iterator<Item = &'static str> {
+    STRATEGIES.iter().map(|(name, _)| *name)
+}
+
+/// How the delays between attempts grow.
+pub fn backoffs() -> impl Iterator<Item = &'static str> {
+    BACKOFFS.iter().map(|(name, _)| *name)
+}
+
 /// Keys of a step that name another step. `wait.on_timeout` and `cases[].next` stand deeper.
 pub(crate) const REFERENCE_KEYS: &[&str] =
     &["next", "on_error", "on_true", "on_false", "default", "on_approved", "on_rejected", "on_expired"];

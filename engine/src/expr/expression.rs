@@ -8,10 +8,10 @@ use minijinja::value::Serde;
 use minijinja::{ErrorKind, Value as Jinja};
 use serde_json::{Map, Value};
 
-use super::filters::{ENVIRONMENT, MAX_SOURCE};
+use super::filters::{ENVIRONMENT, FILTERS, MAX_SOURCE};
 use super::path::Path;
 use super::scope::{Scope, lookup};
-use super::{EvalError, Fault, MAX_OUTPUT, cut, spelling};
+use super::{EvalError, Fault, MAX_OUTPUT, cut, ordering, spelling};
 
 /// A compiled expression such as `order.total > 100 and customer.tier == 'gold'`.
 #[derive(Clone)]
@@ -77,14 +77,18 @@ impl Expression {
                 format!("the expression nests deeper than {MAX_NESTING} brackets"),
             ));
         }
-        let program = ENVIRONMENT.compile_expression_owned(with_null(&spelling::rewrite(text))).map_err(|problem| {
+        let fault = |problem: minijinja::Error| {
             let reason = problem.detail().unwrap_or("it does not parse").to_owned();
             Fault::new("", "bad-template", format!("`{}` is not an expression: {reason}", cut(text)))
-        })?;
+        };
+        let rewritten = with_null(&ordering::rewrite(&spelling::rewrite(text)));
+        let sliceless = spelling::without_slices(&rewritten);
+        let sliceless = sliceless.map(|text| ENVIRONMENT.compile_expression_owned(text).map_err(fault)).transpose()?;
+        let program = ENVIRONMENT.compile_expression_owned(rewritten).map_err(fault)?;
         if let Some(unknown) = unknown_filter(text) {
             return Err(unknown);
         }
-        let reads = reads_of(&program);
+        let reads = reads_of(sliceless.as_ref().unwrap_or(&program));
         Ok(Self { source: Arc::from(text), compiled: Compiled::Program { program: Arc::new(program), reads } })
     }
 
@@ -252,38 +256,6 @@ fn unknown_filter(text: &str) -> Option<Fault> {
 }
 
 /// Filters that authors may use.
-const FILTERS: [&str; 29] = [
-    "upper",
-    "lower",
-    "trim",
-    "default",
-    "round",
-    "join",
-    "first",
-    "last",
-    "sum",
-    "min",
-    "max",
-    "unique",
-    "sort",
-    "map",
-    "date",
-    "json",
-    "slugify",
-    "list",
-    "length",
-    "int",
-    "float",
-    "abs",
-    "string",
-    "select",
-    "reject",
-    "selectattr",
-    "rejectattr",
-    "replace",
-    "tojson",
-];
-
 fn reads_of(program: &minijinja::Expression<'static, 'static>) -> Arc<[Read]> {
     // Sorted, and without what lies below something that is read as a whole.
     let names: BTreeSet<String> = program.undeclared_variables(true).into_iter().collect();

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, filters, tests};
 
+use super::ordering;
 use super::path::Path;
 use super::scope::{Scope, lookup};
 use crate::Timestamp;
@@ -15,6 +16,39 @@ const FUEL: u64 = 100_000;
 pub(super) const MAX_SOURCE: usize = 16 * 1024;
 /// Largest text or list that an operation inside an expression may build.
 const MAX_BUILT: usize = super::MAX_OUTPUT;
+
+/// The filters that expressions have.
+pub const FILTERS: &[&str] = &[
+    "upper",
+    "lower",
+    "trim",
+    "default",
+    "round",
+    "join",
+    "first",
+    "last",
+    "sum",
+    "min",
+    "max",
+    "unique",
+    "sort",
+    "map",
+    "date",
+    "json",
+    "slugify",
+    "list",
+    "length",
+    "int",
+    "float",
+    "abs",
+    "string",
+    "select",
+    "reject",
+    "selectattr",
+    "rejectattr",
+    "replace",
+    "tojson",
+];
 
 /// The environment that all expressions share.
 pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -41,7 +75,7 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     environment.add_filter("int", filters::int);
     environment.add_filter("float", filters::float);
     environment.add_filter("abs", filters::abs);
-    environment.add_filter("string", filters::string);
+    environment.add_filter("string", string);
     environment.add_filter("select", filters::select);
     environment.add_filter("reject", filters::reject);
     environment.add_filter("selectattr", filters::selectattr);
@@ -54,6 +88,7 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     environment.add_filter("date", date);
     environment.add_filter("__length", length);
     environment.add_filter("__each", each);
+    environment.add_filter(ordering::FILTER, ordering::ordered);
     environment.add_test("defined", tests::is_defined);
     environment.add_test("undefined", tests::is_undefined);
     environment.add_test("none", tests::is_none);
@@ -94,6 +129,11 @@ fn replace(text: String, from: String, to: String) -> Result<String, Error> {
         return Err(Error::new(ErrorKind::OutOfFuel, "the replaced text is over 1 MiB"));
     }
     Ok(text.replace(&from, &to))
+}
+
+/// The text that the value becomes inside a longer text.
+fn string(value: Value) -> Result<String, Error> {
+    Ok(super::to_text(&plain(&value)?))
 }
 
 fn json(value: Value) -> Result<String, Error> {

@@ -102,6 +102,11 @@ pub fn canonical_operator(word: &str) -> Option<&'static str> {
     Operator::parse(word).map(Operator::name)
 }
 
+/// Every spelling of every operator.
+pub fn operators() -> impl Iterator<Item = &'static str> {
+    SPELLINGS.iter().map(|(spelling, _)| *spelling)
+}
+
 impl Operator {
     pub(super) fn parse(word: &str) -> Option<Self> {
         let word = word.trim().to_ascii_lowercase().replace([' ', '-'], "_");

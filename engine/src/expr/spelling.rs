@@ -68,9 +68,78 @@ fn special(rest: &str, previous: char) -> Option<(String, usize)> {
     Some((format!("|__each(\"{path}\")"), rest.len() - tail.len() + path.len()))
 }
 
+/// The expression with `l[a:b]` as `l[[a,b]]`; nothing if it has no slices.
+///
+/// minijinja (3.1) does not say that a slice reads what is sliced; of this expression it does. It is
+/// only looked at, never computed.
+pub(super) fn without_slices(expression: &str) -> Option<String> {
+    struct Open {
+        bracket: char,
+        start: usize,
+        /// Where the part after the last colon begins.
+        part: usize,
+        is_slice: bool,
+    }
+    let mut output = String::with_capacity(expression.len() + 8);
+    let mut open: Vec<Open> = Vec::new();
+    let (mut quote, mut is_escaped, mut has_slices) = (None, false, false);
+    for next in expression.chars() {
+        if let Some(end) = quote {
+            quote = (next != end || is_escaped).then_some(end);
+            is_escaped = next == '\\' && !is_escaped;
+            output.push(next);
+            continue;
+        }
+        match next {
+            '"' | '\'' => quote = Some(next),
+            ':' => {
+                if let Some(slice) = open.last_mut().filter(|open| open.bracket == '[') {
+                    if output[slice.part..].trim().is_empty() {
+                        output.push('0');
+                    }
+                    output.push(',');
+                    (slice.part, slice.is_slice) = (output.len(), true);
+                    continue;
+                }
+            }
+            ')' | ']' | '}' => {
+                if let Some(slice) = open.pop().filter(|open| open.is_slice) {
+                    if output[slice.part..].trim().is_empty() {
+                        output.push('0');
+                    }
+                    output.insert(slice.start, '[');
+                    output.push(']');
+                    has_slices = true;
+                }
+            }
+            _other => {}
+        }
+        output.push(next);
+        if matches!(next, '(' | '[' | '{') {
+            open.push(Open { bracket: next, start: output.len(), part: output.len(), is_slice: false });
+        }
+    }
+    has_slices.then_some(output)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slices_become_lists_for_those_who_look_for_what_is_read() {
+        let cases = [
+            ("l[0:2] | sum", Some("l[[0,2]] | sum")),
+            ("l[1:]", Some("l[[1,0]]")),
+            ("l[:n]", Some("l[[0,n]]")),
+            ("a[b[1:2]:f(c)]", Some("a[[b[[1,2]],f(c)]]")),
+            ("l[0] ~ '[1:2]' ~ {'a': 1}", None),
+            ("'it\\'s' ~ s[::2]", Some("'it\\'s' ~ s[[0,0,2]]")),
+        ];
+        for (written, rewritten) in cases {
+            assert_eq!(without_slices(written).as_deref(), rewritten, "{written}");
+        }
+    }
 
     #[test]
     fn our_spellings_become_filters_and_texts_stay() {
@@ -95,6 +164,7 @@ mod tests {
         #[test]
         fn no_text_makes_the_rewriting_panic(text in "\\PC{0,60}") {
             let _rewritten = rewrite(&text);
+            let _without_slices = without_slices(&text);
         }
     }
 }
