@@ -49,7 +49,7 @@ pub fn check(text: &str, format: Format, known: &dyn Registry) -> Checked {
         }
     };
     let (definition, found) = decode_with_reads(&read.value);
-    let mut finder = Finder { problems: read.problems, left_out: found.left_out };
+    let mut finder = Finder { problems: read.problems, left_out: read.left_out + found.left_out };
     finder.problems.extend(found.problems);
 
     let outline = Outline::of(&read.value);
@@ -100,7 +100,8 @@ impl Finder {
         if self.problems.is_empty() {
             return self.problems;
         }
-        let places = Places::find(text, format);
+        let wanted = self.problems.iter().map(|problem| problem.pointer.as_str());
+        let places = Places::find(text, format, wanted);
         for problem in self.problems.iter_mut().filter(|problem| problem.range.is_none()) {
             problem.range = match problem.code {
                 "unknown-key" | "duplicate-key" => places.key(&problem.pointer),

@@ -1,5 +1,6 @@
 //! Paths that are read, against what provides them (definition-language §4).
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -32,7 +33,8 @@ const ALWAYS: &[&str] = &[
 const STEP_FIELDS: &[&str] = &["status", "output", "error", "attempts", "branches", "items"];
 
 pub(super) fn check(definition: &Definition, root: &Value, reads: &[Read], known: &dyn Registry, finder: &mut Finder) {
-    let mut provided = Provided { input: definition.input.as_ref(), ..Provided::default() };
+    let mut provided =
+        Provided { input: definition.input.as_ref(), looks_left: Cell::new(MOST_LOOKS), ..Provided::default() };
     provided.roots.extend(ALWAYS.iter().map(|root| (*root).to_owned()));
     for load in &definition.context {
         provided.write(load.store_as.as_deref().unwrap_or(&load.name));
@@ -47,19 +49,13 @@ pub(super) fn check(definition: &Definition, root: &Value, reads: &[Read], known
                 && known.secret_exists(name) == Existence::No
             {
                 let message = format!("there is no secret `{name}`");
-                finder.add(rules::UNKNOWN_SECRET, place(root, read, path), step, message, None);
+                finder.add(rules::UNKNOWN_SECRET, provided.place(root, read, path), step, message, None);
             }
             if let Some((message, hint)) = provided.fault(path, &parts) {
-                finder.add(rules::UNKNOWN_PATH, place(root, read, path), step, message, hint);
+                finder.add(rules::UNKNOWN_PATH, provided.place(root, read, path), step, message, hint);
             }
         }
     }
-}
-
-/// The text in which a path is written, or else what is read as a whole.
-fn place(root: &Value, read: &Read, path: &str) -> String {
-    let found = root.pointer(&read.pointer).and_then(|value| text_with(value, path, read.pointer.clone()));
-    found.unwrap_or_else(|| read.pointer.clone())
 }
 
 fn text_with(value: &Value, path: &str, at: String) -> Option<String> {
@@ -89,7 +85,13 @@ struct Provided<'d> {
     input: Option<&'d Value>,
     /// An event's payload is merged into the context, and may bring anything.
     is_open: bool,
+    /// Texts that may still be looked through, for what was meant and for where a path stands.
+    looks_left: Cell<usize>,
 }
+
+/// Texts that are looked through in all, so that many misspelt paths in a large definition do not
+/// each cost as much as the definition is long.
+const MOST_LOOKS: usize = 1_000_000;
 
 impl<'d> Provided<'d> {
     fn write(&mut self, path: &str) {
@@ -158,9 +160,25 @@ impl<'d> Provided<'d> {
         }
     }
 
+    /// The text in which a path is written, or else what is read as a whole.
+    fn place(&self, root: &Value, read: &Read, path: &str) -> String {
+        let whole = || read.pointer.clone();
+        if !self.may_look(read.paths.len()) {
+            return whole();
+        }
+        root.pointer(&read.pointer).and_then(|value| text_with(value, path, whole())).unwrap_or_else(whole)
+    }
+
+    fn may_look(&self, at: usize) -> bool {
+        let left = self.looks_left.get().checked_sub(at);
+        self.looks_left.set(left.unwrap_or_default());
+        left.is_some()
+    }
+
     fn step_fault(&self, id: &str, rest: &[&str]) -> Option<(String, Option<String>)> {
         if !self.step_ids.contains(id) {
-            let hint = did_you_mean(id, self.step_ids.iter().copied());
+            let hint = self.may_look(self.step_ids.len()).then(|| did_you_mean(id, self.step_ids.iter().copied()));
+            let hint = hint.flatten();
             return Some((format!("`steps.{id}` is read, but there is no step `{id}`"), hint));
         }
         let field = rest.first().filter(|field| !STEP_FIELDS.contains(*field))?;
@@ -191,7 +209,8 @@ impl<'d> Provided<'d> {
                 }
                 let known = properties.keys().map(String::as_str);
                 let written = self.roots.iter().map(String::as_str).filter(|_| index == 0);
-                let near = nearest(part, known.chain(written));
+                let may_look = self.may_look(properties.len() + self.roots.len());
+                let near = may_look.then(|| nearest(part, known.chain(written))).flatten();
                 let hint = near.map(|near| format!("did you mean `{near}`?"));
                 let message = format!(
                     "nothing provides `{path}`: the input schema has no `{part}` there, and no \

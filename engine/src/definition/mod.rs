@@ -31,6 +31,7 @@ pub use self::schema::json_schema;
 pub use self::schema_check::compile_schema;
 pub use self::trigger::DEFAULT_CATCH_UP_LIMIT;
 pub use self::words::{action_types, backoffs, decisions, step_types, strategies};
+use crate::expr::measure::is_deeper;
 use crate::problem::Problem;
 
 /// Longest text of a definition, in bytes.
@@ -80,15 +81,4 @@ pub(crate) fn decode_with_reads(value: &Value) -> (Option<Definition>, Found) {
     let found = sink.into_found();
     let definition = definition.filter(|_| !found.problems.iter().any(Problem::is_error));
     (definition, found)
-}
-
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    let Some(left) = levels.checked_sub(1) else {
-        return matches!(value, Value::Array(_) | Value::Object(_));
-    };
-    match value {
-        Value::Array(entries) => entries.iter().any(|entry| is_deeper(entry, left)),
-        Value::Object(members) => members.values().any(|member| is_deeper(member, left)),
-        _ => false,
-    }
 }

@@ -81,13 +81,21 @@ pub(super) fn step_id(at: &At<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// Parts of a path that is written to: each makes a level of what is stored.
+const MOST_PARTS: usize = 32;
+
 /// A path that is written to: names separated by dots.
 pub(super) fn written_path(at: &At<'_>, text: &str) -> Option<String> {
     let is_part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
-    if text.len() > 500 || !text.split('.').all(is_part) {
+    let is_deep = text.split('.').count() > MOST_PARTS;
+    if text.len() > 500 || is_deep || !text.split('.').all(is_part) {
         let what = if text.is_empty() { "an empty path".to_owned() } else { format!("`{}`", shorten(text)) };
         let message = format!("{what} cannot be written to: a path is names joined by dots");
-        let hint = "write it as `order.total`, without brackets, braces or spaces".to_owned();
+        let hint = if is_deep {
+            format!("a path that is written to has at most {MOST_PARTS} parts")
+        } else {
+            "write it as `order.total`, without brackets, braces or spaces".to_owned()
+        };
         at.report(rules::BAD_PATH, message, Some(hint));
         return None;
     }

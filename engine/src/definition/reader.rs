@@ -21,7 +21,7 @@ pub(crate) struct Read {
 }
 
 /// Errors, and warnings, that are kept each; a text can have a hundred thousand.
-const MOST_KEPT: usize = 1000;
+pub(crate) const MOST_KEPT: usize = 1000;
 
 /// Collects what is found while decoding.
 #[derive(Default)]

@@ -9,7 +9,8 @@ pub(crate) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) 
     let folded = fold(word);
     known
         .into_iter()
-        .filter(|candidate| *candidate != word)
+        // Nor is a much longer one what was meant.
+        .filter(|candidate| *candidate != word && candidate.len() <= word.len().saturating_mul(4) + 16)
         .map(|candidate| (distance(&folded, &fold(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= allowed(word.len().min(candidate.len())))
         .min_by_key(|(distance, _)| *distance)

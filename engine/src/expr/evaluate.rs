@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::compare::{equal, order};
 use super::condition::{Condition, Leaf, Node, pattern};
 use super::explanation::Explanation;
+use super::measure::take;
 use super::operator::Operator;
 use super::scope::{Scope, lookup};
 use super::{EvalError, moment};
@@ -42,7 +43,7 @@ fn node(condition: &Node, scope: &dyn Scope) -> Result<Explanation, EvalError> {
             let mut explanation = Explanation::group("expression", value.as_ref().is_some_and(is_true), Vec::new());
             explanation.field = Some(expression.source().to_owned());
             explanation.left_missing = value.is_none();
-            explanation.left = value;
+            explanation.left = value.map(|value| explained(Cow::Owned(value)));
             Ok(explanation)
         }
         Node::Leaf(condition) => leaf(condition, scope),
@@ -120,8 +121,8 @@ fn leaf(condition: &Leaf, scope: &dyn Scope) -> Result<Explanation, EvalError> {
         result,
         field: Some(condition.field.as_str().to_owned()),
         left_missing: left.is_none(),
-        left: left.map(Cow::into_owned),
-        right: right.map(Cow::into_owned),
+        left: left.map(explained),
+        right: right.map(explained),
         decided: false,
         warning,
         children: Vec::new(),
@@ -196,6 +197,27 @@ fn holds(condition: &Leaf, left: &Value, is_present: bool, right: &Value, scope:
         Operator::ContainsIgnoringCase => {
             both_texts(left, right).map(|(left, right)| left.to_lowercase().contains(&right.to_lowercase()))
         }
+    }
+}
+
+/// Largest value that an explanation repeats, in bytes. A switch may look at one large value in each
+/// of its cases; each of them explained in full would be that many copies.
+const MAX_EXPLAINED: usize = 4 * 1024;
+/// Characters of a longer text that are repeated.
+const KEPT: usize = 1_000;
+
+fn explained(value: Cow<'_, Value>) -> Value {
+    if take(&value, &mut { MAX_EXPLAINED }) {
+        return value.into_owned();
+    }
+    match value.as_ref() {
+        Value::String(text) => {
+            let preview: String = text.chars().take(KEPT).collect();
+            json!({ "$truncated": true, "bytes": text.len(), "preview": preview })
+        }
+        Value::Array(members) => json!({ "$truncated": true, "length": members.len() }),
+        Value::Object(fields) => json!({ "$truncated": true, "length": fields.len() }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.into_owned(),
     }
 }
 

@@ -9,9 +9,10 @@ use minijinja::{ErrorKind, Value as Jinja};
 use serde_json::{Map, Value};
 
 use super::filters::{ENVIRONMENT, FILTERS, MAX_SOURCE};
+use super::measure::take_jinja;
 use super::path::Path;
 use super::scope::{Scope, lookup};
-use super::{EvalError, Fault, MAX_OUTPUT, cut, ordering, spelling};
+use super::{EvalError, Fault, MAX_OUTPUT, cut, nesting, ordering, spelling};
 
 /// A compiled expression such as `order.total > 100 and customer.tier == 'gold'`.
 #[derive(Clone)]
@@ -70,13 +71,7 @@ impl Expression {
         {
             return Ok(Self { source: Arc::from(text), compiled: Compiled::Path(path) });
         }
-        if nesting(text) > MAX_NESTING {
-            return Err(Fault::new(
-                "",
-                "bad-template",
-                format!("the expression nests deeper than {MAX_NESTING} brackets"),
-            ));
-        }
+        nesting::check(text)?;
         let fault = |problem: minijinja::Error| {
             let reason = problem.detail().unwrap_or("it does not parse").to_owned();
             Fault::new("", "bad-template", format!("`{}` is not an expression: {reason}", cut(text)))
@@ -125,13 +120,14 @@ impl Expression {
         if result.is_undefined() {
             return Ok(None);
         }
+        // Counted before it is written out: a list of one text a thousand times is small until then.
+        if !take_jinja(&result, &mut { MAX_OUTPUT }) {
+            return Err(EvalError::Limit { expression: cut(&self.source), limit: "its value has more than 1 MiB" });
+        }
         let value = serde_json::to_value(&result).map_err(|_not_plain| EvalError::Failed {
             expression: cut(&self.source),
             reason: "its value cannot be written as JSON".to_owned(),
         })?;
-        if weight(&value) > MAX_OUTPUT {
-            return Err(EvalError::Limit { expression: cut(&self.source), limit: "its value has more than 1 MiB" });
-        }
         Ok(Some(value))
     }
 
@@ -167,33 +163,6 @@ impl Expression {
             Compiled::Program { .. } => None,
         }
     }
-}
-
-/// Deepest nesting of brackets: beyond it the parser's recursion would be the limit.
-const MAX_NESTING: usize = 32;
-
-fn nesting(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let mut unary = 0_usize;
-    for next in text.chars() {
-        match next {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            _other => {}
-        }
-        // A run of signs nests as brackets do.
-        unary = if matches!(next, '-' | '+') {
-            unary + 1
-        } else if next.is_whitespace() {
-            unary
-        } else {
-            0
-        };
-        deepest = deepest.max(depth).max(unary);
-    }
-    // So do chains of `not`, of `if` and of powers.
-    let chained = |word: &str| text.matches(word).count() / 4;
-    deepest.max(chained("not ")).max(chained("**")).max(chained(" if ")).max(chained(" else "))
 }
 
 /// `null` is our word for what minijinja calls `none`.
@@ -284,16 +253,5 @@ fn put(context: &mut Map<String, Value>, names: &[String], value: Value) {
     let inner = context.entry(first.clone()).or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(fields) = inner {
         put(fields, rest, value);
-    }
-}
-
-/// About how many bytes the value takes as JSON, counted without writing it.
-pub(super) fn weight(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) => 5,
-        Value::Number(_) => 8,
-        Value::String(text) => text.len() + 2,
-        Value::Array(members) => members.iter().map(|member| weight(member) + 1).sum::<usize>() + 2,
-        Value::Object(fields) => fields.iter().map(|(key, field)| key.len() + 4 + weight(field)).sum::<usize>() + 2,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, filters, tests};
 
+use super::measure::take_jinja;
 use super::ordering;
 use super::path::Path;
 use super::scope::{Scope, lookup};
@@ -105,6 +106,9 @@ fn refuse(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 }
 
 fn plain(value: &Value) -> Result<serde_json::Value, Error> {
+    if !take_jinja(value, &mut { MAX_BUILT }) {
+        return Err(Error::new(ErrorKind::OutOfFuel, "the value is over 1 MiB"));
+    }
     serde_json::to_value(value).map_err(|_not_plain| refuse("the value cannot be written as JSON"))
 }
 

@@ -10,7 +10,9 @@ mod evaluate;
 mod explanation;
 mod expression;
 mod filters;
+pub(crate) mod measure;
 mod moment;
+mod nesting;
 mod operator;
 mod ordering;
 mod path;
@@ -104,7 +106,7 @@ impl EvalError {
 }
 
 /// Largest text or value that one template may produce, in bytes.
-const MAX_OUTPUT: usize = 1024 * 1024;
+pub(crate) const MAX_OUTPUT: usize = 1024 * 1024;
 
 /// The first 200 characters, for messages.
 fn cut(text: &str) -> String {

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::expression::{Expression, weight};
+use super::expression::Expression;
+use super::measure::{MAX_VALUE_DEPTH, is_deeper, take};
 use super::scope::{Scope, lookup};
 use super::text;
 use super::{EvalError, Fault, MAX_OUTPUT, cut};
@@ -23,6 +24,7 @@ enum Node {
     /// A text that is exactly one template keeps the value's type.
     Whole(Expression),
     Text(Vec<Piece>),
+    /// Members that are literal with their value, the others with `null` in its place.
     List(Vec<(Value, Node)>),
     Object(Vec<(String, Value, Node)>),
 }
@@ -32,6 +34,22 @@ enum Piece {
     Literal(String),
     Expression(Expression),
 }
+
+impl Node {
+    const fn is_literal(&self) -> bool {
+        matches!(self, Self::Literal)
+    }
+
+    /// What of the source is needed to render: copies on every level would multiply a deep value.
+    fn keep(&self, source: &Value) -> Value {
+        if self.is_literal() { source.clone() } else { Value::Null }
+    }
+}
+
+const MORE: &str = "the rendered value has more than 1 MiB";
+
+/// Faults that are told of one template.
+const MOST_FAULTS: usize = 100;
 
 impl Template {
     /// Compiles a value; all faults at once.
@@ -49,12 +67,12 @@ impl Template {
     /// # Errors
     /// When an expression cannot be computed, or the result is over 1 MiB.
     pub fn render(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
-        let value = render(&self.source, &self.node, scope)?;
-        if !matches!(self.node, Node::Literal) && weight(&value) > MAX_OUTPUT {
-            return Err(EvalError::Limit {
-                expression: cut(&self.source.to_string()),
-                limit: "the rendered value has more than 1 MiB",
-            });
+        let mut left = MAX_OUTPUT;
+        let value = render(&self.source, &self.node, scope, &mut left)?;
+        // A loop that wraps its own result again and again would make what no reader can take.
+        if !matches!(self.node, Node::Literal) && is_deeper(&value, MAX_VALUE_DEPTH) {
+            let expression = cut(&self.source.to_string());
+            return Err(EvalError::Limit { expression, limit: "the rendered value is nested over 64 deep" });
         }
         Ok(value)
     }
@@ -92,6 +110,9 @@ impl Template {
 }
 
 fn compile(value: &Value, pointer: &mut String, faults: &mut Vec<Fault>) -> Node {
+    if faults.len() >= MOST_FAULTS {
+        return Node::Literal;
+    }
     match value {
         Value::String(text) => match pieces(text) {
             Ok(pieces) => of_pieces(pieces),
@@ -101,23 +122,23 @@ fn compile(value: &Value, pointer: &mut String, faults: &mut Vec<Fault>) -> Node
             }
         },
         Value::Array(members) => {
-            let nodes: Vec<(Value, Node)> = members
+            let nodes: Vec<Node> = members
                 .iter()
                 .enumerate()
-                .map(|(index, member)| (member.clone(), below(member, &index.to_string(), pointer, faults)))
+                .map(|(index, member)| below(member, &index.to_string(), pointer, faults))
                 .collect();
-            if nodes.iter().all(|(_, node)| matches!(node, Node::Literal)) { Node::Literal } else { Node::List(nodes) }
+            if nodes.iter().all(Node::is_literal) {
+                return Node::Literal;
+            }
+            Node::List(members.iter().zip(nodes).map(|(member, node)| (node.keep(member), node)).collect())
         }
         Value::Object(fields) => {
-            let nodes: Vec<(String, Value, Node)> = fields
-                .iter()
-                .map(|(key, field)| (key.clone(), field.clone(), below(field, key, pointer, faults)))
-                .collect();
-            if nodes.iter().all(|(_, _, node)| matches!(node, Node::Literal)) {
-                Node::Literal
-            } else {
-                Node::Object(nodes)
+            let nodes: Vec<Node> = fields.iter().map(|(key, field)| below(field, key, pointer, faults)).collect();
+            if nodes.iter().all(Node::is_literal) {
+                return Node::Literal;
             }
+            let kept = |((key, field), node): ((&String, &Value), Node)| (key.clone(), node.keep(field), node);
+            Node::Object(fields.iter().zip(nodes).map(kept).collect())
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => Node::Literal,
     }
@@ -186,18 +207,34 @@ fn end_of_expression(text: &str) -> Option<usize> {
     None
 }
 
-fn render(source: &Value, node: &Node, scope: &dyn Scope) -> Result<Value, EvalError> {
+/// Renders with `left` bytes to go, so that many large values are not all made before one is too many.
+fn render(source: &Value, node: &Node, scope: &dyn Scope, left: &mut usize) -> Result<Value, EvalError> {
     Ok(match node {
         Node::Literal => source.clone(),
-        Node::Whole(expression) => expression.evaluate(scope)?,
-        Node::Text(pieces) => Value::String(render_text(pieces, scope)?),
+        Node::Whole(expression) => {
+            let value = expression.evaluate(scope)?;
+            if !take(&value, left) {
+                return Err(EvalError::Limit { expression: cut(expression.source()), limit: MORE });
+            }
+            value
+        }
+        Node::Text(pieces) => {
+            let text = render_text(pieces, scope)?;
+            let over = || EvalError::Limit { expression: cut(&text), limit: MORE };
+            *left = left.checked_sub(text.len()).ok_or_else(over)?;
+            Value::String(text)
+        }
         Node::List(members) => {
-            Value::Array(members.iter().map(|(source, node)| render(source, node, scope)).collect::<Result<_, _>>()?)
+            let mut list = Vec::with_capacity(members.len());
+            for (source, node) in members {
+                list.push(render(source, node, scope, left)?);
+            }
+            Value::Array(list)
         }
         Node::Object(fields) => {
             let mut object = Map::new();
             for (key, source, node) in fields {
-                object.insert(key.clone(), render(source, node, scope)?);
+                object.insert(key.clone(), render(source, node, scope, left)?);
             }
             Value::Object(object)
         }

@@ -8,13 +8,16 @@ use super::DEFAULT_STEP_TIMEOUT;
 use super::Refused;
 use super::effect::{Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass, StepError};
 use super::event::Event;
-use super::render::{self, bounded, bounded_answer};
+use super::render::{self, bounded, bounded_answer, given, size};
 use super::run::{Here, Run};
 use super::state::{Origin, Phase};
 use super::steps::Done;
 use super::view::View;
 use crate::definition::{Action, ActionKind, LogLevel, Step, StepKind};
 use crate::expr::Template;
+
+/// Bytes of answers that one list of actions keeps: each is bounded, and there may be thousands.
+const MAX_LISTED: usize = 4 * 1024 * 1024;
 
 /// What an action came to without leaving the process, or the call it wants to make.
 enum Acted {
@@ -72,6 +75,15 @@ impl Run<'_> {
         }
     }
 
+    /// Bytes of what the actions of the list answered so far, about.
+    fn listed(&self, here: &Here) -> usize {
+        let active = self.state.scopes.get(&here.scope).and_then(|scope| scope.active.as_ref());
+        match active.map(|active| &active.phase) {
+            Some(Phase::Actions { bytes, .. }) => *bytes,
+            _not_in_a_list => 0,
+        }
+    }
+
     fn perform(&mut self, here: &Here, step: &Step, action: &Action, index: u32) -> Result<Acted, StepError> {
         match &action.kind {
             ActionKind::Log { message, level, data } => self.log(here, message, *level, data.as_ref()).map(Acted::Done),
@@ -116,7 +128,7 @@ impl Run<'_> {
         let plan = self.plan;
         let step = plan.step(step).ok_or_else(not_under_way)?;
         let result = match outcome {
-            EffectOutcome::Succeeded { output } => Ok(output),
+            EffectOutcome::Succeeded { output } => Ok(given(output)),
             EffectOutcome::Failed(error) => Err(error),
         };
         self.action_finished(&here, step, id.action, result);
@@ -160,7 +172,10 @@ impl Run<'_> {
         let (path, attempt, at) = (here.path.clone(), here.attempt, self.now);
         match result {
             Ok(output) => {
-                let output = bounded_answer(output, step.keep_full_output);
+                let mut output = bounded_answer(output, step.keep_full_output);
+                if !step.keep_full_output && self.listed(here).saturating_add(size(&output)) > MAX_LISTED {
+                    output = json!({ "$truncated": true });
+                }
                 // Only what somebody wants at a path of its own is copied.
                 let saved = action.and_then(|action| action.save_as.as_ref()).map(|path| (path, output.clone()));
                 self.emit(Event::ActionFinished { path, attempt, action: index, output, error: None, at });

@@ -13,6 +13,10 @@ use super::state::{Active, BodyKind, Children, Phase, ScopeId, ScopeState};
 use super::steps::Done;
 use crate::definition::{Foreach, ParallelStrategy, Step, StepKind};
 
+/// Branches, items and rounds that are under way at once in an execution, beyond which each step opens
+/// them one after the other: bodies nested in bodies multiply.
+const MAX_OPEN_SCOPES: usize = 1_000;
+
 impl Run<'_> {
     /// Begins an attempt of a step that holds others.
     pub(super) fn begin_body(&mut self, here: &Here, step: &Step) -> Result<(), StepError> {
@@ -69,7 +73,9 @@ impl Run<'_> {
         if !has_more {
             return under_way == 0;
         }
-        under_way < self.width(active, children) && !self.state.is_pausing()
+        // One at least goes on wherever it stands, so that what is nested comes to its end.
+        let has_place = under_way == 0 || self.state.scopes.len() <= MAX_OPEN_SCOPES;
+        has_place && under_way < self.width(active, children) && !self.state.is_pausing()
     }
 
     /// How many may be under way at once.

@@ -7,6 +7,7 @@ mod actions;
 mod apply;
 mod approval;
 mod body;
+mod bulk;
 mod child;
 mod command;
 mod correlation;

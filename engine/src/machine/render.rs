@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::effect::{Body, EffectRequest, HttpRequest, StepError};
 use super::view::View;
 use crate::definition::{ActionKind, HttpAction};
+use crate::expr::measure::{MAX_VALUE_DEPTH, is_deeper};
 use crate::expr::{Template, to_text};
 
 /// Largest output that is stored whole, in bytes of JSON.
@@ -12,8 +13,39 @@ pub(super) const MAX_STORED: usize = 256 * 1024;
 /// Characters of a truncated output that are kept.
 const KEPT: usize = 1_000;
 
+/// Deepest nesting of a stored output. It may be saved 32 parts below the context, which stands some
+/// levels below the root of the stored state, and serde_json reads no more than 128 levels.
+const MAX_STORED_DEPTH: usize = 80;
+/// Deepest nesting of what comes from outside and is read by templates.
+const MAX_GIVEN_DEPTH: usize = MAX_VALUE_DEPTH;
+
+/// What comes from outside, with a marker in place of everything that is nested too deep.
+pub(super) fn given(value: Value) -> Value {
+    shallow(value, MAX_GIVEN_DEPTH)
+}
+
+fn shallow(mut value: Value, levels: usize) -> Value {
+    if is_deeper(&value, levels) {
+        cut_below(&mut value, levels);
+    }
+    value
+}
+
+fn cut_below(value: &mut Value, levels: usize) {
+    match value {
+        // The marker is an object, so it takes the last level that is left.
+        Value::Array(_) | Value::Object(_) if levels <= 1 && is_deeper(value, levels) => {
+            *value = json!({ "$truncated": true });
+        }
+        Value::Array(members) => members.iter_mut().for_each(|member| cut_below(member, levels - 1)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| cut_below(field, levels - 1)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// `output`, or a marker that says how large it was.
 pub(super) fn bounded(output: Value, keep_full: bool) -> Value {
+    let output = shallow(output, MAX_STORED_DEPTH);
     // Small values, the usual case, are told apart without being written as text.
     if keep_full || is_surely_small(&output, &mut 2_000) {
         return output;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::STEP_BUDGET;
 use super::apply::apply;
+use super::bulk::bulk;
 use super::command::{Command, Decided, Refused};
 use super::effect::{Effect, StepError, StepPath};
 use super::event::Event;
@@ -20,6 +21,9 @@ const UNNOTICED_GAP: Duration = Duration::from_secs(1);
 
 /// Events after which one command is cut into two: see [`Decided::goes_on`].
 const MAX_EVENTS: usize = 2_000;
+
+/// Bytes of events after which the same happens: two thousand events may hold a large value each.
+const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// The first event of every execution.
 #[must_use]
@@ -55,7 +59,7 @@ pub fn advance(
     if state.has_ended() {
         return Err(Refused::Ended);
     }
-    let mut run = Run { plan, origin, state, now, decided: Decided::default() };
+    let mut run = Run { plan, origin, state, now, bytes: 0, decided: Decided::default() };
     match command {
         Command::TakeUp => {
             run.forgive_gap();
@@ -79,6 +83,8 @@ pub(super) struct Run<'a> {
     pub(super) origin: &'a Origin,
     pub(super) state: &'a mut State,
     pub(super) now: Timestamp,
+    /// What the events of this command hold, about.
+    bytes: usize,
     decided: Decided,
 }
 
@@ -108,6 +114,7 @@ impl Run<'_> {
     /// Records an event: the only way in which the state changes.
     pub(super) fn emit(&mut self, event: Event) {
         apply(self.state, &event);
+        self.bytes = self.bytes.saturating_add(bulk(&event));
         self.decided.events.push(event);
     }
 
@@ -220,7 +227,7 @@ impl Run<'_> {
         while !self.state.has_ended() {
             let movable = self.state.scopes.iter().find(|(id, scope)| self.can_move(**id, scope)).map(|(id, _)| *id);
             match movable {
-                Some(_) if self.decided.events.len() >= MAX_EVENTS => {
+                Some(_) if self.decided.events.len() >= MAX_EVENTS || self.bytes >= MAX_EVENT_BYTES => {
                     self.decided.goes_on = true;
                     return;
                 }

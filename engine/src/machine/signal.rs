@@ -9,6 +9,7 @@ use super::approval::{Ruling, Verdict};
 use super::command::{Refused, Signal};
 use super::effect::{ErrorClass, StepError};
 use super::event::Event;
+use super::render::given;
 use super::run::{Here, Run};
 use super::state::{Awaited, Phase, ScopeId};
 use super::steps::Done;
@@ -30,13 +31,13 @@ impl<'a> Run<'a> {
     /// changes nothing.
     pub(super) fn signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Event { id, event, payload } => self.event(&id, &event, &payload),
+            Signal::Event { id, event, payload } => self.event(&id, &event, &given(payload)),
             Signal::Approval { approval, approved, by, reason, form } => {
                 let ruling = if approved { Ruling::Approved } else { Ruling::Rejected };
-                let verdict = Verdict { ruling, by: Some(by), reason, form, at: self.now };
+                let verdict = Verdict { ruling, by: Some(by), reason, form: given(form), at: self.now };
                 self.vote(approval, verdict);
             }
-            Signal::ChildEnded { execution, output, error } => self.child_ended(&execution, output, error),
+            Signal::ChildEnded { execution, output, error } => self.child_ended(&execution, given(output), error),
         }
         if self.state.running_since.is_some() {
             self.wake();
@@ -154,7 +155,7 @@ impl<'a> Run<'a> {
         if self.state.has_effect_under_way() && (at_step.is_some() || data.is_some()) {
             return Err(Refused::StillUnderWay);
         }
-        let data = data.unwrap_or(Value::Null);
+        let data = given(data.unwrap_or(Value::Null));
         self.emit(Event::Unpaused { by, data, at_step, at: self.now });
         self.wake();
         Ok(())

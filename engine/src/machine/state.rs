@@ -174,6 +174,9 @@ pub(super) enum Phase {
         next: u32,
         /// What the actions before it answered.
         outputs: Vec<Value>,
+        /// Bytes of JSON that `outputs` holds, about.
+        #[serde(default)]
+        bytes: usize,
         /// `next` has left and not come back.
         in_flight: bool,
         /// The moment `now` stands for in this attempt.

@@ -9,7 +9,8 @@ use super::render::bounded;
 use super::run::{Here, Run};
 use super::state::{Phase, ScopeId};
 use crate::definition::{Case, DecisionKind, Step, StepKind, Test};
-use crate::expr::{EvalError, Explanation, Template};
+use crate::expr::measure::take;
+use crate::expr::{EvalError, Explanation, MAX_OUTPUT, Template};
 
 /// What a step came to without leaving the process.
 pub(super) struct Done {
@@ -213,12 +214,18 @@ impl Run<'_> {
     pub(super) fn set(&mut self, here: &Here, values: &[(String, Template)]) -> Result<Value, StepError> {
         let view = self.view(here);
         let mut written = Vec::with_capacity(values.len());
+        let mut left = MAX_OUTPUT;
         for (path, template) in values {
             if let Some(list) = view.list_above(path) {
                 let message = format!("`{path}` cannot be set: `{list}` is a list; set the whole list");
                 return Err(StepError::other("INVALID_PATH", message));
             }
-            written.push((path, template.render(&view)?));
+            let value = template.render(&view)?;
+            if !take(&value, &mut left) {
+                let message = "the values that are set have more than 1 MiB together";
+                return Err(StepError::other("EXPRESSION_LIMIT", message));
+            }
+            written.push((path, value));
         }
         let mut output = Map::new();
         for (path, value) in written {

@@ -21,6 +21,8 @@ pub(crate) struct Text {
     pub value: Value,
     /// What is wrong without being a fault of syntax.
     pub problems: Vec<Problem>,
+    /// Problems that were not kept.
+    pub left_out: usize,
 }
 
 /// Reads a text; the error says why there is no value at all.
@@ -49,7 +51,10 @@ fn read_json(text: &str) -> Result<Text, Box<Problem>> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = ValueSeed::new(&findings).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     match value {
-        Ok(value) => Ok(Text { value, problems: findings.into_problems() }),
+        Ok(value) => {
+            let (problems, left_out) = findings.into_problems();
+            Ok(Text { value, problems, left_out })
+        }
         Err(error) => {
             let place = json_point(text, &error);
             // serde_json stops at 128 levels by itself, ValueSeed before that.
@@ -95,7 +100,10 @@ fn read_yaml(text: &str) -> Result<Text, Box<Problem>> {
         ValueSeed::new(&findings).deserialize(reader)
     });
     match value {
-        Ok(value) => Ok(Text { value, problems: findings.into_problems() }),
+        Ok(value) => {
+            let (problems, left_out) = findings.into_problems();
+            Ok(Text { value, problems, left_out })
+        }
         Err(error) => {
             let place = error.location().and_then(|at| point(at.line(), at.column()));
             if findings.is_too_deep() || is_depth(&error) {

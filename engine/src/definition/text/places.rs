@@ -1,6 +1,6 @@
 //! Where in a text each value stands. Found only when there are problems to place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{place_json, place_yaml};
 use crate::definition::Format;
@@ -18,12 +18,22 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     by_pointer: BTreeMap<String, Place>,
+    /// Pointers to look for, and those of what is around them: a large text has many more values.
+    wanted: BTreeSet<String>,
 }
 
 impl Places {
-    /// The places in a text that parses.
-    pub(crate) fn find(text: &str, format: Format) -> Self {
+    /// The places of these values in a text that parses.
+    #[expect(single_use_lifetimes, reason = "`impl Trait` cannot leave it out")]
+    pub(crate) fn find<'w>(text: &str, format: Format, wanted: impl Iterator<Item = &'w str>) -> Self {
         let mut places = Self::default();
+        for pointer in wanted {
+            let mut at = Some(pointer);
+            while let Some(around) = at.filter(|around| !places.wanted.contains(*around)) {
+                places.wanted.insert(around.to_owned());
+                at = pointer::parent(around);
+            }
+        }
         match format {
             Format::Json => place_json::walk(text, &mut places),
             Format::Yaml => place_yaml::walk(text, &mut places),
@@ -56,7 +66,9 @@ impl Places {
     }
 
     pub(super) fn add(&mut self, pointer: &str, key: Option<Range>, value: Range) {
-        self.by_pointer.insert(pointer.to_owned(), Place { key, value });
+        if self.wanted.contains(pointer) {
+            self.by_pointer.insert(pointer.to_owned(), Place { key, value });
+        }
     }
 }
 
@@ -73,11 +85,11 @@ mod tests {
     }
 
     fn value(text: &str, format: Format, pointer: &str) -> String {
-        shown(text, Places::find(text, format).value(pointer).unwrap())
+        shown(text, Places::find(text, format, std::iter::once(pointer)).value(pointer).unwrap())
     }
 
     fn key(text: &str, format: Format, pointer: &str) -> String {
-        shown(text, Places::find(text, format).key(pointer).unwrap())
+        shown(text, Places::find(text, format, std::iter::once(pointer)).key(pointer).unwrap())
     }
 
     const JSON: &str = "{\n  \"größe\": \"ß\\\"\", \"a/b\": [1, {\"c\": null}, [ ]],\n  \"t\\u0061g\": true\n}";
@@ -92,7 +104,7 @@ mod tests {
         assert_eq!(key(JSON, Format::Json, "/a~1b/1/c"), "\"c\"");
         assert_eq!(value(JSON, Format::Json, "/a~1b/2"), "[ ]");
         assert_eq!(key(JSON, Format::Json, "/tag"), "\"t\\u0061g\"");
-        let whole = Places::find(JSON, Format::Json).value("").unwrap();
+        let whole = Places::find(JSON, Format::Json, std::iter::once("")).value("").unwrap();
         assert_eq!((whole.start_line, whole.end_line, whole.end_column), (1, 4, 2));
     }
 
@@ -103,7 +115,7 @@ mod tests {
         assert_eq!(key(YAML, Format::Yaml, "/list/1/d"), "d");
         assert_eq!(value(YAML, Format::Yaml, "/list/1/d"), "\"x y\"");
         assert_eq!(value(YAML, Format::Yaml, "/flow/a/1"), "22");
-        let list = Places::find(YAML, Format::Yaml).value("/list").unwrap();
+        let list = Places::find(YAML, Format::Yaml, std::iter::once("/list")).value("/list").unwrap();
         assert_eq!((list.start_line, list.end_line), (3, 5));
     }
 

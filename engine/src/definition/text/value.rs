@@ -7,15 +7,22 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::{Map, Number, Value};
 
 use super::super::MAX_DEPTH;
+use super::super::reader::MOST_KEPT;
 use super::{duplicate_key, problem};
 use crate::check::rules;
 use crate::pointer;
 use crate::problem::Problem;
 
+/// Longest keys on the way from the root to a value together, in bytes. Everything that is said of a
+/// value names the way to it, and one long key may stand around a hundred thousand values.
+const MAX_WAY: usize = 4 * 1024;
+
 /// What was noticed on the way.
 #[derive(Default)]
 pub(super) struct Findings {
     problems: RefCell<Vec<Problem>>,
+    /// Problems that were not kept.
+    left_out: Cell<usize>,
     too_deep: Cell<bool>,
 }
 
@@ -24,8 +31,8 @@ impl Findings {
         self.too_deep.get()
     }
 
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        self.problems.into_inner()
+    pub(super) fn into_problems(self) -> (Vec<Problem>, usize) {
+        (self.problems.into_inner(), self.left_out.get())
     }
 }
 
@@ -51,15 +58,22 @@ pub(super) struct ValueSeed<'p> {
     findings: &'p Findings,
     at: Step<'p>,
     depth: usize,
+    /// Bytes of the keys on the way from the root.
+    way: usize,
 }
 
 impl<'p> ValueSeed<'p> {
     pub(super) fn new(findings: &'p Findings) -> Self {
-        Self { findings, at: Step::Root, depth: 0 }
+        Self { findings, at: Step::Root, depth: 0, way: 0 }
     }
 
     fn note(&self, found: Problem) {
-        self.findings.problems.borrow_mut().push(found);
+        let mut problems = self.findings.problems.borrow_mut();
+        if problems.len() < MOST_KEPT {
+            problems.push(found);
+        } else {
+            self.findings.left_out.set(self.findings.left_out.get() + 1);
+        }
     }
 
     fn check_text(&self, text: &str) {
@@ -149,6 +163,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
             findings: self.findings,
             at: Step::Index(&self.at, list.len()),
             depth: self.depth + 1,
+            way: self.way,
         })? {
             list.push(value);
         }
@@ -162,10 +177,15 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
             if key.contains('\0') {
                 return Err(A::Error::custom("a key contains a NUL character"));
             }
+            let way = self.way + key.len();
+            if way > MAX_WAY {
+                return Err(A::Error::custom(format!("keys around a value have over {MAX_WAY} bytes together")));
+            }
             let value = entries.next_value_seed(ValueSeed {
                 findings: self.findings,
                 at: Step::Key(&self.at, &key),
                 depth: self.depth + 1,
+                way,
             })?;
             if map.contains_key(&key) {
                 self.note(duplicate_key(&pointer::join(&self.at.pointer(), &key)));

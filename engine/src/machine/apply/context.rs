@@ -55,12 +55,16 @@ pub(super) fn merge_over(state: &mut State, scope: ScopeId, value: &Value) {
     }
 }
 
+/// Longest path that is kept of each merged value, in bytes: one long key may stand around thousands.
+const MAX_PATH: usize = 1024;
+
 /// The values of an object that are no objects, with their paths. Keys that cannot stand in a
-/// dotted path are taken with everything below them as one value.
+/// dotted path, or would make it too long, are taken with everything below them as one value.
 pub(super) fn collect_leaves(value: &Value, path: &mut String, leaves: &mut Vec<(String, Value)>) {
     match value {
         Value::Object(fields)
-            if !fields.keys().any(|key| key.contains('.')) && (path.is_empty() || !fields.is_empty()) =>
+            if fields.keys().all(|key| !key.contains('.') && path.len() + key.len() <= MAX_PATH)
+                && (path.is_empty() || !fields.is_empty()) =>
         {
             for (key, value) in fields {
                 let length = path.len();

@@ -35,7 +35,7 @@ pub fn apply(state: &mut State, event: &Event) {
             count_step(state, path);
             if let Some(active) = active_at(state, path) {
                 active.attempt = *attempt;
-                active.phase = Phase::Actions { next: 0, outputs: Vec::new(), in_flight: false, now: *at };
+                active.phase = Phase::Actions { next: 0, outputs: Vec::new(), bytes: 0, in_flight: false, now: *at };
             }
         }
         Event::ActionStarted { path, .. } => {

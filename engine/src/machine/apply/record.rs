@@ -5,14 +5,16 @@ use serde_json::{Map, Value, json};
 use super::context::write_near;
 use super::scopes::{active_at, scope_at};
 use crate::machine::effect::StepError;
+use crate::machine::render::size;
 use crate::machine::state::{Phase, State};
 
 pub(super) fn action_finished(state: &mut State, path: &str, output: &Value, error: Option<&StepError>) {
-    if let Some(Phase::Actions { next, outputs, in_flight, .. }) =
+    if let Some(Phase::Actions { next, outputs, bytes, in_flight, .. }) =
         active_at(state, path).map(|active| &mut active.phase)
     {
         *in_flight = false;
         *next = next.saturating_add(1);
+        *bytes = bytes.saturating_add(size(output));
         outputs.push(match error {
             None => output.clone(),
             Some(error) => json!({ "error": error_value(error, None) }),

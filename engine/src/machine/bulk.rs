@@ -1,0 +1,44 @@
+//! How much an event holds, so that one command does not make more than fits into memory.
+
+use super::event::Event;
+use super::render::size;
+
+/// About the bytes of an event's values and texts; what is always short counts as nothing.
+pub(super) fn bulk(event: &Event) -> usize {
+    match event {
+        Event::ActionStarted { request: value, .. }
+        | Event::ActionFinished { output: value, .. }
+        | Event::StepSucceeded { output: value, .. }
+        | Event::ContextSet { value, .. }
+        | Event::ScopeClosed { outcome: value, .. }
+        | Event::EventTaken { payload: value, .. } => size(value),
+        Event::StepFailed { output, error, .. } => error.message.len().saturating_add(size(output)),
+        Event::Logged { message, data, .. } => message.len().saturating_add(size(data)),
+        Event::BodyBegan { items, .. } => items.iter().map(size).sum(),
+        Event::ScopeOpened { locals, .. } => locals.values().map(size).sum(),
+        Event::Decided(decision) => {
+            let reason = decision.reason.as_ref().map_or(0, String::len);
+            reason.saturating_add(decision.metadata.as_ref().map_or(0, size))
+        }
+        Event::ApprovalOpened { request, .. } => size(&request.data),
+        Event::Accepted
+        | Event::Started { .. }
+        | Event::Resumed { .. }
+        | Event::Suspended { .. }
+        | Event::StepStarted { .. }
+        | Event::StepSkipped { .. }
+        | Event::RetryScheduled { .. }
+        | Event::Warned { .. }
+        | Event::BodyStopped { .. }
+        | Event::WaitBegan { .. }
+        | Event::ApprovalVoted { .. }
+        | Event::ApprovalReminded { .. }
+        | Event::ApprovalEscalated { .. }
+        | Event::ApprovalDecided { .. }
+        | Event::Paused { .. }
+        | Event::Unpaused { .. }
+        | Event::Cancelled { .. }
+        | Event::Completed { .. }
+        | Event::Failed { .. } => 0,
+    }
+}
