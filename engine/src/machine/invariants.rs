@@ -59,9 +59,12 @@ pub fn violations(plan: &Plan, origin: &Origin, journal: &[Event], state: &State
     scopes(journal, state, &mut found);
     let mut steps: BTreeMap<&str, Passage> = BTreeMap::new();
     for event in journal {
-        if let Event::BodyBegan { path, .. } = event {
+        match event {
             // Another attempt of a step that holds others: what a time-out left under way below it is gone.
-            steps.retain(|below, _| !is_below(below, path));
+            Event::BodyBegan { path, .. } => steps.retain(|below, _| !is_below(below, path)),
+            // Whoever resumes it elsewhere leaves what was under way without a result.
+            Event::Unpaused { at_step: Some(_), .. } => steps.clear(),
+            _of_one_step => {}
         }
         if let Some(path) = event.step_path() {
             steps.entry(path).or_default().see(path, event, &mut found);
