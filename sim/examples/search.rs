@@ -13,6 +13,7 @@ fn main() {
         Some("epochs") => Some(Fault::EpochsStandStill),
         Some("lease") => Some(Fault::LapsedLeaseRevives),
         Some("early") => Some(Fault::EarlyEventsForgotten),
+        Some("earlyeffects") => Some(Fault::EarlyEffectsUncommitted),
         Some("givenup") => Some(Fault::GivenUpEffectsBegin),
         Some("unseen") => Some(Fault::FinishedCallUnseen),
         _ => None,
@@ -21,7 +22,7 @@ fn main() {
     let s = search(seed, n, fault);
     println!("{} histories {} executions {} commits {} calls {:?}", s.histories, s.executions, s.commits, s.calls, t.elapsed());
     if let Some(f) = s.found {
-        for l in &f.tail { println!("{}", l.chars().take(600).collect::<String>()); }
-        println!("seed {} {}: {}", f.seed, f.invariant, f.detail.chars().take(1500).collect::<String>());
+        for l in &f.tail { println!("{}", l.chars().take(8000).collect::<String>()); }
+        println!("seed {} {}: {}", f.seed, f.invariant, f.detail.chars().take(9000).collect::<String>());
     }
 }

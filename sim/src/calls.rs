@@ -99,7 +99,8 @@ impl World {
             // The fold knows of attempts that were given up as a whole.
             let is_awaited = is_journaled && row.fold().awaits(&effect.id);
             if !is_awaited {
-                let detail = format!("{} of exe_{}", effect.key, call.execution);
+                let seq = row.seq;
+                let detail = format!("{} of exe_{}: the last of #{seq} is {last:?}", effect.key, call.execution);
                 self.violate(invariants::EFFECT_IS_JOURNALED, || detail);
             }
         }

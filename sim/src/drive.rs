@@ -176,7 +176,9 @@ impl Drive {
             Point::Deliver { writing } => return self.deliver(world, *writing),
             Point::Early { waits, then } => {
                 self.take_early_events(world, &waits)?;
-                return self.go_on(world, then);
+                // What an event of before has led to is not committed yet.
+                let is_committed = self.pending.is_empty() || world.fault == Some(Fault::EarlyEffectsUncommitted);
+                return self.go_on(world, if then == Then::LetGo && !is_committed { Then::Top } else { then });
             }
             Point::Select => self.select(world, hands_back)?,
             Point::Forget => {

@@ -21,6 +21,8 @@ pub enum Fault {
     LapsedLeaseRevives,
     /// Whoever takes up an execution at rest trusts that its waits were held against earlier events.
     EarlyEventsForgotten,
+    /// Effects that an event of before the wait leads to leave with those that are committed.
+    EarlyEffectsUncommitted,
     /// Effects whose step has been given up since they were decided begin all the same.
     GivenUpEffectsBegin,
     /// A call that ends while another outcome is taken in counts as over before its outcome is read.
