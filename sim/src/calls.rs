@@ -86,28 +86,31 @@ impl World {
         let (effect, epoch) = (&call.effect, call.epoch);
         self.note(|| format!("exe_{} calls {} (epoch {epoch}, attempt {})", call.execution, effect.key, effect.id.attempt));
         let row = self.database.executions.get(call.execution);
-        if let Some(row) = row.filter(|row| row.epoch == epoch && row.worker == Some(call.worker)) {
-            let is_it = |path: &String, attempt: u32, action: u32| {
-                *path == effect.id.step && attempt == effect.id.attempt && action == effect.id.action
-            };
-            let last = row.events.iter().rev().find(|event| match event {
-                Event::ActionStarted { path, attempt, action, .. }
-                | Event::ActionFinished { path, attempt, action, .. } => is_it(path, *attempt, *action),
-                _of_no_action => false,
-            });
-            let is_journaled = matches!(last, Some(Event::ActionStarted { key, .. }) if *key == effect.key);
-            // The fold knows of attempts that were given up as a whole.
-            let is_awaited = is_journaled && row.fold().awaits(&effect.id);
-            if !is_awaited {
-                let seq = row.seq;
-                let detail = format!("{} of exe_{}: the last of #{seq} is {last:?}", effect.key, call.execution);
-                self.violate(invariants::EFFECT_IS_JOURNALED, || detail);
+        // Who stalled after letting it go cannot know better: the key makes it harmless.
+        let Some(row) = row.filter(|row| row.epoch == epoch && row.worker == Some(call.worker)) else { return };
+        let is_it = |path: &String, attempt: u32, action: u32| {
+            *path == effect.id.step && attempt == effect.id.attempt && action == effect.id.action
+        };
+        let last = row.events.iter().rev().find(|event| match event {
+            Event::ActionStarted { path, attempt, action, .. } | Event::ActionFinished { path, attempt, action, .. } => {
+                is_it(path, *attempt, *action)
             }
+            _of_no_action => false,
+        });
+        let is_journaled = matches!(last, Some(Event::ActionStarted { key, .. }) if *key == effect.key);
+        // The fold knows of attempts that were given up as a whole.
+        if !(is_journaled && row.fold().awaits(&effect.id)) {
+            let detail = format!("{} of exe_{}: the last is {last:?}", effect.key, call.execution);
+            return self.violate(invariants::EFFECT_IS_JOURNALED, || detail);
         }
+        // A step around it that is tried again decides the same call anew, perhaps with other data.
+        let has_key = |event: &&Event| matches!(event, Event::ActionStarted { key, .. } if *key == effect.key);
+        let decided = row.events.iter().filter(has_key).count();
         let seen = self.outside.entry(effect.key.clone()).or_default();
-        let same_request = seen.asked.entry(effect.id.clone()).or_insert_with(|| effect.request.clone()) == &effect.request;
-        let same_place = seen.asked.keys().all(|id| id.step == effect.id.step && id.action == effect.id.action);
-        let is_first = seen.by.insert((effect.id.clone(), epoch), call.drive).is_none();
+        let asked = seen.asked.entry((effect.id.clone(), decided)).or_insert_with(|| effect.request.clone());
+        let same_request = *asked == effect.request;
+        let same_place = seen.asked.keys().all(|(id, _)| id.step == effect.id.step && id.action == effect.id.action);
+        let is_first = seen.by.insert((effect.id.clone(), decided, epoch), call.drive).is_none();
         if !(same_request && same_place) {
             self.violate(invariants::SAME_KEY_SAME_EFFECT, || format!("{} asks {:?}", effect.key, effect.request));
         }

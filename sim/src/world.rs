@@ -35,10 +35,10 @@ pub struct Lease {
 /// What an outside service has seen under one idempotency key.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// What was asked, by attempt.
-    pub asked: BTreeMap<EffectId, EffectRequest>,
-    /// Who asked: attempt and epoch, with the drive.
-    pub by: BTreeMap<(EffectId, u32), u64>,
+    /// What was asked, by attempt and by how often it had been decided to ask.
+    pub asked: BTreeMap<(EffectId, usize), EffectRequest>,
+    /// Which drive asked, by the same and by epoch.
+    pub by: BTreeMap<(EffectId, usize, u32), u64>,
 }
 
 /// A step of somebody who is no worker; lost when his process dies.
