@@ -20,9 +20,18 @@ fn main() {
     };
     let t = std::time::Instant::now();
     let s = search(seed, n, fault);
-    println!("{} histories {} executions {} commits {} calls {:?}", s.histories, s.executions, s.commits, s.calls, t.elapsed());
+    println!(
+        "{} histories {} executions {} commits {} calls {:?}",
+        s.histories,
+        s.executions,
+        s.commits,
+        s.calls,
+        t.elapsed()
+    );
     if let Some(f) = s.found {
-        for l in &f.tail { println!("{}", l.chars().take(8000).collect::<String>()); }
+        for l in &f.tail {
+            println!("{}", l.chars().take(8000).collect::<String>());
+        }
         println!("seed {} {}: {}", f.seed, f.invariant, f.detail.chars().take(9000).collect::<String>());
     }
 }

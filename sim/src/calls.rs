@@ -84,7 +84,9 @@ impl World {
     /// The other side notes the key; what must hold of that is looked at.
     fn see(&mut self, call: &Call) {
         let (effect, epoch) = (&call.effect, call.epoch);
-        self.note(|| format!("exe_{} calls {} (epoch {epoch}, attempt {})", call.execution, effect.key, effect.id.attempt));
+        self.note(|| {
+            format!("exe_{} calls {} (epoch {epoch}, attempt {})", call.execution, effect.key, effect.id.attempt)
+        });
         let row = self.database.executions.get(call.execution);
         // Who stalled after letting it go cannot know better: the key makes it harmless.
         let Some(row) = row.filter(|row| row.epoch == epoch && row.worker == Some(call.worker)) else { return };
@@ -92,9 +94,8 @@ impl World {
             *path == effect.id.step && attempt == effect.id.attempt && action == effect.id.action
         };
         let last = row.events.iter().rev().find(|event| match event {
-            Event::ActionStarted { path, attempt, action, .. } | Event::ActionFinished { path, attempt, action, .. } => {
-                is_it(path, *attempt, *action)
-            }
+            Event::ActionStarted { path, attempt, action, .. }
+            | Event::ActionFinished { path, attempt, action, .. } => is_it(path, *attempt, *action),
             _of_no_action => false,
         });
         let is_journaled = matches!(last, Some(Event::ActionStarted { key, .. }) if *key == effect.key);
@@ -126,7 +127,10 @@ impl World {
                 let takes = self.rng.millis(0, 3_000);
                 let never = self.mishap(8);
                 let outcome = if never || takes >= bound { timed_out() } else { self.answer() };
-                Stage::Asked { answers_at: Timestamp(self.now.0 + if never { bound } else { takes.min(bound) }), outcome }
+                Stage::Asked {
+                    answers_at: Timestamp(self.now.0 + if never { bound } else { takes.min(bound) }),
+                    outcome,
+                }
             }
             EffectRequest::EmitEvent { event, payload } => {
                 let number = self.database.insert_event(event, payload, Some(&call.effect.key), self.now);
@@ -152,7 +156,11 @@ impl World {
 
     fn answer(&mut self) -> EffectOutcome {
         let error = |code, class, status| {
-            EffectOutcome::Failed(StepError { retryable_class: class, status, ..StepError::other(code, "it did not work") })
+            EffectOutcome::Failed(StepError {
+                retryable_class: class,
+                status,
+                ..StepError::other(code, "it did not work")
+            })
         };
         let quiet = self.is_quiet;
         match self.rng.below(10) {

@@ -116,7 +116,9 @@ impl Writer<'_> {
 
     fn action(&mut self) -> Value {
         let mut action = match self.rng.below(10) {
-            0..=4 => json!({ "type": "http_request", "url": "https://example.org/{{ n }}", "body": { "n": "{{ n }}" } }),
+            0..=4 => {
+                json!({ "type": "http_request", "url": "https://example.org/{{ n }}", "body": { "n": "{{ n }}" } })
+            }
             5 | 6 => {
                 let order = 7 + self.rng.below(2);
                 json!({ "type": "emit_event", "event": self.rng.word(&EVENTS), "payload": { "order": { "id": order } } })
@@ -124,7 +126,9 @@ impl Writer<'_> {
             7 => json!({ "type": "log", "message": "n is {{ n }}" }),
             8 => json!({ "type": "set", "set": { "n": "{{ n + 1 }}" } }),
             _ => match self.child() {
-                Some(child) => json!({ "type": "start_workflow", "workflow_id": child, "input": { "n": 1, "order": { "id": 7 } } }),
+                Some(child) => {
+                    json!({ "type": "start_workflow", "workflow_id": child, "input": { "n": 1, "order": { "id": 7 } } })
+                }
                 None => json!({ "type": "log", "message": "nobody to start" }),
             },
         };
@@ -179,7 +183,8 @@ impl Writer<'_> {
         match self.rng.below(nested) {
             0 => json!({ "type": "condition", "condition": self.condition() }),
             1 if depth == 0 => {
-                let cases: Vec<Value> = (0..1 + self.rng.index(2)).map(|_| json!({ "when": self.condition() })).collect();
+                let cases: Vec<Value> =
+                    (0..1 + self.rng.index(2)).map(|_| json!({ "when": self.condition() })).collect();
                 json!({ "type": "switch", "cases": cases })
             }
             2 => {

@@ -209,7 +209,8 @@ impl Drive {
         }
         if self.has_news {
             self.look(world);
-            let (control, others) = std::mem::take(&mut self.waiting).into_iter().partition(|(_, told)| told.is_control());
+            let (control, others) =
+                std::mem::take(&mut self.waiting).into_iter().partition(|(_, told)| told.is_control());
             self.waiting = others;
             for (position, told) in control {
                 self.follow(world, position, told)?;
@@ -316,9 +317,8 @@ impl Drive {
     }
 
     fn unrecorded(&self, waits: &[WaitRow]) -> Vec<WaitRow> {
-        let is_new = |wait: &&WaitRow| {
-            wait.event.is_some() && !self.recorded.contains(&(wait.step_path.clone(), wait.visit))
-        };
+        let is_new =
+            |wait: &&WaitRow| wait.event.is_some() && !self.recorded.contains(&(wait.step_path.clone(), wait.visit));
         waits.iter().filter(is_new).cloned().collect()
     }
 
@@ -425,9 +425,6 @@ impl Drive {
             };
             format!("worker {} commits exe_{} #{}: {kind} {}", self.worker, commit.execution, answer.0, commit.events)
         });
-        for (_, told) in &commit.sends {
-            world.check_told(told);
-        }
         invariants::after_commit(world, commit, &self.state, self.goes_on, has_ended);
         Some(answer)
     }
@@ -487,7 +484,8 @@ impl Drive {
     }
 
     fn select(&mut self, world: &mut World, hands_back: bool) -> Result<(), Refused> {
-        let over: Vec<CallNo> = self.in_flight.iter().copied().filter(|call| world.calls.get(call).is_none_or(Call::is_over)).collect();
+        let over: Vec<CallNo> =
+            self.in_flight.iter().copied().filter(|call| world.calls.get(call).is_none_or(Call::is_over)).collect();
         if !over.is_empty() {
             self.in_flight.retain(|call| !over.contains(call));
             for call in over {
@@ -556,6 +554,7 @@ impl Drive {
         if self.state.has_ended() {
             return Ok(());
         }
+        world.check_told(&told);
         match self.advance(world, told.into_command()) {
             Err(problem) => {
                 let event = Event::Warned { path: String::new(), message: problem.to_string() };

@@ -268,9 +268,11 @@ fn leap(fleet: &mut Fleet) -> bool {
     let now = world.now;
     let is_settled = fleet.workers.iter().all(|worker| worker.stalled_until.is_none());
     let rests = world.database.live().all(|(_, row)| is_at_rest(row.status));
-    let waits = world.database.waits.iter().filter(|(owner, _)| {
-        world.database.executions.get(*owner).is_some_and(|row| row.ended_at.is_none())
-    });
+    let waits = world
+        .database
+        .waits
+        .iter()
+        .filter(|(owner, _)| world.database.executions.get(*owner).is_some_and(|row| row.ended_at.is_none()));
     let due = waits.filter_map(|(_, wait)| wait.due_at).min();
     let is_idle = rests && is_settled && world.calls.is_empty() && world.signals_settled();
     if !is_idle {

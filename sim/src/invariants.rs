@@ -106,7 +106,12 @@ pub fn between_steps(world: &mut World, is_driven: impl Fn(ExecutionNo, &Executi
         // A child that has ended and told nobody is no reason to wait.
         let is_open = |wait: &machine::WaitRow| {
             wait.kind != WaitKind::Child
-                || wait.target.as_deref().and_then(number).and_then(|child| world.database.executions.get(child)).is_some_and(|child| child.ended_at.is_none())
+                || wait
+                    .target
+                    .as_deref()
+                    .and_then(number)
+                    .and_then(|child| world.database.executions.get(child))
+                    .is_some_and(|child| child.ended_at.is_none())
         };
         if row.status != Status::Paused && !waits.any(is_open) && !has_undelivered() {
             found = Some((LIVE_HAS_REASON, format!("exe_{execution} is {} without a wait", row.status.name())));
@@ -127,11 +132,13 @@ pub fn at_rest(world: &mut World) {
         let recorded = world.database.waits.iter().filter(|(owner, _)| *owner == execution).map(|(_, wait)| wait);
         let recorded: BTreeSet<(&str, (u32, u32), &str)> =
             recorded.map(|wait| (wait.step_path.as_str(), wait.visit, wait.kind.name())).collect();
-        if let Some(missing) = waits
-            .iter()
-            .find(|wait| !recorded.contains(&(wait.step_path.as_str(), wait.visit, wait.kind.name())))
+        if let Some(missing) =
+            waits.iter().find(|wait| !recorded.contains(&(wait.step_path.as_str(), wait.visit, wait.kind.name())))
         {
-            found.push((WAITS_ARE_RECORDED, format!("exe_{execution} at {} for {}", missing.step_path, missing.kind.name())));
+            found.push((
+                WAITS_ARE_RECORDED,
+                format!("exe_{execution} at {} for {}", missing.step_path, missing.kind.name()),
+            ));
         }
         for (index, event) in world.database.events.iter().enumerate() {
             if event.received_at < row.origin.accepted_at || event.received_at.0 < kept_since {
@@ -140,9 +147,8 @@ pub fn at_rest(world: &mut World) {
             let id = format!("evt_{index}");
             let signal = Signal::Event { id, event: event.name.clone(), payload: event.payload.clone() };
             let decided = machine::decide(&row.plan, &row.origin, &state, Command::Signal(signal), world.now);
-            let is_lost = decided.is_ok_and(|decided| {
-                decided.events.iter().any(|event| matches!(event, Event::EventTaken { .. }))
-            });
+            let is_lost = decided
+                .is_ok_and(|decided| decided.events.iter().any(|event| matches!(event, Event::EventTaken { .. })));
             if is_lost {
                 found.push((NO_EVENT_IS_LOST, format!("exe_{execution} waits, evt_{index} {} fits", event.name)));
             }
