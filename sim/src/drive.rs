@@ -234,18 +234,15 @@ impl Drive {
             self.let_go(world);
             return Ok(Stepped::On);
         }
+        if world.fault != Some(Fault::GivenUpEffectsBegin) {
+            // Before it is committed that they were given up.
+            self.keep_awaited(world);
+        }
         self.checkpoint(world, Then::LetGo)
     }
 
     fn after_letting_go(&mut self, world: &mut World) -> Result<Stepped, Refused> {
-        let state = &self.state;
-        self.in_flight.retain(|number| {
-            let keeps = world.calls.get(number).is_some_and(|call| state.awaits(&call.effect.id));
-            if !keeps {
-                world.calls.remove(number);
-            }
-            keeps
-        });
+        self.keep_awaited(world);
         if self.goes_on {
             return self.checkpoint(world, Then::Wake);
         }
@@ -257,6 +254,18 @@ impl Drive {
             return self.park(world);
         }
         self.checkpoint(world, Then::Select)
+    }
+
+    /// Gives up the calls that nobody waits for any more.
+    fn keep_awaited(&mut self, world: &mut World) {
+        let state = &self.state;
+        self.in_flight.retain(|number| {
+            let keeps = world.calls.get(number).is_some_and(|call| state.awaits(&call.effect.id));
+            if !keeps {
+                world.calls.remove(number);
+            }
+            keeps
+        });
     }
 
     /// Goes on behind a checkpoint.
@@ -273,7 +282,8 @@ impl Drive {
             Then::Wake if !self.state.has_ended() => self.advance(world, Command::Wake)?,
             Then::Wake => {}
             Then::Select => {
-                if !(self.state.has_ended() || !self.effects.is_empty() || self.goes_on || self.has_news) {
+                let is_settled = self.effects.is_empty() && self.pending.is_empty();
+                if is_settled && !(self.state.has_ended() || self.goes_on || self.has_news) {
                     self.point = Point::Select;
                 }
             }
