@@ -183,8 +183,7 @@ impl Writer<'_> {
         match self.rng.below(nested) {
             0 => json!({ "type": "condition", "condition": self.condition() }),
             1 if depth == 0 => {
-                let cases: Vec<Value> =
-                    (0..1 + self.rng.index(2)).map(|_| json!({ "when": self.condition() })).collect();
+                let cases: Vec<Value> = (0..=self.rng.index(2)).map(|_| json!({ "when": self.condition() })).collect();
                 json!({ "type": "switch", "cases": cases })
             }
             2 => {

@@ -40,7 +40,7 @@ pub struct Outcome {
     pub calls: usize,
 }
 
-/// Runs the history of `seed`; with its lines when `tells` is true.
+/// Runs the history of `seed`.
 #[must_use]
 pub fn run(seed: u64, fault: Option<Fault>, recording: Recording) -> Outcome {
     let mut rng = Rng::new(seed);
@@ -253,7 +253,7 @@ fn quiet(fleet: &mut Fleet) {
         let has_leapt = leap(fleet);
         leaps += u32::from(has_leapt);
         // Reminders never end by themselves: after a while somebody helps in any case.
-        if !has_leapt || leaps % PATIENCE_IN_LEAPS == 0 {
+        if !has_leapt || leaps.is_multiple_of(PATIENCE_IN_LEAPS) {
             help(&mut fleet.world);
         }
     }

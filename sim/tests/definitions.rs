@@ -12,7 +12,7 @@ fn nearly_all_definitions_are_valid_as_they_are_written() {
         let text = written(&mut Rng::new(seed), 0, 3).to_string();
         let checked = check(&text, Format::Json, &Offline);
         if !checked.is_valid() {
-            let errors = checked.problems.into_iter().filter(|problem| problem.is_error());
+            let errors = checked.problems.into_iter().filter(engine::problem::Problem::is_error);
             invalid.push(errors.map(|problem| format!("{}: {}", problem.code, problem.message)).collect::<Vec<_>>());
         }
     }

@@ -1,7 +1,5 @@
 //! Faults that are planted into the fleet are found, each by the invariant that is there for it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use sluice_sim::{Fault, invariants, search};
 
 /// Histories within which a fault has to be found.
