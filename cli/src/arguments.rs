@@ -84,6 +84,8 @@ pub enum Command {
     Emit(EmitOptions),
     /// Follows an execution until it has ended.
     Watch(WatchOptions),
+    /// Plays random histories of a fleet in memory, with faults, and looks whether what must hold does.
+    Sim(SimOptions),
     /// Asks a server whether it is ready; for container health checks.
     Health(ServerOptions),
     /// Prints the settings in force and where each comes from.
@@ -217,6 +219,16 @@ pub struct EmitOptions {
     pub deduplication_key: Option<String>,
     #[command(flatten)]
     pub server: ServerOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct SimOptions {
+    /// The history to play; the same number, the same history.
+    #[arg(long)]
+    pub seed: u64,
+    /// How many to play, from this one on; stops at the first in which something does not hold.
+    #[arg(long, default_value_t = 1)]
+    pub histories: u64,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod config;
 mod failure;
 mod output;
 mod serve;
+mod simulate;
 mod test;
 mod validate;
 
@@ -66,6 +67,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Start(options) => client::start::run(options, format).await,
         Command::Emit(options) => client::emit::run(options, format).await,
         Command::Watch(options) => client::watch::run(options, format).await,
+        Command::Sim(options) => simulate::run(&options, format),
         Command::Health(options) => client::health::run(&options, format).await,
         Command::Config => config::print(format),
         Command::Completions { shell } => {

@@ -10,7 +10,7 @@ use super::effect::{Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass, 
 use super::event::Event;
 use super::render::{self, bounded, bounded_answer, given, size};
 use super::run::{Here, Run};
-use super::state::{Origin, Phase};
+use super::state::{Origin, Phase, State};
 use super::steps::Done;
 use super::view::View;
 use crate::definition::{Action, ActionKind, LogLevel, Step, StepKind};
@@ -93,7 +93,7 @@ impl Run<'_> {
                 let elapsed = u64::try_from(self.now.0.saturating_sub(here.began.0)).unwrap_or(0);
                 let timeout = time_left(step, Some(action), Duration::from_millis(elapsed))?;
                 let request = render::request(kind, &self.view(here))?;
-                Ok(Acted::Leaves(Box::new(effect(self.origin, here, index, timeout, request))))
+                Ok(Acted::Leaves(Box::new(effect(self.origin, self.state, here, index, timeout, request))))
             }
         }
     }
@@ -235,12 +235,32 @@ pub(super) fn time_left(step: &Step, action: Option<&Action>, elapsed: Duration)
 
 /// The effect of one action. The key does not name the attempt, so that every try carries the same:
 /// the other side does it once. Only a child that failed has to be started anew, as another one.
-pub(super) fn effect(origin: &Origin, here: &Here, index: u32, timeout: Duration, request: EffectRequest) -> Effect {
+pub(super) fn effect(
+    origin: &Origin,
+    state: &State,
+    here: &Here,
+    index: u32,
+    timeout: Duration,
+    request: EffectRequest,
+) -> Effect {
     let mut key = format!("{}/{}/{}/{index}", origin.execution, here.path, here.passage);
-    if matches!(request, EffectRequest::StartWorkflow { waits: true, .. }) && here.attempt > 1 {
-        key = format!("{key}/{}", here.attempt);
+    let tries = tries(state, here);
+    if matches!(request, EffectRequest::StartWorkflow { waits: true, .. }) && tries != "1" {
+        key = format!("{key}/{tries}");
     }
     Effect { id: EffectId { step: here.path.clone(), attempt: here.attempt, action: index }, key, timeout, request }
+}
+
+/// Tells one try of a step from another: its attempt, behind the attempts of the steps around it, such as
+/// `2.1` for the first within the second of a `parallel`.
+pub(super) fn tries(state: &State, here: &Here) -> String {
+    let around = state.chain(here.scope).skip(1);
+    let mut attempts: Vec<u32> = around.filter_map(|(_, scope)| Some(scope.active.as_ref()?.attempt)).collect();
+    attempts.insert(0, here.attempt);
+    while attempts.len() > 1 && attempts.last() == Some(&1) {
+        attempts.pop();
+    }
+    attempts.iter().rev().map(u32::to_string).collect::<Vec<_>>().join(".")
 }
 
 /// Name of an action type, as definitions write it.

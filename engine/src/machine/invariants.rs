@@ -59,11 +59,23 @@ pub fn violations(plan: &Plan, origin: &Origin, journal: &[Event], state: &State
     scopes(journal, state, &mut found);
     let mut steps: BTreeMap<&str, Passage> = BTreeMap::new();
     for event in journal {
+        match event {
+            // Another attempt of a step that holds others: what a time-out left under way below it is gone.
+            Event::BodyBegan { path, .. } => steps.retain(|below, _| !is_below(below, path)),
+            // Whoever resumes it elsewhere leaves what was under way without a result.
+            Event::Unpaused { at_step: Some(_), .. } => steps.clear(),
+            _of_one_step => {}
+        }
         if let Some(path) = event.step_path() {
             steps.entry(path).or_default().see(path, event, &mut found);
         }
     }
     found
+}
+
+/// Whether `below` is the path of a step within the one at `path`.
+fn is_below(below: &str, path: &str) -> bool {
+    below.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '[', '#']))
 }
 
 fn ends(journal: &[Event], state: &State, found: &mut Vec<Violation>) {

@@ -86,7 +86,7 @@ pub fn outstanding(plan: &Plan, origin: &Origin, state: &State) -> Vec<Effect> {
         if let (Some(Ok(request)), Ok(timeout)) =
             (request_of(step, next, &view), time_left(step, action_at(step, next), Duration::ZERO))
         {
-            effects.push(effect(origin, &here, next, timeout, request));
+            effects.push(effect(origin, state, &here, next, timeout, request));
         }
     }
     effects

@@ -231,7 +231,11 @@ impl Run<'_> {
                     self.decided.goes_on = true;
                     return;
                 }
-                Some(scope) => self.step(scope),
+                Some(scope) => {
+                    // A signal that fits nothing may come at the moment at which a wait is over.
+                    self.run_again();
+                    self.step(scope);
+                }
                 None => break,
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::actions::{effect, request_of, time_left};
+use super::actions::{effect, request_of, time_left, tries};
 use super::approval::{ApprovalRequest, Ruling, Verdict};
 use super::effect::{ErrorClass, StepError};
 use super::event::Event;
@@ -115,9 +115,10 @@ impl Run<'_> {
         Ok(output)
     }
 
-    /// The same on every replay; another one for each attempt, since a decided approval stays decided.
+    /// The same on every replay; another one for each attempt, of the steps around it too, since a decided
+    /// approval stays decided.
     fn approval_id(&self, here: &Here, index: u32) -> String {
-        format!("{}/{}/{}/{}/{index}", self.origin.execution, here.path, here.passage, here.attempt)
+        format!("{}/{}/{}/{}/{index}", self.origin.execution, here.path, here.passage, tries(self.state, here))
     }
 
     /// Whether a decision to block is held by the approvals that its list opened (D-1); if so, the
@@ -161,7 +162,7 @@ impl Run<'_> {
         let request = request_of(step, 0, &self.view(here));
         match (request, time_left(step, None, Duration::ZERO)) {
             (Some(Ok(request)), Ok(timeout)) => {
-                let effect = effect(self.origin, here, 0, timeout, request);
+                let effect = effect(self.origin, self.state, here, 0, timeout, request);
                 self.leave(here, 0, "workflow", effect);
             }
             (Some(Err(error)), _) | (_, Err(error)) => self.step_failed(here, step, error),

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking; the helpers here are tests too")]
 
 mod actions;
+mod anew;
 mod context;
 mod crash;
 mod failures;

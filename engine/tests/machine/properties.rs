@@ -100,7 +100,7 @@ fn holder() -> impl Strategy<Value = Value> {
         1 => (body(), 1_u32..4).prop_map(|(body, most)| {
             json!({ "type": "while", "while": { "condition": { "expression": "n < 4" }, "steps": body, "max_iterations": most } })
         }),
-        1 => (0_u32..2_000).prop_map(|length| json!({ "type": "wait", "wait": { "for": format!("{length}ms") } })),
+        1 => (1_u32..2_000).prop_map(|length| json!({ "type": "wait", "wait": { "for": format!("{length}ms") } })),
         1 => (1_u32..2_000).prop_map(|length| json!({ "type": "wait", "wait": { "event": "never", "timeout": format!("{length}ms") } })),
     ]
 }

@@ -202,6 +202,10 @@ fn unpaused(state: &mut State, data: &Value, at_step: Option<&str>) {
     if let Some(step) = at_step {
         state.scopes.retain(|scope, _| *scope == ROOT);
         if let Some(root) = state.scopes.get_mut(&ROOT) {
+            // The step that is left without a result may be come to again: as another passage.
+            if let Some(left) = &root.active {
+                state.passages.entry(left.path.clone()).or_insert(left.passage);
+            }
             root.active = Some(at_step_again(&mut state.passages, &state.steps, "", step));
         }
     }

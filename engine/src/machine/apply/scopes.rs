@@ -117,7 +117,7 @@ pub(super) fn at_step_again(
     step: &str,
 ) -> Active {
     let mut active = at_step(prefix, step, 1);
-    if finished.get(step).is_some() {
+    if finished.get(step).is_some() || passages.contains_key(&active.path) {
         let count = passages.entry(active.path.clone()).or_insert(1);
         *count = count.saturating_add(1);
         active.passage = *count;

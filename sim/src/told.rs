@@ -1,0 +1,62 @@
+//! What executions are told, in the form in which it is stored.
+
+use engine::machine::{Command, Signal};
+use serde::{Deserialize, Serialize};
+
+/// What an execution can be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "tell", rename_all = "snake_case")]
+pub enum Told {
+    /// Something that a wait may be for.
+    Signal {
+        /// What.
+        what: Signal,
+    },
+    /// To begin no further step.
+    Pause,
+    /// To go on, at a step when one is named.
+    Resume {
+        /// The step.
+        at_step: Option<String>,
+    },
+    /// To end.
+    Cancel,
+}
+
+impl Told {
+    /// Whether it counts before anything else.
+    #[must_use]
+    pub const fn is_control(&self) -> bool {
+        !matches!(self, Self::Signal { .. })
+    }
+
+    /// The engine's word for it.
+    #[must_use]
+    pub fn into_command(self) -> Command {
+        match self {
+            Self::Signal { what } => Command::Signal(what),
+            Self::Pause => Command::Pause { by: None, reason: None },
+            Self::Resume { at_step } => Command::Resume { by: None, data: None, at_step },
+            Self::Cancel => Command::Cancel { by: None, reason: None },
+        }
+    }
+
+    /// In a word, for the tail of a history.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Signal { what: Signal::Event { .. } } => "event",
+            Self::Signal { what: Signal::Approval { .. } } => "approval",
+            Self::Signal { what: Signal::ChildEnded { .. } } => "end of a child",
+            Self::Pause => "pause",
+            Self::Resume { .. } => "resume",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).expect("signals are plain data")
+    }
+}

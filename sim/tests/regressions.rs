@@ -1,0 +1,33 @@
+//! Histories in which something did not hold once. A seed counts as long as definitions and steps are drawn
+//! as they were when it was found; what it found has a test of its own beside the code that was corrected.
+
+use sluice_sim::{Recording, run};
+
+fn holds(seed: u64) {
+    assert_eq!(run(seed, None, Recording::None).violation, None, "sluice sim --seed {seed}");
+}
+
+#[test]
+fn an_approval_in_a_parallel_that_is_tried_again_is_asked_anew() {
+    holds(59);
+}
+
+#[test]
+fn a_wait_that_is_over_when_a_signal_comes_that_fits_nothing_counts_as_running_again() {
+    holds(80);
+}
+
+#[test]
+fn a_step_that_was_left_by_a_resume_elsewhere_begins_anew() {
+    holds(84);
+}
+
+#[test]
+fn an_effect_that_an_early_event_leads_to_waits_for_its_commit() {
+    holds(352);
+}
+
+#[test]
+fn a_call_in_a_loop_that_is_tried_again_may_ask_with_other_data() {
+    holds(377);
+}
