@@ -456,6 +456,12 @@ impl State {
         &self.approvals
     }
 
+    /// Whether its time is running: it has something to do, or waits for calls.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        self.running_since.is_some()
+    }
+
     /// Whether a call has left and not come back.
     #[must_use]
     pub fn has_effect_under_way(&self) -> bool {
