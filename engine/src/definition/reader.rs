@@ -31,7 +31,12 @@ pub(crate) struct Sink {
     /// Problems that were not kept.
     left_out: Cell<usize>,
     reads: RefCell<Vec<Read>>,
+    /// Patterns of the conditions so far.
+    patterns: Cell<usize>,
 }
+
+/// Patterns of all conditions together: all are kept compiled, and each may take a mebibyte.
+const MOST_PATTERNS: usize = 100;
 
 /// What decoding found.
 pub(crate) struct Found {
@@ -260,6 +265,13 @@ impl<'a> At<'a> {
     }
 
     pub(crate) fn condition(&self) -> Option<Condition> {
+        let patterns = self.sink.patterns.get() + Condition::patterns(self.value);
+        if patterns > MOST_PATTERNS {
+            let message = format!("the conditions of a definition have at most {MOST_PATTERNS} patterns");
+            self.report(rules::BAD_REGEX, message, None);
+            return None;
+        }
+        self.sink.patterns.set(patterns);
         match Condition::compile(self.value) {
             Ok(condition) => {
                 self.read(condition.reads());

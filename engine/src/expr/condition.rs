@@ -58,6 +58,11 @@ impl Condition {
         }
     }
 
+    /// How many patterns a condition has as it is written: each may take a mebibyte once compiled.
+    pub(crate) fn patterns(value: &Value) -> usize {
+        patterns(value, 2 * MAX_DEPTH + 2)
+    }
+
     /// The paths that are read, as far as they are fixed.
     #[must_use]
     pub fn reads(&self) -> Vec<String> {
@@ -76,6 +81,19 @@ impl Condition {
     #[must_use]
     pub fn constant(&self) -> Option<bool> {
         constant(&self.node)
+    }
+}
+
+fn patterns(value: &Value, levels: usize) -> usize {
+    let Some(left) = levels.checked_sub(1) else { return 0 };
+    match value {
+        Value::Array(members) => members.iter().map(|member| patterns(member, left)).sum(),
+        Value::Object(fields) => {
+            let operator = fields.get("operator").and_then(Value::as_str).and_then(Operator::parse);
+            let own = usize::from(operator == Some(Operator::Regex));
+            own + fields.values().map(|field| patterns(field, left)).sum::<usize>()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
     }
 }
 

@@ -134,3 +134,13 @@ fn a_schema_of_the_input_is_bounded_too() {
     let plan = Plan::new(definition, Settings { default_timeout: Duration::from_mins(5) }).unwrap();
     assert!(plan.check_input(&crate::world::nested(100)).is_ok());
 }
+
+#[test]
+fn the_patterns_of_all_conditions_are_counted_before_any_is_compiled() {
+    let leaf = json!({ "field": "a", "operator": "regex", "value": "\\w{20}" });
+    let of = |count: usize| {
+        workflow(json!([{ "id": "s", "type": "condition", "condition": { "or": vec![leaf.clone(); count] } }]))
+    };
+    assert!(checked(&of(100).to_string(), Json).is_valid());
+    assert_eq!(refused(&of(5_000).to_string(), Json), ["bad-regex"]);
+}
