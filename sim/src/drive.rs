@@ -597,6 +597,11 @@ impl Drive {
         self.pending.extend(events);
         self.effects.extend(effects);
         self.goes_on = goes_on;
+        if !self.recorded.is_empty() && world.fault != Some(Fault::RecordedWaitsLinger) {
+            // A step around a wait may be tried again: then the wait looks the same and is another one.
+            let waits = self.event_waits();
+            self.recorded.retain(|wait| waits.contains(wait));
+        }
         let after = if self.state.has_ended() { Vec::new() } else { numbers(&machine::children(&self.state)) };
         let given_up = before.iter().filter(|child| !after.contains(child) && ended != Some(**child));
         self.sends.extend(given_up.map(|child| (*child, Told::Cancel)));
