@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use engine::machine::{self, Command, Decided, Event, Refused, Signal};
+use engine::machine::{self, Command, Decided, Event, Refused, Signal, WaitRow};
+use engine::pattern::EventPattern;
 
 use super::Drive;
 use crate::calls::numbers;
@@ -10,7 +11,36 @@ use crate::fault::Fault;
 use crate::told::Told;
 use crate::world::{World, number};
 
+/// How long an event is kept for a wait that has not begun, in milliseconds.
+const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+
 impl Drive {
+    /// Looks for events that came before these waits were recorded.
+    pub(super) fn take_early_events(&mut self, world: &mut World, waits: &[WaitRow]) -> Result<(), Refused> {
+        let since = self.origin.accepted_at.0.max(world.now.0 - KEPT_MS);
+        for wait in waits {
+            let Some(Ok(pattern)) = wait.event.as_deref().map(EventPattern::parse) else { continue };
+            for index in 0..world.database.events.len() {
+                let event = &world.database.events[index];
+                let fits = event.received_at.0 >= since
+                    && pattern.matches(&event.name)
+                    && machine::agrees(&wait.keys, &event.payload, world.now);
+                if !fits {
+                    continue;
+                }
+                let command = event.told(index).into_command();
+                self.advance(world, command)?;
+                if self.state.has_ended() {
+                    return Ok(());
+                }
+                if !self.event_waits().contains(&(wait.step_path.clone(), wait.visit)) {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn look(&mut self, world: &World) {
         self.has_news = false;
         for (position, row) in world.database.delivered(self.execution) {

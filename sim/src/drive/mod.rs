@@ -11,7 +11,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use engine::machine::{self, Command, Effect, Event, Origin, Refused, State, WaitRow};
-use engine::pattern::EventPattern;
 use engine::plan::Plan;
 
 use crate::calls::{Call, CallNo, Stage};
@@ -23,8 +22,6 @@ use crate::world::World;
 
 /// Claims without a commit after which an execution is failed.
 const MAX_FRUITLESS_CLAIMS: u32 = 5;
-/// How long an event is kept for a wait that has not begun, in milliseconds.
-const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Where a drive stands between two steps.
 #[derive(Debug)]
@@ -467,32 +464,6 @@ impl Drive {
         self.recorded = self.event_waits();
         self.point = Point::Early { waits: writing.new, then: writing.then };
         Ok(Stepped::On)
-    }
-
-    /// Looks for events that came before these waits were recorded.
-    fn take_early_events(&mut self, world: &mut World, waits: &[WaitRow]) -> Result<(), Refused> {
-        let since = self.origin.accepted_at.0.max(world.now.0 - KEPT_MS);
-        for wait in waits {
-            let Some(Ok(pattern)) = wait.event.as_deref().map(EventPattern::parse) else { continue };
-            for index in 0..world.database.events.len() {
-                let event = &world.database.events[index];
-                let fits = event.received_at.0 >= since
-                    && pattern.matches(&event.name)
-                    && machine::agrees(&wait.keys, &event.payload, world.now);
-                if !fits {
-                    continue;
-                }
-                let command = event.told(index).into_command();
-                self.advance(world, command)?;
-                if self.state.has_ended() {
-                    return Ok(());
-                }
-                if !self.event_waits().contains(&(wait.step_path.clone(), wait.visit)) {
-                    break;
-                }
-            }
-        }
-        Ok(())
     }
 
     fn select(&mut self, world: &mut World, hands_back: bool) -> Result<(), Refused> {
