@@ -21,6 +21,8 @@ pub enum Fault {
     LapsedLeaseRevives,
     /// Whoever takes up an execution at rest trusts that its waits were held against earlier events.
     EarlyEventsForgotten,
+    /// A wait within a second attempt counts as recorded because the one of the first attempt was.
+    RecordedWaitsLinger,
     /// Effects that an event of before the wait leads to leave with those that are committed.
     EarlyEffectsUncommitted,
     /// Effects whose step has been given up since they were decided begin all the same.

@@ -1,7 +1,7 @@
 //! Histories in which something did not hold once. A seed counts as long as definitions and steps are drawn
 //! as they were when it was found; what it found has a test of its own beside the code that was corrected.
 
-use sluice_sim::{Recording, run};
+use sluice_sim::{Fault, Recording, invariants, run};
 
 fn holds(seed: u64) {
     assert_eq!(run(seed, None, Recording::None).violation, None, "sluice sim --seed {seed}");
@@ -30,4 +30,11 @@ fn an_effect_that_an_early_event_leads_to_waits_for_its_commit() {
 #[test]
 fn a_call_in_a_loop_that_is_tried_again_may_ask_with_other_data() {
     holds(377);
+}
+
+#[test]
+fn a_wait_within_a_second_attempt_is_held_against_earlier_events_too() {
+    holds(1_007_335);
+    let lingers = run(1_007_335, Some(Fault::RecordedWaitsLinger), Recording::None).violation;
+    assert_eq!(lingers.map(|violation| violation.invariant), Some(invariants::NO_EVENT_IS_LOST));
 }

@@ -5,24 +5,23 @@
 //! leaves, outcomes are committed with the pure steps that follow, and a commit that misses its claim ends
 //! the drive without a trace.
 
+mod inbox;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use engine::machine::{self, Command, Decided, Effect, Event, Origin, Refused, Signal, State, WaitRow};
-use engine::pattern::EventPattern;
+use engine::machine::{self, Command, Effect, Event, Origin, Refused, State, WaitRow};
 use engine::plan::Plan;
 
-use crate::calls::{Call, CallNo, Stage, numbers};
+use crate::calls::{Call, CallNo, Stage};
 use crate::database::{Claimed, Commit, ExecutionNo, Patch, WorkerNo};
 use crate::fault::Fault;
 use crate::invariants;
 use crate::told::Told;
-use crate::world::{World, number};
+use crate::world::World;
 
 /// Claims without a commit after which an execution is failed.
 const MAX_FRUITLESS_CLAIMS: u32 = 5;
-/// How long an event is kept for a wait that has not begun, in milliseconds.
-const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Where a drive stands between two steps.
 #[derive(Debug)]
@@ -467,32 +466,6 @@ impl Drive {
         Ok(Stepped::On)
     }
 
-    /// Looks for events that came before these waits were recorded.
-    fn take_early_events(&mut self, world: &mut World, waits: &[WaitRow]) -> Result<(), Refused> {
-        let since = self.origin.accepted_at.0.max(world.now.0 - KEPT_MS);
-        for wait in waits {
-            let Some(Ok(pattern)) = wait.event.as_deref().map(EventPattern::parse) else { continue };
-            for index in 0..world.database.events.len() {
-                let event = &world.database.events[index];
-                let fits = event.received_at.0 >= since
-                    && pattern.matches(&event.name)
-                    && machine::agrees(&wait.keys, &event.payload, world.now);
-                if !fits {
-                    continue;
-                }
-                let command = event.told(index).into_command();
-                self.advance(world, command)?;
-                if self.state.has_ended() {
-                    return Ok(());
-                }
-                if !self.event_waits().contains(&(wait.step_path.clone(), wait.visit)) {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn select(&mut self, world: &mut World, hands_back: bool) -> Result<(), Refused> {
         let over: Vec<CallNo> =
             self.in_flight.iter().copied().filter(|call| world.calls.get(call).is_none_or(Call::is_over)).collect();
@@ -524,90 +497,6 @@ impl Drive {
             return Ok(());
         }
         self.point = Point::Select;
-        Ok(())
-    }
-
-    fn look(&mut self, world: &World) {
-        self.has_news = false;
-        for (position, row) in world.database.delivered(self.execution) {
-            if self.read.insert(position) {
-                let told = serde_json::from_str(&row.data).expect("a signal is read as it was written");
-                self.waiting.push_back((position, told));
-            }
-        }
-    }
-
-    fn take_in(&mut self, world: &mut World) -> Result<(), Refused> {
-        let mut later = VecDeque::new();
-        while let Some((position, told)) = self.waiting.pop_front() {
-            if self.state.has_ended() {
-                return Ok(());
-            }
-            let comes_too_early = match &told {
-                Told::Signal { what: Signal::ChildEnded { execution, .. } } => {
-                    self.state.has_effect_under_way() && !machine::children(&self.state).contains(execution)
-                }
-                _other => false,
-            };
-            if comes_too_early {
-                later.push_back((position, told));
-            } else {
-                self.follow(world, position, told)?;
-            }
-        }
-        self.waiting = later;
-        Ok(())
-    }
-
-    fn follow(&mut self, world: &mut World, position: u64, told: Told) -> Result<(), Refused> {
-        self.taken.push(position);
-        if self.state.has_ended() {
-            return Ok(());
-        }
-        world.check_told(&told);
-        match self.advance(world, told.into_command()) {
-            Err(problem) => {
-                let event = Event::Warned { path: String::new(), message: problem.to_string() };
-                machine::apply(&mut self.state, &event);
-                self.pending.push(event);
-                Ok(())
-            }
-            done => done,
-        }
-    }
-
-    fn advance(&mut self, world: &mut World, command: Command) -> Result<(), Refused> {
-        let before = numbers(&machine::children(&self.state));
-        let ended = match &command {
-            Command::Signal(Signal::ChildEnded { execution, .. }) => number(execution),
-            _other => None,
-        };
-        let control = match &command {
-            Command::Pause { .. } => Some(Told::Pause),
-            Command::Resume { .. } => Some(Told::Resume { at_step: None }),
-            _other => None,
-        };
-        let decided = machine::advance(&self.plan, &self.origin, &mut self.state, command, world.now);
-        let Decided { events, effects, goes_on } = match decided {
-            Ok(decided) => decided,
-            // The branch that it was made for has been given up meanwhile.
-            Err(Refused::NotUnderWay { .. }) => return Ok(()),
-            Err(problem) => return Err(problem),
-        };
-        self.pending.extend(events);
-        self.effects.extend(effects);
-        self.goes_on = goes_on;
-        let after = if self.state.has_ended() { Vec::new() } else { numbers(&machine::children(&self.state)) };
-        let given_up = before.iter().filter(|child| !after.contains(child) && ended != Some(**child));
-        self.sends.extend(given_up.map(|child| (*child, Told::Cancel)));
-        for child in &after {
-            let is_new = !before.contains(child);
-            match &control {
-                Some(told) => self.sends.push((*child, told.clone())),
-                None if is_new && self.state.is_pausing() => self.sends.push((*child, Told::Pause)),
-                None => {}
-            }
-        }
         Ok(())
     }
 }
