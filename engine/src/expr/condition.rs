@@ -8,7 +8,8 @@ use super::operator::Operator;
 use super::path::Path;
 use super::template::Template;
 use super::{Fault, cut};
-use crate::duration;
+use crate::definition::suggest::duration as spelt_duration;
+use crate::{duration, fix};
 
 /// A compiled condition.
 #[derive(Debug, Clone)]
@@ -150,6 +151,10 @@ fn object(fields: &Map<String, Value>, pointer: &str, depth: usize, faults: &mut
         );
         let near = allowed.iter().find(|known| strsim::levenshtein(known, key) <= 2);
         faults.push(match near {
+            Some(near) if !fields.contains_key(*near) => {
+                let fix = fix::rename(&fault.pointer, near, &fields[key]);
+                fault.suggest(format!("did you mean `{near}`?")).correct(fix)
+            }
             Some(near) => fault.suggest(format!("did you mean `{near}`?")),
             None => fault,
         });
@@ -219,7 +224,15 @@ fn leaf(fields: &Map<String, Value>, pointer: &str, faults: &mut Vec<Fault>) -> 
         match literal(operator, template.source()) {
             Ok(compiled) => pattern = compiled,
             Err((code, message)) => {
-                faults.push(Fault::new(&format!("{pointer}/value"), code, message));
+                let fault = Fault::new(&format!("{pointer}/value"), code, message);
+                let meant = template.source().as_str().filter(|_| code == "bad-duration").and_then(spelt_duration);
+                faults.push(match meant {
+                    Some(meant) => {
+                        let fix = fix::replace(&fault.pointer, meant.as_str());
+                        fault.suggest(format!("write `{meant}`")).correct(fix)
+                    }
+                    None => fault,
+                });
                 return None;
             }
         }
@@ -252,7 +265,11 @@ fn operator(fields: &Map<String, Value>, pointer: &str, faults: &mut Vec<Fault>)
                 "bad-operator",
                 format!("there is no operator `{}`", cut(word)),
             );
-            faults.push(fault.suggest(format!("did you mean `{}`?", Operator::nearest(word))));
+            let near = Operator::nearest(word);
+            // A word that is far from every operator may mean any of them.
+            let is_near = strsim::levenshtein(near, word) <= 2 && word.len() > 2;
+            let fix = if is_near { fix::replace(&fault.pointer, near) } else { Vec::new() };
+            faults.push(fault.suggest(format!("did you mean `{near}`?")).correct(fix));
             None
         }),
         Some(_other) => {

@@ -16,6 +16,7 @@ mod failure;
 mod invariants;
 mod outcome;
 mod outstanding;
+mod provenance;
 mod render;
 mod run;
 mod signal;

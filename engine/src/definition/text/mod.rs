@@ -152,6 +152,7 @@ fn problem(rule: Rule, message: String) -> Problem {
         step: None,
         range: None,
         suggestion: None,
+        fix: Vec::new(),
     }
 }
 

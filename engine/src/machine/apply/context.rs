@@ -57,7 +57,7 @@ pub(super) fn merge_over(state: &mut State, scope: ScopeId, value: &Value) {
 
 /// The values of an object that are no objects, with their paths. Keys that cannot stand in a
 /// dotted path are taken with everything below them as one value.
-pub(super) fn collect_leaves(value: &Value, path: &mut String, leaves: &mut Vec<(String, Value)>) {
+pub(in crate::machine) fn collect_leaves(value: &Value, path: &mut String, leaves: &mut Vec<(String, Value)>) {
     match value {
         Value::Object(fields)
             if !fields.keys().any(|key| key.contains('.')) && (path.is_empty() || !fields.is_empty()) =>
