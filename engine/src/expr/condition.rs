@@ -3,6 +3,7 @@
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
+use super::certain;
 use super::expression::Expression;
 use super::operator::Operator;
 use super::path::Path;
@@ -76,24 +77,7 @@ impl Condition {
     /// How it always comes out, when that is certain.
     #[must_use]
     pub fn constant(&self) -> Option<bool> {
-        constant(&self.node)
-    }
-}
-
-fn constant(node: &Node) -> Option<bool> {
-    match node {
-        Node::Constant(value) => Some(*value),
-        Node::Not(inner) => constant(inner).map(|value| !value),
-        Node::And(members) if members.iter().any(|member| constant(member) == Some(false)) => Some(false),
-        Node::And(members) => members.iter().all(|member| constant(member) == Some(true)).then_some(true),
-        Node::Or(members) if members.iter().any(|member| constant(member) == Some(true)) => Some(true),
-        Node::Or(members) => members.iter().all(|member| constant(member) == Some(false)).then_some(false),
-        Node::Expression(expression) => match expression.source() {
-            "true" => Some(true),
-            "false" => Some(false),
-            _depends => None,
-        },
-        Node::Leaf(_) => None,
+        certain::outcome(&self.node)
     }
 }
 

@@ -4,6 +4,7 @@
 //! written as an expression is compiled once by minijinja and runs with bounded fuel. Conditions
 //! are evaluated by our own evaluator, which explains itself.
 
+mod certain;
 mod compare;
 mod condition;
 mod evaluate;
