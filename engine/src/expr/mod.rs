@@ -29,6 +29,8 @@ pub use self::explanation::Explanation;
 pub use self::expression::Expression;
 pub use self::moment::{is_moment, of_value as moment_of};
 pub use self::operator::canonical_operator;
+#[cfg(test)]
+pub(crate) use self::operator::spellings as operator_spellings;
 pub use self::path::{Path, PathError};
 pub use self::scope::{Scope, lookup};
 pub use self::source::Source;

@@ -102,6 +102,12 @@ pub fn canonical_operator(word: &str) -> Option<&'static str> {
     Operator::parse(word).map(Operator::name)
 }
 
+/// Every spelling of every operator.
+#[cfg(test)]
+pub(crate) fn spellings() -> impl Iterator<Item = &'static str> {
+    SPELLINGS.iter().map(|(spelling, _)| *spelling)
+}
+
 impl Operator {
     pub(super) fn parse(word: &str) -> Option<Self> {
         let word = word.trim().to_ascii_lowercase().replace([' ', '-'], "_");
