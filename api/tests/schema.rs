@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 #[test]
 fn the_committed_schema_is_the_one_that_the_code_makes() {
     let committed = include_str!("../../schema.graphql");
-    assert_eq!(sluice_api::graphql::sdl(), committed, "run `cargo xtask schema` and commit schema.graphql");
+    let made = sluice_api::graphql::sdl();
+    let difference = made.lines().zip(committed.lines()).find(|(made, committed)| made != committed);
+    assert_eq!(difference, None, "run `cargo xtask schema` and commit schema.graphql");
+    assert_eq!(made.len(), committed.len(), "run `cargo xtask schema` and commit schema.graphql");
 }
 
 #[test]

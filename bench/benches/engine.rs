@@ -80,6 +80,11 @@ fn condition_with_ten_leaves(criterion: &mut Criterion) {
     criterion.bench_function("F1 condition with ten leaves", |bencher| {
         bencher.iter(|| black_box(condition.evaluate(&order).expect("it can be evaluated")));
     });
+    let mut other = order;
+    other.0["total"] = json!(99);
+    criterion.bench_function("F1 condition with ten leaves, decided by the first", |bencher| {
+        bencher.iter(|| black_box(condition.evaluate(&other).expect("it can be evaluated")));
+    });
 }
 
 fn template_with_five_values(criterion: &mut Criterion) {
@@ -95,5 +100,47 @@ fn template_with_five_values(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, ten_pure_steps, condition_with_ten_leaves, template_with_five_values);
+/// A definition of 500 steps of several types, each leading to the next.
+fn five_hundred_steps() -> String {
+    let step = |index: usize| {
+        let (id, next) = (format!("step_{index}"), format!("step_{}", index + 1));
+        match index % 5 {
+            0 => json!({ "id": id, "type": "condition", "on_true": next, "on_false": next, "condition": { "and": [
+                { "field": "order.total", "operator": "gte", "value": index },
+                { "field": "order.currency", "operator": "in", "value": ["EUR", "USD"] } ] } }),
+            1 => json!({ "id": id, "type": "set", "next": next, "set": { "order.note": "Order {{ order.id }}" } }),
+            2 => json!({ "id": id, "type": "execute", "next": next, "retry": { "max_attempts": 3 }, "execute": [
+                { "type": "http_request", "url": "https://example.org/{{ order.id }}", "body": { "n": "{{ order.total + 1 }}" } } ] }),
+            3 => json!({ "id": id, "type": "switch", "default": next, "cases": [
+                { "when": { "field": "order.total", "operator": "lt", "value": 10 }, "next": next } ] }),
+            _ => json!({ "id": id, "type": "wait", "wait": { "for": "5m" }, "next": next }),
+        }
+    };
+    let mut steps: Vec<Value> = (0..499).map(step).collect();
+    steps.push(json!({ "id": "step_499", "type": "end" }));
+    let definition = json!({ "workflow_id": "bench_check", "steps": steps });
+    serde_json::to_string_pretty(&definition).expect("it is plain data")
+}
+
+fn check_of_five_hundred_steps(criterion: &mut Criterion) {
+    let good = five_hundred_steps();
+    let checked = check(&good, Format::Json, &Offline);
+    assert!(checked.is_valid(), "{:?}", checked.problems.first());
+    criterion.bench_function("F1 check of 500 steps", |bencher| {
+        bencher.iter(|| black_box(check(&good, Format::Json, &Offline)));
+    });
+    // Every step has two findings: the places and the suggestions cost most.
+    let bad = good.replace("\"next\"", "\"nxet\"");
+    criterion.bench_function("F1 check of 500 steps with 500 findings", |bencher| {
+        bencher.iter(|| black_box(check(&bad, Format::Json, &Offline)));
+    });
+}
+
+criterion_group!(
+    benches,
+    ten_pure_steps,
+    condition_with_ten_leaves,
+    template_with_five_values,
+    check_of_five_hundred_steps
+);
 criterion_main!(benches);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use engine::check::{Offline, check};
 use engine::definition::Format as Language;
+use engine::fix::in_words;
 use engine::problem::{Problem, Severity};
 use serde_json::json;
 
@@ -76,7 +77,10 @@ fn write_problem(shown: &mut String, file: &str, text: &str, problem: &Problem) 
         lines.push(format!("{margin} | {indent}{}", "^".repeat(width.min(80) as usize)));
     }
     if let Some(suggestion) = &problem.suggestion {
-        lines.push(format!("  help: {suggestion}"));
+        lines.push(format!("  = help: {suggestion}"));
+    }
+    if let Some(words) = in_words(&problem.fix) {
+        lines.push(format!("  = help: {words}"));
     }
     shown.push_str(&lines.join("\n"));
     shown.push_str("\n\n");

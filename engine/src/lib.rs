@@ -9,6 +9,7 @@ pub mod check;
 pub mod definition;
 pub mod duration;
 pub mod expr;
+pub mod fix;
 pub mod machine;
 pub mod pattern;
 pub mod plan;

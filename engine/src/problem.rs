@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::fix::Operation;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -39,6 +41,9 @@ pub struct Problem {
     pub range: Option<Range>,
     /// What to do about it.
     pub suggestion: Option<String>,
+    /// The correction as a program makes it, when there is a safe one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fix: Vec<Operation>,
 }
 
 impl Problem {

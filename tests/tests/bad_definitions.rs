@@ -167,7 +167,7 @@ async fn validate_shows_every_mistake_under_its_line_and_exits_with_1() {
     for words in [
         "6 |     condition: { field: order.total, operator: graeter_than, value: 1 }\n",
         "  |                                                ^^^^^^^^^^^^\n",
-        "  help: did you mean `greater_than`?\n",
+        "  = help: did you mean `greater_than`?\n",
         "1 file checked: 9 errors, 0 warnings",
     ] {
         assert!(ran.out.contains(words), "`{words}` in {}", ran.out);

@@ -104,17 +104,11 @@ impl Decision {
 
 #[ComplexObject]
 impl Decision {
-    /// Which condition led here: that of the last branch before the deciding step.
+    /// Which condition led here: that of the last condition or switch on the way to the deciding step.
     async fn why(&self, ctx: &Context<'_>) -> Result<Option<Explanation>> {
         let Some(step) = &self.step_path else { return Ok(None) };
         let Some(trace) = trace_of(ctx, &self.execution).await? else { return Ok(None) };
-        let led_here = trace
-            .steps
-            .iter()
-            .rev()
-            .filter_map(|passage| passage.branch.as_ref())
-            .find(|branch| branch.to.as_ref() == Some(step));
-        Ok(led_here.and_then(|branch| branch.why.last()).cloned().map(Explanation))
+        Ok(trace.led_to(step).cloned().map(Explanation))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Findings about definitions.
 
 use async_graphql::{ComplexObject, Context, Enum, SimpleObject};
+use engine::fix::Operation;
 use engine::problem as found;
 
 use super::errors::documentation;
-use super::scalars::Url;
+use super::scalars::{Json, Url};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -46,6 +47,34 @@ pub struct Problem {
     source: Option<SourceRange>,
     /// How to correct it.
     suggestion: Option<String>,
+    /// Machine correction, when there is a safe one.
+    fix: Option<Vec<JsonPatchOperation>>,
+}
+
+/// One operation of RFC 6902.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct JsonPatchOperation {
+    /// One of add, remove, replace.
+    op: String,
+    /// JSON Pointer.
+    path: String,
+    /// New value.
+    value: Option<Json>,
+}
+
+impl From<&Operation> for JsonPatchOperation {
+    fn from(operation: &Operation) -> Self {
+        let (op, value) = match operation {
+            Operation::Add { value, .. } => ("add", Some(value)),
+            Operation::Remove { .. } => ("remove", None),
+            Operation::Replace { value, .. } => ("replace", Some(value)),
+        };
+        Self { op: op.to_owned(), path: operation.path().to_owned(), value: value.cloned().map(async_graphql::Json) }
+    }
+}
+
+fn correction(fix: &[Operation]) -> Option<Vec<JsonPatchOperation>> {
+    (!fix.is_empty()).then(|| fix.iter().map(Into::into).collect())
 }
 
 #[ComplexObject]
@@ -74,6 +103,8 @@ struct StoredProblem {
     step: Option<String>,
     range: Option<StoredRange>,
     suggestion: Option<String>,
+    #[serde(default)]
+    fix: Vec<Operation>,
 }
 
 #[derive(serde::Deserialize)]
@@ -99,6 +130,7 @@ impl From<StoredProblem> for Problem {
                 end_column: range.end_column,
             }),
             suggestion: problem.suggestion,
+            fix: correction(&problem.fix),
         }
     }
 }
@@ -121,6 +153,7 @@ impl From<&found::Problem> for Problem {
                 end_column: range.end_column,
             }),
             suggestion: problem.suggestion.clone(),
+            fix: correction(&problem.fix),
         }
     }
 }

@@ -95,6 +95,8 @@ pub struct BranchDecision {
     to: Option<String>,
     /// The condition that decided.
     why: Option<Explanation>,
+    /// Of a switch, every case that was looked at, in order.
+    cases: Vec<Explanation>,
 }
 
 /// One passage through a step.
@@ -205,7 +207,13 @@ impl StepExecution {
             _condition if last.is_some_and(|why| why.result) => TransitionKind::True,
             _condition => TransitionKind::False,
         };
-        Some(BranchDecision { kind, to: branch.to.clone(), why: last.cloned().map(Explanation) })
+        let cases = if self.step.kind == "switch" { branch.why.as_slice() } else { &[] };
+        Some(BranchDecision {
+            kind,
+            to: branch.to.clone(),
+            why: last.cloned().map(Explanation),
+            cases: cases.iter().cloned().map(Explanation).collect(),
+        })
     }
 
     /// First attempt.

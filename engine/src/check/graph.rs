@@ -1,7 +1,11 @@
 //! How the steps of a list lead to each other: what is never reached, and what never ends.
 
+use serde_json::Value;
+
 use super::outline::{Body, Node, Outline};
 use super::{Finder, rules};
+use crate::fix::Operation;
+use crate::pointer;
 
 /// Cycles that are listed one by one in a list of steps.
 const MOST_CYCLES: usize = 20;
@@ -79,23 +83,20 @@ fn unreachable(body: &Body<'_>, reached: &[bool], finder: &mut Finder) {
             continue;
         }
         let before = index.checked_sub(1).map(|before| &body.steps[before]);
-        let suggestion = match before {
+        let (suggestion, fix) = match before {
             Some(before) if !body.is_ordered && before.references.is_empty() && goes_by_next(before) => {
-                format!(
+                let hint = format!(
                     "steps at the top level run only when another names them: add \"next\": \
                      \"{}\" to step `{}`",
                     node.id, before.id
-                )
+                );
+                let add = Operation::Add { path: pointer::join(&before.pointer, "next"), value: Value::from(node.id) };
+                (hint, vec![add])
             }
-            _ => "name it in another step, or remove it".to_owned(),
+            _ => ("name it in another step, or remove it".to_owned(), Vec::new()),
         };
-        finder.add(
-            rules::UNREACHABLE_STEP,
-            node.pointer.clone(),
-            Some(node.id),
-            format!("no path leads to step `{}`", node.id),
-            Some(suggestion),
-        );
+        let words = (format!("no path leads to step `{}`", node.id), Some(suggestion));
+        finder.add_with(rules::UNREACHABLE_STEP, node.pointer.clone(), Some(node.id), words, fix);
     }
 }
 

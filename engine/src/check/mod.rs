@@ -17,6 +17,7 @@ pub use self::registry::{Existence, Offline, Registry};
 pub use self::rules::RULES;
 use crate::definition::text::{self, Places};
 use crate::definition::{Definition, Format, canonical, decode_with_reads};
+use crate::fix::Operation;
 use crate::problem::Problem;
 
 /// Problems that are listed; the rest is counted.
@@ -84,6 +85,19 @@ impl Finder {
         message: String,
         suggestion: Option<String>,
     ) {
+        self.add_with(rule, pointer, step, (message, suggestion), Vec::new());
+    }
+
+    /// The same with a correction; `words` are the message and what to do.
+    fn add_with(
+        &mut self,
+        rule: rules::Rule,
+        pointer: String,
+        step: Option<&str>,
+        words: (String, Option<String>),
+        fix: Vec<Operation>,
+    ) {
+        let (message, suggestion) = words;
         self.problems.push(Problem {
             code: rule.code,
             severity: rule.severity,
@@ -92,6 +106,7 @@ impl Finder {
             step: step.filter(|step| !step.is_empty()).map(str::to_owned),
             range: None,
             suggestion,
+            fix,
         });
     }
 

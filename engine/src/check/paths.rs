@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::{Existence, Finder, Registry, rules};
 use crate::definition::reader::Read;
-use crate::definition::suggest::{did_you_mean, nearest};
+use crate::definition::suggest::nearest;
 use crate::definition::{Action, ActionKind, Definition, Step, StepKind, Wait};
 use crate::expr::Template;
+use crate::fix::{self, Operation};
 use crate::pointer;
 
 /// Roots that are always there, or whose content nobody knows before it runs.
@@ -51,8 +52,11 @@ pub(super) fn check(definition: &Definition, root: &Value, reads: &[Read], known
                 let message = format!("there is no secret `{name}`");
                 finder.add(rules::UNKNOWN_SECRET, provided.place(root, read, path), step, message, None);
             }
-            if let Some((message, hint)) = provided.fault(path, &parts) {
-                finder.add(rules::UNKNOWN_PATH, provided.place(root, read, path), step, message, hint);
+            if let Some(fault) = provided.fault(path, &parts) {
+                let at = provided.place(root, read, path);
+                let fix = fault.meant.and_then(|(part, meant)| respelt(root, &at, path, part, &meant));
+                let words = (fault.message, fault.hint);
+                finder.add_with(rules::UNKNOWN_PATH, at, step, words, fix.unwrap_or_default());
             }
         }
     }
@@ -70,6 +74,26 @@ fn text_with(value: &Value, path: &str, at: String) -> Option<String> {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
+}
+
+/// Writes a part of a path otherwise, in the text where the path stands.
+fn respelt(root: &Value, at: &str, path: &str, part: usize, meant: &str) -> Option<Vec<Operation>> {
+    let Value::String(text) = root.pointer(at)? else { return None };
+    let mut written: Vec<&str> = path.split('.').collect();
+    *written.get_mut(part)? = meant;
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '[');
+    // Twice, or within a longer path, it may mean something else.
+    let (before, after) = text.split_once(path)?;
+    let stands_alone = !before.ends_with(is_name) && !after.starts_with(is_name) && !after.contains(path);
+    stands_alone.then(|| fix::replace(at, format!("{before}{}{after}", written.join("."))))
+}
+
+/// What is wrong with a path.
+struct PathFault {
+    message: String,
+    hint: Option<String>,
+    /// The part that is misspelt, and what it should be.
+    meant: Option<(usize, String)>,
 }
 
 /// The parts of a path, whichever way they are written: `a.b[0]["odd key"]`.
@@ -150,7 +174,7 @@ impl<'d> Provided<'d> {
     }
 
     /// What is wrong with a path, and what to do.
-    fn fault(&self, path: &str, parts: &[&str]) -> Option<(String, Option<String>)> {
+    fn fault(&self, path: &str, parts: &[&str]) -> Option<PathFault> {
         match parts {
             [] | ["event" | "steps"] => None,
             ["steps", id, rest @ ..] => self.step_fault(id, rest),
@@ -175,19 +199,28 @@ impl<'d> Provided<'d> {
         left.is_some()
     }
 
-    fn step_fault(&self, id: &str, rest: &[&str]) -> Option<(String, Option<String>)> {
+    fn step_fault(&self, id: &str, rest: &[&str]) -> Option<PathFault> {
         if !self.step_ids.contains(id) {
-            let hint = self.may_look(self.step_ids.len()).then(|| did_you_mean(id, self.step_ids.iter().copied()));
-            let hint = hint.flatten();
-            return Some((format!("`steps.{id}` is read, but there is no step `{id}`"), hint));
+            let near = self.may_look(self.step_ids.len()).then(|| nearest(id, self.step_ids.iter().copied()));
+            let near = near.flatten();
+            return Some(PathFault {
+                message: format!("`steps.{id}` is read, but there is no step `{id}`"),
+                hint: near.map(|near| format!("did you mean `{near}`?")),
+                meant: near.map(|near| (1, near.to_owned())),
+            });
         }
         let field = rest.first().filter(|field| !STEP_FIELDS.contains(*field))?;
-        let hint = did_you_mean(field, STEP_FIELDS.iter().copied())
-            .unwrap_or_else(|| format!("its output is at `steps.{id}.output`"));
-        Some((format!("a step has no `{field}`, which `steps.{id}.{field}` reads"), Some(hint)))
+        let near = nearest(field, STEP_FIELDS.iter().copied());
+        let hint = near
+            .map_or_else(|| format!("its output is at `steps.{id}.output`"), |near| format!("did you mean `{near}`?"));
+        Some(PathFault {
+            message: format!("a step has no `{field}`, which `steps.{id}.{field}` reads"),
+            hint: Some(hint),
+            meant: near.map(|near| (2, near.to_owned())),
+        })
     }
 
-    fn payload_fault(&self, path: &str, parts: &[&str]) -> Option<(String, Option<String>)> {
+    fn payload_fault(&self, path: &str, parts: &[&str]) -> Option<PathFault> {
         if self.is_open {
             return None;
         }
@@ -216,7 +249,10 @@ impl<'d> Provided<'d> {
                     "nothing provides `{path}`: the input schema has no `{part}` there, and no \
                      step or resource writes it"
                 );
-                return Some((message, hint));
+                // `event.` may stand before the parts that are looked at here.
+                let skipped = path.split('.').count().checked_sub(parts.len());
+                let meant = near.zip(skipped).map(|(near, skipped)| (skipped + index, near.to_owned()));
+                return Some(PathFault { message, hint, meant });
             };
             schema = next;
         }

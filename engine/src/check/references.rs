@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::outline::{Body, Node, Outline, Reference};
 use super::{Finder, rules};
-use crate::pointer;
+use crate::{fix, pointer};
 
 pub(super) fn check(outline: &Outline<'_>, finder: &mut Finder) {
     let mut first: BTreeMap<&str, (&Node<'_>, usize)> = BTreeMap::new();
@@ -55,7 +55,8 @@ fn out_of_reach(node: &Node<'_>, reference: &Reference<'_>, finder: &mut Finder)
 
 fn unknown(body: &Body<'_>, node: &Node<'_>, reference: &Reference<'_>, finder: &mut Finder) {
     let message = format!("`{}` names step `{}`, which does not exist", reference.key, reference.target);
-    let suggestion = match body.meant(reference.target) {
+    let near = body.meant(reference.target);
+    let suggestion = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None if reference.target == "end" => {
             format!("leave `{}` out to end the flow, or add a step of type `end` with this id", reference.key)
@@ -67,5 +68,7 @@ fn unknown(body: &Body<'_>, node: &Node<'_>, reference: &Reference<'_>, finder: 
         }
         None => "add the step, or name another".to_owned(),
     };
-    finder.add(rules::UNKNOWN_STEP, reference.pointer.clone(), Some(node.id), message, Some(suggestion));
+    let fix = near.map(|near| fix::replace(&reference.pointer, near)).unwrap_or_default();
+    let pointer = reference.pointer.clone();
+    finder.add_with(rules::UNKNOWN_STEP, pointer, Some(node.id), (message, Some(suggestion)), fix);
 }

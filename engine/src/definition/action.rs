@@ -2,7 +2,7 @@
 
 use super::model::{Action, ActionKind, HttpAction, LogLevel, RecordOperation};
 use super::reader::{At, Object};
-use super::suggest::did_you_mean;
+use super::suggest::nearest;
 use super::trigger::optional;
 use super::{approval, method, names, retry, words};
 use crate::check::rules;
@@ -71,14 +71,13 @@ fn action(at: &At<'_>) -> Option<Action> {
 }
 
 fn report_unknown_type(at: &At<'_>, written: &str) {
-    let suggestion = if words::STEP_TYPES.iter().any(|(kind, _)| *kind == written) {
-        format!("`{written}` is a step type: make it a step of its own")
-    } else {
-        did_you_mean(written, words::ACTION_TYPES.iter().copied())
-            .unwrap_or_else(|| format!("use one of {}", words::ACTION_TYPES.join(", ")))
-    };
     let message = format!("there is no action type `{}`", names::shorten(written));
-    at.report(rules::UNKNOWN_WORD, message, Some(suggestion));
+    if words::STEP_TYPES.iter().any(|(kind, _)| *kind == written) {
+        let hint = format!("`{written}` is a step type: make it a step of its own");
+        return at.report(rules::UNKNOWN_WORD, message, Some(hint));
+    }
+    let near = nearest(written, words::ACTION_TYPES.iter().copied());
+    at.report_meant(rules::UNKNOWN_WORD, message, near, || format!("use one of {}", words::ACTION_TYPES.join(", ")));
 }
 
 fn http(object: &mut Object<'_>, is_webhook: bool) -> Option<ActionKind> {

@@ -66,12 +66,10 @@ pub(super) fn timezone(at: &At<'_>) -> Option<String> {
         return Some(text.to_owned());
     }
     let known = || chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-    let suggestion = nearest(text, known()).map_or_else(
-        || "use a name of the IANA database, such as Europe/Berlin or UTC".to_owned(),
-        |near| format!("did you mean `{near}`?"),
-    );
     let message = format!("`{}` is not a time zone", super::names::shorten(text));
-    at.report(rules::BAD_TIMEZONE, message, Some(suggestion));
+    at.report_meant(rules::BAD_TIMEZONE, message, nearest(text, known()), || {
+        "use a name of the IANA database, such as Europe/Berlin or UTC".to_owned()
+    });
     None
 }
 

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::reader::At;
-use super::suggest::did_you_mean;
+use super::suggest::nearest;
 use super::words::METHODS;
 use crate::check::rules;
 use crate::expr::Template;
@@ -15,10 +15,9 @@ pub(super) fn decode(at: &At<'_>) -> Option<String> {
     if METHODS.contains(&upper.as_str()) {
         return Some(upper);
     }
-    let suggestion =
-        did_you_mean(&upper, METHODS.iter().copied()).unwrap_or_else(|| format!("use one of {}", METHODS.join(", ")));
     let message = format!("`{}` is not an HTTP method", super::names::shorten(text));
-    at.report(rules::BAD_METHOD, message, Some(suggestion));
+    let near = nearest(&upper, METHODS.iter().copied());
+    at.report_meant(rules::BAD_METHOD, message, near, || format!("use one of {}", METHODS.join(", ")));
     None
 }
 

@@ -2,6 +2,7 @@
 
 use super::reader::At;
 use crate::check::rules;
+use crate::fix;
 
 /// Roots that belong to the engine; a definition cannot write below them.
 const RESERVED_ROOTS: &[&str] = &[
@@ -41,7 +42,10 @@ fn slug(at: &At<'_>, what: &str) -> Option<String> {
              begins with a letter or digit",
             shorten(text)
         );
-        at.report(rules::BAD_NAME, message, slug_of(text).map(|slug| format!("use `{slug}`")));
+        let slug = slug_of(text);
+        let fix = slug.as_deref().map(|slug| fix::replace(&at.pointer, slug)).unwrap_or_default();
+        let words = (message, slug.map(|slug| format!("use `{slug}`")));
+        at.report_with(&at.pointer, rules::BAD_NAME, words, fix);
         return None;
     }
     Some(text.to_owned())

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::suggest::{did_you_mean, nearest};
+use super::suggest::nearest;
 use crate::check::rules::{self, Rule};
 use crate::expr::{Condition, Expression, Fault, Template};
+use crate::fix::{self, Operation};
 use crate::pattern::EventPattern;
 use crate::pointer;
 use crate::problem::Problem;
@@ -86,6 +87,25 @@ impl<'a> At<'a> {
     }
 
     pub(crate) fn report_at(&self, pointer: &str, rule: Rule, message: String, suggestion: Option<String>) {
+        self.report_with(pointer, rule, (message, suggestion), Vec::new());
+    }
+
+    /// Reports a text that is probably another word: `near`, or else what `otherwise` says.
+    pub(crate) fn report_meant(
+        &self,
+        rule: Rule,
+        message: String,
+        near: Option<&str>,
+        otherwise: impl FnOnce() -> String,
+    ) {
+        let suggestion = near.map_or_else(otherwise, |near| format!("did you mean `{near}`?"));
+        let fix = near.map(|near| fix::replace(&self.pointer, near)).unwrap_or_default();
+        self.report_with(&self.pointer, rule, (message, Some(suggestion)), fix);
+    }
+
+    /// Reports with a correction; `words` are the message and what to do.
+    pub(crate) fn report_with(&self, pointer: &str, rule: Rule, words: (String, Option<String>), fix: Vec<Operation>) {
+        let (message, suggestion) = words;
         self.sink.push(Problem {
             code: rule.code,
             severity: rule.severity,
@@ -94,6 +114,7 @@ impl<'a> At<'a> {
             step: self.step.map(str::to_owned),
             range: None,
             suggestion,
+            fix,
         });
     }
 
@@ -114,14 +135,23 @@ impl<'a> At<'a> {
     }
 
     fn wrong_type(&self, wanted: &str) {
-        let suggestion = match self.value {
-            Value::Number(_) | Value::Bool(_) if wanted.starts_with("a text") => {
-                Some(format!("put it in quotes: \"{}\"", self.value))
+        let (suggestion, meant) = match self.value {
+            Value::Number(_) | Value::Bool(_) if wanted == "a text" => {
+                (Some(format!("put it in quotes: \"{}\"", self.value)), Some(Value::String(self.value.to_string())))
             }
-            _ => None,
+            Value::Number(number) if wanted == A_DURATION => {
+                let hint = format!("write the unit: \"{number}s\" for seconds, \"{number}ms\" for milliseconds");
+                (Some(hint), None)
+            }
+            Value::String(text) => match plain(text, wanted) {
+                Some(meant) => (Some(format!("write it without quotes: {meant}")), Some(meant)),
+                None => (None, None),
+            },
+            _ => (None, None),
         };
+        let fix = meant.map(|meant| fix::replace(&self.pointer, meant)).unwrap_or_default();
         let message = format!("{} must be {wanted}, not {}", self.name(), type_name(self.value));
-        self.report(rules::WRONG_TYPE, message, suggestion);
+        self.report_with(&self.pointer, rules::WRONG_TYPE, (message, suggestion), fix);
     }
 
     pub(crate) fn string(&self) -> Option<&'a str> {
@@ -204,7 +234,7 @@ impl<'a> At<'a> {
     /// A duration of at least a millisecond.
     pub(crate) fn duration(&self) -> Option<Duration> {
         let Value::String(text) = self.value else {
-            self.wrong_type("a text such as \"30s\"");
+            self.wrong_type(A_DURATION);
             return None;
         };
         match crate::duration::parse(text) {
@@ -215,8 +245,10 @@ impl<'a> At<'a> {
             }
             Ok(duration) => Some(duration),
             Err(error) => {
-                let hint = super::suggest::duration(text).map(|written| format!("write `{written}`"));
-                self.report(rules::BAD_DURATION, error.to_string(), hint);
+                let meant = super::suggest::duration(text);
+                let hint = meant.as_ref().map(|written| format!("write `{written}`"));
+                let fix = meant.map(|written| fix::replace(&self.pointer, written)).unwrap_or_default();
+                self.report_with(&self.pointer, rules::BAD_DURATION, (error.to_string(), hint), fix);
                 None
             }
         }
@@ -229,10 +261,10 @@ impl<'a> At<'a> {
             return Some(*meaning);
         }
         let known = || words.iter().map(|(word, _)| *word);
-        let suggestion = did_you_mean(text, known())
-            .unwrap_or_else(|| format!("use one of {}", known().collect::<Vec<_>>().join(", ")));
         let message = format!("{} cannot be `{text}`", self.name());
-        self.report(rules::UNKNOWN_WORD, message, Some(suggestion));
+        self.report_meant(rules::UNKNOWN_WORD, message, nearest(text, known()), || {
+            format!("use one of {}", known().collect::<Vec<_>>().join(", "))
+        });
         None
     }
 
@@ -322,7 +354,8 @@ impl<'a> At<'a> {
             let rule = rules::rule(fault.code);
             debug_assert!(rule.is_some(), "{} is not in the list of rules", fault.code);
             let rule = rule.unwrap_or(rules::BAD_TEMPLATE);
-            self.report_at(&pointer, rule, fault.message, fault.suggestion);
+            let fix = fix::below(&self.pointer, fault.fix);
+            self.report_with(&pointer, rule, (fault.message, fault.suggestion), fix);
         }
     }
 }
@@ -381,18 +414,22 @@ impl<'a> Object<'a> {
     pub(crate) fn finish(self, elsewhere: impl Fn(&str) -> Option<String>) {
         let mut excused = Vec::new();
         for (map, base) in &self.parts {
-            for key in map.keys().filter(|key| !self.is_free(key)) {
+            for (key, value) in map.iter().filter(|(key, _)| !self.is_free(key)) {
                 // A key that has a meaning elsewhere is hardly a typing error.
                 let mut suggestion = elsewhere(key);
+                let mut fix = Vec::new();
+                let pointer = pointer::join(base, key);
                 if suggestion.is_none() && !self.at.sink.is_full() {
                     let absent = self.known.iter().copied().filter(|known| !self.has(known));
                     let near = nearest(key, absent);
+                    if let Some(near) = near.filter(|near| !excused.contains(near)) {
+                        fix = fix::rename(&pointer, near, value);
+                    }
                     excused.extend(near);
                     suggestion = near.map(|near| format!("did you mean `{near}`?"));
                 }
                 let message = format!("`{key}` is not a key of {}", self.what);
-                let pointer = pointer::join(base, key);
-                self.at.report_at(&pointer, rules::UNKNOWN_KEY, message, suggestion);
+                self.at.report_with(&pointer, rules::UNKNOWN_KEY, (message, suggestion), fix);
             }
         }
         // A misspelt key is one problem, not two.
@@ -408,6 +445,21 @@ impl<'a> Object<'a> {
 
     fn is_free(&self, key: &str) -> bool {
         key == "metadata" || key.starts_with("x-") || self.known.contains(&key)
+    }
+}
+
+const A_DURATION: &str = "a text such as \"30s\"";
+
+/// What a text in quotes would be without them, if that is what is wanted.
+fn plain(text: &str, wanted: &str) -> Option<Value> {
+    match wanted {
+        "a whole number" => text.trim().parse::<u64>().ok().map(Value::from),
+        "true or false" => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => Some(Value::Bool(true)),
+            "false" | "no" | "off" => Some(Value::Bool(false)),
+            _neither => None,
+        },
+        _other => None,
     }
 }
 

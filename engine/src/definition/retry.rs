@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::model::{Backoff, Retry, RetryOn};
 use super::reader::At;
-use super::suggest::did_you_mean;
+use super::suggest::nearest;
 use super::trigger::optional;
 use super::words;
 use crate::check::rules;
@@ -62,13 +62,12 @@ fn failure(at: &At<'_>) -> Option<RetryOn> {
             _ if is_code(text) => RetryOn::Code(text.to_owned()),
             _ => {
                 let known = ["*", "timeout", "connection", "5xx", "4xx"];
-                let hint = did_you_mean(text, known).unwrap_or_else(|| {
+                let message = format!("`{}` is no kind of failure", super::names::shorten(text));
+                at.report_meant(rules::BAD_RETRY, message, nearest(text, known), || {
                     "use *, timeout, connection, 5xx, 4xx, a status such as 429, or an error code \
                      such as STEP_TIMEOUT"
                         .to_owned()
                 });
-                let message = format!("`{}` is no kind of failure", super::names::shorten(text));
-                at.report(rules::BAD_RETRY, message, Some(hint));
                 return None;
             }
         },

@@ -40,4 +40,34 @@ mod tests {
         let written: Vec<_> = actions.iter().filter_map(Value::as_str).collect();
         assert_eq!(written, words::ACTION_TYPES);
     }
+
+    #[test]
+    fn every_key_says_what_it_is_for() {
+        fn silent(schema: &Value, path: &str, found: &mut Vec<String>) {
+            match schema {
+                Value::Object(fields) => {
+                    for (key, member) in fields.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                        let says = ["description", "$ref", "const"].iter().any(|word| member.get(word).is_some());
+                        if !says {
+                            found.push(format!("{path}/{key}"));
+                        }
+                    }
+                    fields.iter().for_each(|(key, member)| silent(member, &format!("{path}/{key}"), found));
+                }
+                Value::Array(members) => members.iter().for_each(|member| silent(member, path, found)),
+                _plain => {}
+            }
+        }
+        let mut found = Vec::new();
+        silent(&json_schema(), "", &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn it_has_every_operator() {
+        let schema = json_schema();
+        let listed = schema["$defs"]["condition"]["properties"]["operator"]["anyOf"][0]["enum"].as_array().unwrap();
+        let listed: Vec<_> = listed.iter().filter_map(Value::as_str).collect();
+        assert_eq!(listed, crate::expr::operators().collect::<Vec<_>>());
+    }
 }

@@ -4,10 +4,11 @@ use serde_json::{Map, Value};
 
 use super::model::{Case, Decision, Step, StepKind, Test};
 use super::reader::{At, Object};
-use super::suggest::did_you_mean;
+use super::suggest::nearest;
 use super::trigger::optional;
 use super::{action, approval, flow, names, retry, root, words};
 use crate::check::rules;
+use crate::fix::{self, Operation};
 
 /// A list of steps, at least one.
 pub(super) fn list(at: &At<'_>) -> Option<Vec<Step>> {
@@ -83,35 +84,31 @@ fn step(at: &At<'_>) -> Option<Step> {
 fn report_missing_type(at: &At<'_>) {
     let keys = || at.value.as_object().into_iter().flat_map(Map::keys).map(String::as_str);
     // A key that only one type has says which type was meant.
-    let telling = words::STEP_TYPES
-        .iter()
-        .find(|(kind, _)| keys().any(|key| key == *kind))
-        .map(|(kind, _)| format!("add \"type\": \"{kind}\""));
-    let misspelt = keys().find(|key| super::suggest::nearest(key, ["type"]).is_some());
-    match misspelt {
-        Some(key) => at.report_at(
-            &crate::pointer::join(&at.pointer, key),
-            rules::UNKNOWN_KEY,
-            format!("`{key}` is not a key of a step"),
-            Some("did you mean `type`?".to_owned()),
-        ),
-        None => at.report(rules::MISSING_KEY, "a step needs `type`", telling),
+    let telling = words::STEP_TYPES.iter().find(|(kind, _)| keys().any(|key| key == *kind)).map(|(kind, _)| *kind);
+    let misspelt = keys().find(|key| nearest(key, ["type"]).is_some());
+    if let Some(key) = misspelt {
+        let pointer = crate::pointer::join(&at.pointer, key);
+        let fix = at.value.get(key).map(|value| fix::rename(&pointer, "type", value)).unwrap_or_default();
+        let words = (format!("`{key}` is not a key of a step"), Some("did you mean `type`?".to_owned()));
+        return at.report_with(&pointer, rules::UNKNOWN_KEY, words, fix);
     }
+    let suggestion = telling.map(|kind| format!("add \"type\": \"{kind}\""));
+    let path = crate::pointer::join(&at.pointer, "type");
+    let add = telling.map(|kind| Operation::Add { path, value: Value::from(kind) });
+    let words = ("a step needs `type`".to_owned(), suggestion);
+    at.report_with(&at.pointer, rules::MISSING_KEY, words, add.into_iter().collect());
 }
 
 fn report_unknown_type(at: &At<'_>, written: &str) {
     let types = || words::STEP_TYPES.iter().map(|(kind, _)| *kind);
-    let suggestion = if words::ACTION_TYPES.contains(&written) {
-        format!(
-            "`{written}` is an action: use a step of type `execute` and put it into its `execute` \
-             list"
-        )
-    } else {
-        did_you_mean(written, types())
-            .unwrap_or_else(|| format!("use one of {}", types().collect::<Vec<_>>().join(", ")))
-    };
     let message = format!("there is no step type `{}`", names::shorten(written));
-    at.report(rules::UNKNOWN_WORD, message, Some(suggestion));
+    if words::ACTION_TYPES.contains(&written) {
+        let hint = format!("`{written}` is an action: use a step of type `execute` and put it into its `execute` list");
+        return at.report(rules::UNKNOWN_WORD, message, Some(hint));
+    }
+    at.report_meant(rules::UNKNOWN_WORD, message, nearest(written, types()), || {
+        format!("use one of {}", types().collect::<Vec<_>>().join(", "))
+    });
 }
 
 /// The id of a step that a key names; whether it exists is `check`'s business.

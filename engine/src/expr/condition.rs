@@ -3,12 +3,14 @@
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
+use super::certain;
 use super::expression::Expression;
 use super::operator::Operator;
 use super::path::Path;
 use super::template::Template;
 use super::{Fault, cut};
-use crate::duration;
+use crate::definition::suggest::duration as spelt_duration;
+use crate::{duration, fix};
 
 /// A compiled condition.
 #[derive(Debug, Clone)]
@@ -80,7 +82,7 @@ impl Condition {
     /// How it always comes out, when that is certain.
     #[must_use]
     pub fn constant(&self) -> Option<bool> {
-        constant(&self.node)
+        certain::outcome(&self.node)
     }
 }
 
@@ -94,23 +96,6 @@ fn patterns(value: &Value, levels: usize) -> usize {
             own + fields.values().map(|field| patterns(field, left)).sum::<usize>()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
-    }
-}
-
-fn constant(node: &Node) -> Option<bool> {
-    match node {
-        Node::Constant(value) => Some(*value),
-        Node::Not(inner) => constant(inner).map(|value| !value),
-        Node::And(members) if members.iter().any(|member| constant(member) == Some(false)) => Some(false),
-        Node::And(members) => members.iter().all(|member| constant(member) == Some(true)).then_some(true),
-        Node::Or(members) if members.iter().any(|member| constant(member) == Some(true)) => Some(true),
-        Node::Or(members) => members.iter().all(|member| constant(member) == Some(false)).then_some(false),
-        Node::Expression(expression) => match expression.source() {
-            "true" => Some(true),
-            "false" => Some(false),
-            _depends => None,
-        },
-        Node::Leaf(_) => None,
     }
 }
 
@@ -168,6 +153,10 @@ fn object(fields: &Map<String, Value>, pointer: &str, depth: usize, faults: &mut
         );
         let near = allowed.iter().find(|known| strsim::levenshtein(known, key) <= 2);
         faults.push(match near {
+            Some(near) if !fields.contains_key(*near) => {
+                let fix = fix::rename(&fault.pointer, near, &fields[key]);
+                fault.suggest(format!("did you mean `{near}`?")).correct(fix)
+            }
             Some(near) => fault.suggest(format!("did you mean `{near}`?")),
             None => fault,
         });
@@ -237,7 +226,15 @@ fn leaf(fields: &Map<String, Value>, pointer: &str, faults: &mut Vec<Fault>) -> 
         match literal(operator, template.source()) {
             Ok(compiled) => pattern = compiled,
             Err((code, message)) => {
-                faults.push(Fault::new(&format!("{pointer}/value"), code, message));
+                let fault = Fault::new(&format!("{pointer}/value"), code, message);
+                let meant = template.source().as_str().filter(|_| code == "bad-duration").and_then(spelt_duration);
+                faults.push(match meant {
+                    Some(meant) => {
+                        let fix = fix::replace(&fault.pointer, meant.as_str());
+                        fault.suggest(format!("write `{meant}`")).correct(fix)
+                    }
+                    None => fault,
+                });
                 return None;
             }
         }
@@ -270,7 +267,11 @@ fn operator(fields: &Map<String, Value>, pointer: &str, faults: &mut Vec<Fault>)
                 "bad-operator",
                 format!("there is no operator `{}`", cut(word)),
             );
-            faults.push(fault.suggest(format!("did you mean `{}`?", Operator::nearest(word))));
+            let near = Operator::nearest(word);
+            // A word that is far from every operator may mean any of them.
+            let is_near = strsim::levenshtein(near, word) <= 2 && word.len() > 2;
+            let fix = if is_near { fix::replace(&fault.pointer, near) } else { Vec::new() };
+            faults.push(fault.suggest(format!("did you mean `{near}`?")).correct(fix));
             None
         }),
         Some(_other) => {

@@ -4,12 +4,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::operator::Operator;
+use super::source::Source;
 use super::text::to_text;
+use crate::Timestamp;
+
+/// `op` of a part that was not needed and that is not computed for its own sake.
+pub(super) const UNKNOWN: &str = "unknown";
 
 /// A condition, or part of one, with what it read and how it came out.
 ///
-/// Parts that were not looked at, because an earlier one had decided, are absent.
+/// Parts that were not needed, because an earlier one had decided, are not among the `children`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each tells another thing, and all are stored by name")]
 pub struct Explanation {
     /// `and`, `or`, `not`, `expression`, or the operator's canonical name.
     pub op: String,
@@ -24,6 +30,12 @@ pub struct Explanation {
     /// The right value, rendered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub right: Option<Value>,
+    /// How the right side is written, unless it is a literal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right_from: Option<Value>,
+    /// A value was too large to be kept whole.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_cut: bool,
     /// There was no left value.
     #[serde(default, skip_serializing_if = "is_false")]
     pub left_missing: bool,
@@ -33,9 +45,22 @@ pub struct Explanation {
     /// Something to look at, such as a missing field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
+    /// The moment that `now` stood for; only of a whole condition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Where the left value came from; the trace tells it.
+    #[serde(skip)]
+    pub left_source: Option<Source>,
+    /// Where the right value came from; the trace tells it.
+    #[serde(skip)]
+    pub right_source: Option<Source>,
     /// The parts that were looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Self>,
+    /// The parts that were not needed any more, as far as they are known without a computation:
+    /// the smallest change depends on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Self>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -54,10 +79,16 @@ impl Explanation {
             field: None,
             left: None,
             right: None,
+            right_from: None,
+            is_cut: false,
             left_missing: false,
             decided: false,
             warning: None,
+            at: None,
+            left_source: None,
+            right_source: None,
             children,
+            others: Vec::new(),
         }
     }
 
@@ -77,6 +108,24 @@ impl Explanation {
 
     fn find_decided(&self) -> Option<&Self> {
         if self.decided { Some(self) } else { self.children.iter().find_map(Self::find_decided) }
+    }
+
+    /// Where the left value came from, as far as it is known.
+    #[must_use]
+    pub fn left_source(&self) -> Source {
+        let told = self.left_source.clone();
+        told.unwrap_or_else(|| match (&self.field, self.op.as_str()) {
+            (_, "expression") => Source::Computed,
+            _leaf if self.left_missing => Source::Nowhere,
+            (field, _) => field.as_deref().and_then(Source::of_path).unwrap_or(Source::Trigger),
+        })
+    }
+
+    /// Where the right value came from, as far as it is known.
+    #[must_use]
+    pub fn right_source(&self) -> Source {
+        let told = self.right_source.clone();
+        told.unwrap_or(if self.right_from.is_none() { Source::Literal } else { Source::Computed })
     }
 
     /// The condition as text, such as `order.total gte 10000`.
@@ -140,7 +189,8 @@ impl Explanation {
     }
 }
 
-fn shown(value: &Value) -> String {
+/// A value in a sentence: texts in quotes, long ones cut.
+pub(super) fn shown(value: &Value) -> String {
     let text = match value {
         Value::Null => "null".to_owned(),
         Value::String(text) => format!("\"{text}\""),

@@ -4,12 +4,14 @@
 //! written as an expression is compiled once by minijinja and runs with bounded fuel. Conditions
 //! are evaluated by our own evaluator, which explains itself.
 
+mod certain;
 mod compare;
 mod condition;
 mod evaluate;
 mod explanation;
 mod expression;
 mod filters;
+mod holds;
 pub(crate) mod measure;
 mod moment;
 mod nesting;
@@ -17,9 +19,12 @@ mod operator;
 mod ordering;
 mod path;
 mod scope;
+mod size;
+mod source;
 mod spelling;
 mod template;
 mod text;
+mod turn;
 
 pub use self::compare::equal;
 pub use self::condition::Condition;
@@ -30,8 +35,12 @@ pub use self::moment::{is_moment, of_value as moment_of};
 pub use self::operator::{canonical_operator, operators};
 pub use self::path::{Path, PathError};
 pub use self::scope::{Scope, lookup};
+pub use self::source::Source;
 pub use self::template::Template;
 pub use self::text::to_text;
+pub use self::turn::Turn;
+
+use crate::fix::Operation;
 
 /// What is wrong with a template, condition or expression as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +53,18 @@ pub struct Fault {
     pub message: String,
     /// What to do about it.
     pub suggestion: Option<String>,
+    /// The correction, when there is a safe one; paths relative to the value that was compiled.
+    pub fix: Vec<Operation>,
 }
 
 impl Fault {
     fn new(pointer: &str, code: &'static str, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.to_owned(), code, message: message.into(), suggestion: None }
+        Self { pointer: pointer.to_owned(), code, message: message.into(), suggestion: None, fix: Vec::new() }
+    }
+
+    fn correct(mut self, fix: Vec<Operation>) -> Self {
+        self.fix = fix;
+        self
     }
 
     fn suggest(mut self, suggestion: impl Into<String>) -> Self {

@@ -102,10 +102,28 @@ impl Template {
         reads
     }
 
+    /// Whether more than plain paths is read, so that rendering can fail or take long.
+    pub(super) fn computes(&self) -> bool {
+        computes(&self.node)
+    }
+
     /// Whether there is nothing to render.
     #[must_use]
     pub const fn is_literal(&self) -> bool {
         matches!(self.node, Node::Literal)
+    }
+}
+
+fn computes(node: &Node) -> bool {
+    match node {
+        Node::Literal => false,
+        Node::Whole(expression) => expression.as_path().is_none(),
+        Node::Text(pieces) => pieces.iter().any(|piece| match piece {
+            Piece::Literal(_) => false,
+            Piece::Expression(expression) => expression.as_path().is_none(),
+        }),
+        Node::List(members) => members.iter().any(|(_, member)| computes(member)),
+        Node::Object(fields) => fields.iter().any(|(_, _, field)| computes(field)),
     }
 }
 

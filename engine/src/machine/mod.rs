@@ -17,6 +17,7 @@ mod failure;
 mod invariants;
 mod outcome;
 mod outstanding;
+mod provenance;
 mod render;
 mod run;
 mod signal;

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::apply::apply;
+use super::apply::{apply, scope_at};
 use super::effect::StepError;
 use super::event::Event;
-use super::state::{Origin, State};
+use super::provenance::Provenance;
+use super::state::{Origin, ScopeId, State};
 use super::view;
 use crate::Timestamp;
 use crate::definition::LogLevel;
@@ -94,6 +95,8 @@ pub struct StepTrace {
     pub output: Option<Value>,
     /// Last error.
     pub error: Option<StepError>,
+    /// The step that followed in the same list.
+    pub to: Option<String>,
     /// The arrow taken, for conditions, switches and skipped steps.
     pub branch: Option<Branch>,
     /// First attempt.
@@ -130,6 +133,7 @@ pub struct Trace {
     pub warnings: Vec<(String, String)>,
     /// The state after the last event.
     pub state: State,
+    provenance: Provenance,
 }
 
 impl Trace {
@@ -137,10 +141,52 @@ impl Trace {
     pub fn fold(events: impl IntoIterator<Item = Event>) -> Self {
         let mut trace = Self::default();
         for event in events {
+            trace.provenance.note(&trace.state, &event);
+            let read_by = match &event {
+                Event::StepSucceeded { path, .. } | Event::StepSkipped { path, .. } => {
+                    scope_at(&trace.state, path).map(|scope| (scope, path.clone()))
+                }
+                _explains_nothing => None,
+            };
             apply(&mut trace.state, &event);
             trace.add(event);
+            if let Some((scope, path)) = read_by {
+                trace.tell_sources(scope, &path);
+            }
         }
         trace
+    }
+
+    /// Says in the explanations of a step that has just ended where the values came from.
+    fn tell_sources(&mut self, scope: ScopeId, path: &str) {
+        let Self { steps, provenance, state, .. } = self;
+        let step = steps.iter_mut().rev().find(|step| step.path == path);
+        for why in step.and_then(|step| step.branch.as_mut()).into_iter().flat_map(|branch| &mut branch.why) {
+            provenance.tell(state, scope, why);
+        }
+    }
+
+    /// The condition that led to a step: that of the last condition or switch on the way to it.
+    #[must_use]
+    pub fn led_to(&self, path: &str) -> Option<&Explanation> {
+        let mut at = self.steps.iter().rposition(|step| step.path == path)?;
+        loop {
+            let step = self.steps.get(at)?;
+            let flow = step.flow();
+            let before = self.steps.get(..at)?;
+            let led = |earlier: &StepTrace| earlier.flow() == flow && earlier.to.as_deref() == Some(&step.step_key);
+            // The first step of a branch or a round: the step that opened it is on the way.
+            let opened = |earlier: &StepTrace| {
+                flow.strip_prefix(&earlier.path).is_some_and(|rest| rest.starts_with(['.', '[', '#']))
+            };
+            at = before.iter().rposition(led).or_else(|| before.iter().rposition(opened))?;
+            let found = self.steps.get(at)?;
+            if matches!(found.kind.as_str(), "condition" | "switch")
+                && let Some(why) = found.branch.as_ref().and_then(|branch| branch.why.last())
+            {
+                return Some(why);
+            }
+        }
     }
 
     /// The context as templates read it: the payload with everything written over it.
@@ -185,6 +231,7 @@ impl Trace {
             }
             Event::StepSucceeded { path, output, to, at, .. } => {
                 if let Some(step) = self.last(&path) {
+                    step.to.clone_from(&to);
                     step.branch = branch(&step.kind, &output, to);
                     step.output = (!output.is_null()).then_some(output);
                     step.end(StepStatus::Succeeded, None, at);
@@ -194,6 +241,7 @@ impl Trace {
                 self.begin(path.clone(), step, 0, kind, at);
                 if let Some(step) = self.last(&path) {
                     step.attempts.clear();
+                    step.to.clone_from(&to);
                     step.branch = Some(Branch { to, why: vec![why] });
                     step.end(StepStatus::Skipped, None, at);
                 }
@@ -208,6 +256,7 @@ impl Trace {
             }
             Event::StepFailed { path, error, to, at, .. } => {
                 if let Some(step) = self.last(&path) {
+                    step.to.clone_from(&to);
                     step.branch = to.map(|to| Branch { to: Some(to), why: Vec::new() });
                     step.end(StepStatus::Failed, Some(error), at);
                 }
@@ -281,6 +330,7 @@ impl Trace {
             attempts: vec![try_],
             output: None,
             error: None,
+            to: None,
             branch: None,
             started_at: at,
             ended_at: None,
@@ -290,6 +340,11 @@ impl Trace {
 }
 
 impl StepTrace {
+    /// What the paths of the same flow, branch or round begin with.
+    fn flow(&self) -> &str {
+        self.path.strip_suffix(&self.step_key).unwrap_or_default()
+    }
+
     fn end(&mut self, status: StepStatus, error: Option<StepError>, at: Timestamp) {
         self.status = status;
         self.ended_at = Some(at);

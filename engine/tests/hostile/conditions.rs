@@ -56,7 +56,7 @@ fn an_explanation_does_not_repeat_large_values() {
     let explained = Condition::compile(&json!({ "expression": "a" })).unwrap();
     let explained = explained.evaluate(&Context(json!({ "a": "x".repeat(1_000_000) }))).unwrap();
     assert!(explained.result);
-    assert_eq!(explained.left.unwrap()["bytes"], 1_000_000);
+    assert!(explained.is_cut && explained.left.unwrap().as_str().unwrap().len() < 2_000);
 }
 
 #[test]

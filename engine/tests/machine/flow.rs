@@ -202,3 +202,75 @@ fn end_ends_now() {
     );
     assert_eq!(sim.timeline()[4..], ["stop#1 end", "stop ok", "completed Executed"]);
 }
+
+#[test]
+fn an_explanation_says_where_each_value_came_from() {
+    let sim = Sim::start(
+        json!([
+            { "id": "prepare", "type": "set", "set": { "limit": 100, "order.checked": true }, "next": "check" },
+            { "id": "check", "type": "condition", "on_true": "each", "condition": { "and": [
+                { "field": "order.total", "operator": "gte", "value": "{{ limit }}" },
+                { "field": "order.checked", "operator": "eq", "value": true },
+                { "field": "steps.prepare.status", "operator": "eq", "value": "succeeded" },
+                { "not": { "field": "order.coupon", "operator": "eq", "value": "{{ limit + 1 }}" } },
+                { "field": "now", "operator": "after", "value": "2020-01-01" } ] } },
+            { "id": "each", "type": "foreach", "foreach": { "items": "{{ order.lines }}", "item_var": "line",
+              "steps": [
+                { "id": "mark", "type": "set", "set": { "mine": "{{ line }}" } },
+                { "id": "large", "type": "condition", "condition": { "and": [
+                    { "field": "line", "operator": "gt", "value": 5 },
+                    { "field": "mine", "operator": "gt", "value": 5 } ] } } ] } },
+        ]),
+        json!({ "order": { "total": 250, "lines": [9] } }),
+    );
+    let trace = sim.trace();
+    let sources = |path: &str| -> Vec<(String, String)> {
+        let why = &trace.step(path).unwrap().branch.as_ref().unwrap().why[0];
+        let leaves = why.children.iter().chain(&why.others).map(|leaf| leaf.children.first().unwrap_or(leaf));
+        let said = |source: &Option<sluice_engine::expr::Source>| source.as_ref().unwrap().to_string();
+        leaves.map(|leaf| (said(&leaf.left_source), said(&leaf.right_source))).collect()
+    };
+    let pair = |left: &str, right: &str| (left.to_owned(), right.to_owned());
+    assert_eq!(
+        sources("check"),
+        [
+            pair("trigger", "written by step `prepare`"),
+            pair("written by step `prepare`", "literal"),
+            pair("output of step `prepare`", "literal"),
+            pair("nowhere", "computed"),
+            pair("now", "literal"),
+        ]
+    );
+    assert_eq!(
+        sources("each[0].large"),
+        [pair("item of loop `each`", "literal"), pair("written by step `each[0].mark`", "literal")]
+    );
+}
+
+#[test]
+fn every_case_of_a_switch_says_what_would_turn_it() {
+    let sim = Sim::start(tiers(), json!({ "order": { "total": 60 } }));
+    let trace = sim.trace();
+    let whys = &trace.steps[0].branch.as_ref().unwrap().why;
+    let told: Vec<_> = whys.iter().map(|why| (why.result, why.why_not().is_some())).collect();
+    assert!(!told.is_empty() && told.iter().all(|(_, told)| *told), "{whys:#?}");
+}
+
+#[test]
+fn a_decision_is_explained_by_the_last_condition_on_the_way_to_it() {
+    let sim = Sim::start(
+        json!([
+            { "id": "check", "type": "condition", "on_true": "mark", "on_false": "other",
+              "condition": { "field": "total", "operator": "gte", "value": 100 } },
+            { "id": "mark", "type": "set", "set": { "a": 1 }, "next": "both" },
+            { "id": "both", "type": "parallel", "next": "stop", "parallel": { "branches": [[{ "id": "one", "type": "set", "set": { "b": 1 } }]] } },
+            { "id": "stop", "type": "action", "action": { "type": "block" } },
+            { "id": "other", "type": "end" },
+        ]),
+        json!({ "total": 250 }),
+    );
+    let trace = sim.trace();
+    assert_eq!(trace.led_to("stop").unwrap().expression(), "total gte 100");
+    assert_eq!(trace.led_to("both.one").unwrap().expression(), "total gte 100");
+    assert_eq!(trace.led_to("check"), None);
+}

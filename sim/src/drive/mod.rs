@@ -6,6 +6,7 @@
 //! the drive without a trace.
 
 mod inbox;
+mod point;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 use engine::machine::{self, Command, Effect, Event, Origin, Refused, State, WaitRow};
 use engine::plan::Plan;
 
+pub use self::point::Stepped;
+use self::point::{Point, Then, Writing};
 use crate::calls::{Call, CallNo, Stage};
 use crate::database::{Claimed, Commit, ExecutionNo, Patch, WorkerNo};
 use crate::fault::Fault;
@@ -22,52 +25,6 @@ use crate::world::World;
 
 /// Claims without a commit after which an execution is failed.
 const MAX_FRUITLESS_CLAIMS: u32 = 5;
-
-/// Where a drive stands between two steps.
-#[derive(Debug)]
-enum Point {
-    Load,
-    TakeUp,
-    Top,
-    LetGo,
-    Write(Box<Writing>),
-    Answered { writing: Box<Writing>, answer: Option<(u32, usize)> },
-    Deliver { writing: Box<Writing> },
-    Early { waits: Vec<WaitRow>, then: Then },
-    Select,
-    Forget,
-}
-
-/// A commit on its way, and what comes after it.
-#[derive(Debug)]
-struct Writing {
-    commit: Commit,
-    new: Vec<WaitRow>,
-    then: Then,
-}
-
-/// Where the drive goes on after a checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
-    LetGo,
-    Wake,
-    Top,
-    Select,
-    Parked,
-    Released,
-    Ended,
-}
-
-/// What came of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stepped {
-    /// There is more.
-    On,
-    /// The execution is in other hands, or rests, or has ended.
-    Done,
-    /// What the database holds is not known: the claim may still be there.
-    GaveUp,
-}
 
 /// One claimed execution.
 #[derive(Debug)]

@@ -160,6 +160,7 @@ fn problem(rule: Rule, message: String) -> Problem {
         step: None,
         range: None,
         suggestion: None,
+        fix: Vec::new(),
     }
 }
 

@@ -60,7 +60,7 @@ const MAX_PATH: usize = 1024;
 
 /// The values of an object that are no objects, with their paths. Keys that cannot stand in a
 /// dotted path, or would make it too long, are taken with everything below them as one value.
-pub(super) fn collect_leaves(value: &Value, path: &mut String, leaves: &mut Vec<(String, Value)>) {
+pub(in crate::machine) fn collect_leaves(value: &Value, path: &mut String, leaves: &mut Vec<(String, Value)>) {
     match value {
         Value::Object(fields)
             if fields.keys().all(|key| !key.contains('.') && path.len() + key.len() <= MAX_PATH)

@@ -6,9 +6,11 @@ mod scopes;
 
 use serde_json::Value;
 
+pub(super) use self::context::collect_leaves;
 use self::context::{merge_over, write, write_near};
 use self::record::{action_finished, error_value, record};
-use self::scopes::{active_at, at_step, at_step_again, began, close, count_step, drop_below, finish, open, scope_at};
+pub(super) use self::scopes::scope_at;
+use self::scopes::{active_at, at_step, at_step_again, began, close, count_step, drop_below, finish, open};
 use super::event::Event;
 use super::outcome::Outcome;
 use super::state::{Awaited, Awaiting, Children, OpenApproval, Phase, ROOT, ScopeState, State, Status};

@@ -81,7 +81,7 @@ pub(super) fn at_step(prefix: &str, step: &str, passage: u32) -> Active {
 }
 
 /// The scope that stands at the step execution `path`.
-pub(super) fn scope_at(state: &State, path: &str) -> Option<ScopeId> {
+pub(in crate::machine) fn scope_at(state: &State, path: &str) -> Option<ScopeId> {
     let stands_there = |scope: &ScopeState| scope.active.as_ref().is_some_and(|active| active.path == path);
     state.scopes.iter().find(|(_, scope)| stands_there(scope)).map(|(id, _)| *id)
 }
