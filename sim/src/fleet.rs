@@ -132,8 +132,10 @@ impl Fleet {
                 continue;
             }
             steps.push((2, Step::Beat(at)));
+            // While its lease is in doubt a worker claims nothing.
+            let is_safe = world.is_lease_safe(worker.number, world.lapses(worker.number));
             if worker.claiming.is_some() {
-                steps.push((8, Step::Claim(at)));
+                steps.extend(is_safe.then_some((8, Step::Claim(at))));
             } else if worker.drives.len() < SLOTS && !worker.is_leaving {
                 let ready = world.queue.iter().enumerate().filter(|(_, (_, from))| *from <= world.now);
                 steps.extend(ready.map(|(place, _)| (4, Step::Take(at, place))));

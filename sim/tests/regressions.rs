@@ -38,3 +38,9 @@ fn a_wait_within_a_second_attempt_is_held_against_earlier_events_too() {
     let lingers = run(1_007_335, Some(Fault::RecordedWaitsLinger), Recording::None).violation;
     assert_eq!(lingers.map(|violation| violation.invariant), Some(invariants::NO_EVENT_IS_LOST));
 }
+
+/// Before, it claimed what it could not work on, gave it up, and claimed it again.
+#[test]
+fn a_worker_whose_lease_is_in_doubt_claims_nothing() {
+    holds(53_816);
+}

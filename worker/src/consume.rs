@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 
 use crate::context::Context;
 use crate::drive;
+use crate::lease::Term;
 use crate::retry::Delays;
 use crate::slots::Slot;
 
@@ -33,11 +34,16 @@ pub(crate) async fn handle(item: WorkItem, context: Data<Arc<Context>>) -> Resul
 async fn claim(context: &Arc<Context>, slots: Vec<Slot>, ids: &[ExecutionId]) -> Result<(), BoxDynError> {
     let mut delays = Delays::unbounded();
     loop {
+        // While the lease is in doubt a claim would only keep the executions from other workers.
+        let term = tokio::select! {
+            term = context.lease.safe() => term,
+            () = context.hand_back.cancelled() => return Err("the worker shuts down".into()),
+        };
         let claiming = context.claiming.read().await;
         match context.store().claim(context.worker, ids, context.now().0).await {
             Ok(claimed) => {
                 debug!(asked = ids.len(), got = claimed.len(), "claimed {} of {} executions", claimed.len(), ids.len());
-                begin(context, claimed, slots);
+                begin(context, claimed, slots, term);
                 return Ok(());
             }
             Err(problem) => {
@@ -59,9 +65,10 @@ pub(crate) async fn poll(context: &Arc<Context>, queues: &[String]) {
     if slots.is_empty() {
         return;
     }
+    let Some(term) = context.lease.safe_term() else { return };
     let claiming = context.claiming.read().await;
     match context.store().claim_next(context.worker, queues, slots.len() as u64, context.now().0).await {
-        Ok(claimed) => begin(context, claimed, slots),
+        Ok(claimed) => begin(context, claimed, slots, term),
         Err(problem) => {
             drop(claiming);
             doubt(context, &problem);
@@ -72,9 +79,9 @@ pub(crate) async fn poll(context: &Arc<Context>, queues: &[String]) {
 /// How many executions are claimed in one poll at most.
 const POLL_LIMIT: usize = 500;
 
-fn begin(context: &Arc<Context>, claimed: Vec<Claimed>, slots: Vec<Slot>) {
+fn begin(context: &Arc<Context>, claimed: Vec<Claimed>, slots: Vec<Slot>, term: Term) {
     for (claimed, slot) in claimed.into_iter().zip(slots) {
-        drive::spawn(context, claimed, slot);
+        drive::spawn(context, claimed, slot, term);
     }
 }
 

@@ -28,7 +28,7 @@ pub async fn run(settings: &Settings, system: &Cluster, table: &mut Table) -> an
         return Ok(());
     }
     let url = stub().await?;
-    let files = [("branches.yaml", branches()), ("items.yaml", items()), ("calls.yaml", calls())];
+    let files = [("branches.yaml", branches()), ("items.yaml", items().to_owned()), ("calls.yaml", calls())];
     publish(system.port, &files.map(|(name, text)| (name.to_owned(), text))).await?;
     let mut client = Client::connect(system.port).await?;
     if settings.wants("W4") {
@@ -36,7 +36,7 @@ pub async fn run(settings: &Settings, system: &Cluster, table: &mut Table) -> an
         let took = repeated(settings, &mut client, "bench_branches", &input).await.context("W4 branches")?;
         table.add(format!("W4 {BRANCHES} branches"), Figure::new(in_ms(took)), "ms", "target <= 60 ms");
         let (_api, before) = system.resident_mib()?;
-        let took = repeated(settings, &mut client, "bench_items", &json!({})).await.context("W4 items")?;
+        let took = repeated(settings, &mut client, "bench_items", &json!({ "items": (0..ITEMS).collect::<Vec<_>>() })).await.context("W4 items")?;
         let rates = took.iter().map(|seconds| ITEMS as f64 / seconds).collect();
         table.add("W4 foreach", Figure::new(rates), "items/s", format!("{ITEMS} items; target >= 50000 items/s"));
         let (_api, after) = system.resident_mib()?;
@@ -87,10 +87,16 @@ fn branches() -> String {
     text
 }
 
-fn items() -> String {
-    format!(
-        "workflow_id: bench_items\nsteps:\n  - id: each\n    type: foreach\n    foreach:\n      items: \"{{{{ range({ITEMS}) | list }}}}\"\n      steps:\n        - {{ id: double, type: set, set: {{ doubled: \"{{{{item * 2}}}}\" }} }}\n"
-    )
+const fn items() -> &'static str {
+    "workflow_id: bench_items
+steps:
+  - id: each
+    type: foreach
+    foreach:
+      items: \"{{items}}\"
+      steps:
+        - { id: double, type: set, set: { doubled: \"{{item * 2}}\" } }
+"
 }
 
 fn calls() -> String {

@@ -50,7 +50,13 @@ impl HealthPart for WorkerPart {
     }
 
     fn check(&self) -> Checked<'_> {
-        async { if self.0.lease.is_safe() { Ok(()) } else { Err("the lease could not be renewed in time".into()) } }
-            .boxed()
+        async {
+            if self.0.lease.safe_term().is_some() {
+                Ok(())
+            } else {
+                Err("the lease could not be renewed in time".into())
+            }
+        }
+        .boxed()
     }
 }

@@ -25,6 +25,7 @@ use tracing::{Instrument, error, info_span, warn};
 
 use crate::context::Context;
 use crate::driving::InHand;
+use crate::lease::Term;
 use crate::slots::Slot;
 
 use self::checkpoint::Committed;
@@ -61,18 +62,20 @@ enum DriveError {
 }
 
 /// Drives `claimed` in a task of its own; `slot` is free again when it ends.
-pub(crate) fn spawn(context: &Arc<Context>, claimed: Claimed, slot: Slot) {
+///
+/// `term` is that of the lease when the claim was sent.
+pub(crate) fn spawn(context: &Arc<Context>, claimed: Claimed, slot: Slot, term: Term) {
     let in_hand = context.driving.begin(claimed.id, claimed.epoch);
     let context = Arc::clone(context);
     let span = info_span!("execution.drive", execution.id = %claimed.id, execution.epoch = claimed.epoch);
-    tokio::spawn(async move { supervise(&context, claimed, in_hand, slot).await }.instrument(span));
+    tokio::spawn(async move { supervise(&context, claimed, in_hand, slot, term).await }.instrument(span));
 }
 
 /// Runs the drive and deals with what stops it early, a panic included.
-async fn supervise(context: &Arc<Context>, claimed: Claimed, in_hand: InHand, slot: Slot) {
+async fn supervise(context: &Arc<Context>, claimed: Claimed, in_hand: InHand, slot: Slot, term: Term) {
     let id = claimed.id;
     let crashed_before = claimed.claims;
-    let outcome = AssertUnwindSafe(drive(context, claimed, &in_hand)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(drive(context, claimed, &in_hand, term)).catch_unwind().await;
     let give_up = match outcome {
         Ok(Ok(())) => false,
         Ok(Err(DriveError::Fenced)) => {
@@ -103,7 +106,7 @@ async fn supervise(context: &Arc<Context>, claimed: Claimed, in_hand: InHand, sl
 /// How often an execution is claimed without getting anywhere before it is failed for good.
 const MAX_FRUITLESS_CLAIMS: i32 = 5;
 
-async fn drive(context: &Arc<Context>, claimed: Claimed, in_hand: &InHand) -> Result<(), DriveError> {
+async fn drive(context: &Arc<Context>, claimed: Claimed, in_hand: &InHand, term: Term) -> Result<(), DriveError> {
     let mut in_flight = InFlight::new(context);
     let fruitless = claimed.claims > MAX_FRUITLESS_CLAIMS;
     let mut execution = match Execution::load(context, claimed.clone()).await {
@@ -137,7 +140,7 @@ async fn drive(context: &Arc<Context>, claimed: Claimed, in_hand: &InHand) -> Re
             if execution.has_ended() || !execution.pending.is_empty() {
                 continue;
             }
-            if !context.lease.is_safe() {
+            if !context.lease.holds(term) {
                 return Err(DriveError::LeaseLost);
             }
             let effects = execution.take_effects();
