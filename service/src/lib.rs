@@ -13,6 +13,7 @@ mod live;
 pub mod plans;
 mod services;
 pub mod signals;
+pub mod slots;
 pub mod viewer;
 pub mod wake;
 pub mod workflows;

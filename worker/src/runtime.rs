@@ -1,7 +1,7 @@
 //! One worker: its consumer, its heartbeat, its ticks, and how it shuts down.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apalis::layers::WorkerBuilderExt;
@@ -71,6 +71,7 @@ impl Worker {
             statuses: Statuses::default(),
             claiming: RwLock::new(()),
             claims_in_doubt: AtomicBool::new(false),
+            slots_place: Mutex::default(),
             tick_now: Notify::new(),
             hand_back: CancellationToken::new(),
             queues: config.queues.clone(),

@@ -97,6 +97,7 @@ impl Execution {
             self.sends.push(told.row(self.organization(), parent));
         }
         self.commit(context, Patch::Ended(end)).await?;
+        self.free_slot(context).await;
         self.audit(context);
         metrics::counter!("sluice_executions_ended_total", "status" => self.state.status().name()).increment(1);
         Ok(())

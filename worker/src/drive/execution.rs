@@ -113,6 +113,9 @@ impl Execution {
         if self.claimed.state.is_some() {
             self.effects = machine::outstanding(&self.version.plan, &self.origin, &self.state);
         }
+        if self.state.has_not_begun() {
+            self.ask_for_slot(context).await?;
+        }
         if self.inbox.has_news() {
             self.look(context).await?;
             self.take_in_control(context)?;

@@ -13,6 +13,7 @@ mod effects_in_flight;
 mod execution;
 mod inbox;
 mod patch;
+mod slot;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
