@@ -134,11 +134,9 @@ fn works<T>(outcome: &Result<T, RedisError>) -> bool {
 /// Then workers look into the database, as when it is away.
 fn takes_nothing(problem: &RedisError) -> bool {
     const SAYS: [&str; 7] = ["OOM", "READONLY", "MISCONF", "LOADING", "NOREPLICAS", "MASTERDOWN", "BUSY"];
-    // A pipeline is refused as a whole, with the words of its first command inside.
-    problem.code().is_some_and(|code| SAYS.contains(&code)) || {
-        let text = problem.to_string();
-        SAYS.iter().any(|says| text.contains(&format!("{says} ")))
-    }
+    // Of a pipeline, each command is refused by itself.
+    let refusals = problem.clone().into_server_errors();
+    refusals.is_some_and(|refusals| refusals.iter().any(|(_index, refusal)| SAYS.contains(&refusal.code())))
 }
 
 fn without_password(url: &str) -> String {
