@@ -205,6 +205,65 @@ async fn a_table_that_somebody_has_locked_is_refused_as_retryable_and_opens_noth
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn checkpoints_that_lost_against_another_transaction_are_written_after_it() {
+    let Some(database) = Database::postgresql("checkpoints_that_lost").await else { return };
+    let worker = WorkerId::new();
+    // Which of two rows a group locks first is not ours to say, so both orders are tried.
+    for round in 0..2 {
+        let (before, first, second) =
+            (database.claimed(worker).await, database.claimed(worker).await, database.claimed(worker).await);
+        let (mine, theirs) = if round == 0 { (first.id, second.id) } else { (second.id, first.id) };
+        let lock = "select 1 from execution where id = $1 for update";
+        let mut connections = [
+            database.postgresql_options().connect().await.unwrap(),
+            database.postgresql_options().connect().await.unwrap(),
+        ];
+        let [a, b] = &mut connections;
+        let (mut a, mut b) = (a.begin().await.unwrap(), b.begin().await.unwrap());
+        sqlx::query(lock).bind(before.id.uuid()).execute(&mut *a).await.unwrap();
+        sqlx::query(lock).bind(theirs.uuid()).execute(&mut *b).await.unwrap();
+        // While the committer waits for the first, the other two gather to one group.
+        let alone = tokio::spawn({
+            let (store, checkpoint) = (database.store.clone(), database.checkpoint(&before, worker, running()));
+            async move { store.commit(checkpoint).await }
+        });
+        eventually("the committer waits", async || waits_for_a_lock(&database).await).await;
+        let store = &database.store;
+        let mut group = join_all([&first, &second].map(|it| store.commit(database.checkpoint(it, worker, running()))));
+        assert!(futures::poll!(&mut group).is_pending());
+        a.rollback().await.unwrap();
+        alone.await.unwrap().unwrap();
+        eventually("the group waits", async || waits_for_a_lock(&database).await).await;
+        let other = async {
+            sqlx::query(lock).bind(mine.uuid()).execute(&mut *b).await.unwrap();
+            b.commit().await.unwrap();
+        };
+        let (outcomes, ()) = tokio::join!(group, other);
+        for outcome in outcomes {
+            assert_eq!(outcome.unwrap(), CommitOutcome::Committed { seq: 2, signals: 0 });
+        }
+    }
+    let mut connection = database.postgresql_options().connect().await.unwrap();
+    eventually("a deadlock was counted", async || {
+        let query = "select deadlocks from pg_stat_database where datname = current_database()";
+        sqlx::query_scalar::<_, i64>(query).fetch_one(&mut connection).await.unwrap() > 0
+    })
+    .await;
+    connection.close().await.unwrap();
+    database.end().await;
+}
+
+/// Whether a committer waits for somebody's lock.
+async fn waits_for_a_lock(database: &Database) -> bool {
+    let query = "select count(*) from pg_stat_activity
+        where datname = current_database() and application_name = 'sluice' and wait_event_type = 'Lock'";
+    let mut connection = database.postgresql_options().connect().await.unwrap();
+    let count: i64 = sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    count > 0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_file_that_another_process_writes_to_can_be_read_and_refuses_writes_as_retryable() {
     let database = Database::sqlite().await;
     let id = database.started(database.new_execution()).await;
