@@ -127,7 +127,7 @@ async fn an_outage_of_the_database_is_told_at_once_and_the_breaker_is_seen_in_re
         assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{answer}");
     }
     // Waiting for a connection, each would have taken five seconds.
-    assert!(began.elapsed() < std::time::Duration::from_secs(60), "100 refusals took {:?}", began.elapsed());
+    assert!(began.elapsed() < std::time::Duration::from_mins(1), "100 refusals took {:?}", began.elapsed());
     let (_status, part) = told(&fleet.api, "database").await;
     assert!(part["state"]["refused"].as_u64().unwrap() > 0, "{part}");
     assert!(part["state"]["last_error"].is_string() && !part.to_string().contains("127.0.0.1"), "{part}");

@@ -138,16 +138,13 @@ impl Worker {
 }
 
 /// A task of the worker that begins again when it panics.
-fn kept<F: Future<Output = ()> + Send>(
+fn kept<F: Future<Output = ()> + Send + 'static>(
     place: &'static str,
     context: &Arc<Context>,
     config: &WorkerConfig,
     stop: &CancellationToken,
     run: impl Fn(Arc<Context>, WorkerConfig, CancellationToken) -> F + Send + Sync + 'static,
-) -> JoinHandle<()>
-where
-    F: 'static,
-{
+) -> JoinHandle<()> {
     let (context, config, stop) = (Arc::clone(context), config.clone(), stop.clone());
     tokio::spawn(async move {
         keep_running(place, || run(Arc::clone(&context), config.clone(), stop.clone())).await;

@@ -115,7 +115,7 @@ impl Bed {
     }
 
     /// The worker is as good as new, and ends in order.
-    async fn is_well(self) {
+    async fn ends_well(self) {
         let (row, _journal) = self.run().await;
         assert_eq!(row.status, ExecutionStatus::Completed);
         let context = Arc::clone(self.worker.context());
@@ -149,7 +149,7 @@ async fn an_effect_that_panics_fails_its_step_and_is_tried_again() {
     assert_eq!((row.status, row.error_code), (ExecutionStatus::Completed, None), "{journal}");
     assert!(journal.contains("PANIC"), "it is in the history: {journal}");
     assert_eq!(bed.events.told.load(Ordering::SeqCst), 2);
-    bed.is_well().await;
+    bed.ends_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -160,7 +160,7 @@ async fn a_drive_that_panics_fails_the_step_under_way_which_is_tried_again() {
     assert_eq!((row.status, row.error_code), (ExecutionStatus::Completed, None), "{journal}");
     assert!(journal.contains("PANIC"), "it is in the history: {journal}");
     assert_eq!(bed.events.told.load(Ordering::SeqCst), 2, "the second attempt told it again");
-    bed.is_well().await;
+    bed.ends_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -170,7 +170,7 @@ async fn a_drive_that_panics_at_each_attempt_of_a_step_ends_in_its_on_error() {
     let (row, journal) = bed.run().await;
     assert_eq!(row.status, ExecutionStatus::Completed, "{journal}");
     assert!(journal.contains("by_hand"), "{journal}");
-    bed.is_well().await;
+    bed.ends_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -179,7 +179,7 @@ async fn a_drive_that_panics_with_nothing_under_way_fails_the_execution() {
     bed.arm("drive", 1);
     let (row, journal) = bed.run().await;
     assert_eq!((row.status, row.error_code.as_deref()), (ExecutionStatus::Failed, Some("PANIC")), "{journal}");
-    bed.is_well().await;
+    bed.ends_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -191,7 +191,7 @@ async fn a_drive_that_panics_whatever_is_done_is_put_aside_and_harms_no_other() 
     assert_eq!(row.status, ExecutionStatus::Failed, "{journal}");
     assert!(["PANIC", "QUARANTINED"].contains(&row.error_code.as_deref().unwrap_or_default()), "{:?}", row.error_code);
     bed.arm("drive", 0);
-    bed.is_well().await;
+    bed.ends_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -213,5 +213,5 @@ async fn every_background_task_begins_again_after_a_panic() {
     eventually("the lease is renewed and the reconcilers run", || context.works() == Ok(Consuming::FromQueue)).await;
     let statuses = || context.statuses.all();
     eventually("the reconcilers succeed", || statuses().values().all(|status| status.error.is_none())).await;
-    bed.is_well().await;
+    bed.ends_well().await;
 }

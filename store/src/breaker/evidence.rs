@@ -59,21 +59,23 @@ pub trait Evidence {
     fn refused(refusal: Refusal) -> Self;
 }
 
-fn fault(kind: &str, weight: u32) -> Option<Fault> {
-    Some(Fault { kind: kind.to_owned(), weight })
+fn fault(kind: &str, weight: u32) -> Fault {
+    Fault { kind: kind.to_owned(), weight }
 }
 
 impl Evidence for sqlx::Error {
     fn fault(&self) -> Option<Fault> {
         match self {
             Self::Io(problem) => match refusal_in(problem) {
-                None => fault("connection", LIGHT),
-                Some(Refusal::NoAnswer { .. }) => fault("no_answer", HEAVY),
-                Some(Refusal::NoConnection { .. }) => fault("no_connection", TIME_OUT),
+                None => Some(fault("connection", LIGHT)),
+                Some(Refusal::NoAnswer { .. }) => Some(fault("no_answer", HEAVY)),
+                Some(Refusal::NoConnection { .. }) => Some(fault("no_connection", TIME_OUT)),
                 Some(Refusal::BreakerOpen { .. } | Refusal::QueueFull { .. }) => None,
             },
-            Self::Tls(_) | Self::Protocol(_) | Self::WorkerCrashed | Self::BeginFailed => fault("connection", LIGHT),
-            Self::PoolTimedOut => fault("no_connection", TIME_OUT),
+            Self::Tls(_) | Self::Protocol(_) | Self::WorkerCrashed | Self::BeginFailed => {
+                Some(fault("connection", LIGHT))
+            }
+            Self::PoolTimedOut => Some(fault("no_connection", TIME_OUT)),
             Self::Database(problem) => fault_of_code(&problem.code().unwrap_or_default()),
             _an_answer => None,
         }
@@ -87,7 +89,7 @@ impl Evidence for sqlx::Error {
 impl Evidence for DbErr {
     fn fault(&self) -> Option<Fault> {
         match self {
-            Self::ConnectionAcquire(ConnAcquireErr::Timeout) => fault("no_connection", TIME_OUT),
+            Self::ConnectionAcquire(ConnAcquireErr::Timeout) => Some(fault("no_connection", TIME_OUT)),
             Self::Conn(RuntimeErr::SqlxError(problem))
             | Self::Exec(RuntimeErr::SqlxError(problem))
             | Self::Query(RuntimeErr::SqlxError(problem)) => problem.fault(),
@@ -109,13 +111,13 @@ pub fn refusal_in(problem: &std::io::Error) -> Option<&Refusal> {
 /// other's way, or that it may only be read, is an answer that came at once.
 fn fault_of_code(code: &str) -> Option<Fault> {
     if code.len() == 5 {
-        return ["08", "53", "57", "58"].contains(&&code[..2]).then(|| Fault { kind: code.to_owned(), weight: LIGHT });
+        return ["08", "53", "57", "58"].contains(&&code[..2]).then(|| fault(code, LIGHT));
     }
     // SQLite: the low byte is the primary code. Busy (5) and locked (6) come after the busy time-out.
     match code.parse::<u32>().ok()? & 0xff {
-        5 | 6 => fault("busy", HEAVY),
-        10 => fault("disk_error", LIGHT),
-        13 => fault("disk_full", LIGHT),
+        5 | 6 => Some(fault("busy", HEAVY)),
+        10 => Some(fault("disk_error", LIGHT)),
+        13 => Some(fault("disk_full", LIGHT)),
         _an_answer => None,
     }
 }
@@ -141,6 +143,6 @@ mod tests {
         let refused = sqlx::Error::refused(Refusal::BreakerOpen { last_error: "connection".to_owned() });
         assert_eq!(refused.fault(), None);
         let silent = DbErr::refused(Refusal::NoAnswer { limit: Duration::from_secs(1) });
-        assert_eq!(silent.fault(), fault("no_answer", HEAVY));
+        assert_eq!(silent.fault(), Some(fault("no_answer", HEAVY)));
     }
 }

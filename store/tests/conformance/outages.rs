@@ -170,7 +170,7 @@ async fn a_database_that_says_nothing_is_given_up_in_bounded_time() {
         store.execution(database.organization, ids::ExecutionId::new())
     );
     assert!(start.unwrap_err().is_retryable() && read.unwrap_err().is_retryable());
-    assert!(began.elapsed() < Duration::from_secs(60), "it took {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_mins(1), "it took {:?}", began.elapsed());
     eventually("the breaker opens", async || {
         let refused = store.execution(database.organization, ids::ExecutionId::new()).await;
         assert!(refused.unwrap_err().is_retryable());
