@@ -7,6 +7,8 @@ mod m0002_executions;
 mod m0003_events;
 mod m0004_workers;
 mod m0005_signals;
+mod m0007_slots;
+mod m0008_state_seq;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +24,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_events::Migration),
             Box::new(m0004_workers::Migration),
             Box::new(m0005_signals::Migration),
+            Box::new(m0007_slots::Migration),
+            Box::new(m0008_state_seq::Migration),
         ]
     }
 }

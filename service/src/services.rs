@@ -8,6 +8,7 @@ use ids::OrganizationId;
 use queue::{Notices, WorkQueue};
 use store::Store;
 
+use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::live::Live;
 use crate::plans::Plans;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub public_url: String,
     /// Slug of the organization that requests without credentials act in.
     pub default_organization: String,
+    /// Memory that starts and events may take while they are on their way into the database, in bytes.
+    pub max_accepting_bytes: usize,
 }
 
 impl Default for Settings {
@@ -32,6 +35,7 @@ impl Default for Settings {
             execution_timeout: Duration::from_mins(5),
             public_url: "http://127.0.0.1:8080".to_owned(),
             default_organization: "default".to_owned(),
+            max_accepting_bytes: 64 * 1_024 * 1_024,
         }
     }
 }
@@ -48,6 +52,7 @@ struct Parts {
     live: Live,
     plans: Plans,
     clock: Clock,
+    admission: Admission,
     settings: Settings,
     default_organization: OrganizationId,
 }
@@ -68,7 +73,18 @@ impl Services {
         let default_organization = store.ensure_organization(&slug, "Default", clock.now().0).await?;
         let live = Live::start(&notices);
         let plans = Plans::new(settings.execution_timeout);
-        Ok(Self(Arc::new(Parts { store, queue, notices, live, plans, clock, settings, default_organization })))
+        let admission = Admission::new(settings.max_accepting_bytes);
+        Ok(Self(Arc::new(Parts {
+            store,
+            queue,
+            notices,
+            live,
+            plans,
+            clock,
+            admission,
+            settings,
+            default_organization,
+        })))
     }
 
     /// The store.
@@ -93,6 +109,12 @@ impl Services {
     #[must_use]
     pub fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    /// How much may be accepted at once.
+    #[must_use]
+    pub fn admission(&self) -> &Admission {
+        &self.0.admission
     }
 
     /// Compiled versions.

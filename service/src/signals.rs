@@ -36,6 +36,8 @@ pub enum Told {
         /// The step to go on at.
         at_step: Option<String>,
     },
+    /// To begin: one of the slots of its concurrency key is its own.
+    Slot,
     /// To end.
     Cancel {
         /// Who wants it.
@@ -59,6 +61,7 @@ impl Told {
             Self::Signal { what } => Command::Signal(what),
             Self::Pause { by, reason } => Command::Pause { by, reason },
             Self::Resume { by, data, at_step } => Command::Resume { by, data, at_step },
+            Self::Slot => Command::TakeSlot,
             Self::Cancel { by, reason } => Command::Cancel { by, reason },
         }
     }

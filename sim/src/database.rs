@@ -354,12 +354,12 @@ impl Database {
         number
     }
 
-    /// Takes out the waits that are due; answers the executions that they wake.
+    /// Takes the time off the waits that are due; answers the executions that they wake.
     pub fn due_waits(&mut self, now: Timestamp) -> Vec<ExecutionNo> {
         let is_due = |wait: &WaitRow| wait.due_at.is_some_and(|due| due <= now);
         let due: Vec<ExecutionNo> =
             self.waits.iter().filter(|(_, wait)| is_due(wait)).map(|(execution, _)| *execution).collect();
-        self.waits.retain(|(_, wait)| !is_due(wait));
+        self.waits.iter_mut().filter(|(_, wait)| is_due(wait)).for_each(|(_, wait)| wait.due_at = None);
         let mut woken = Vec::new();
         for execution in due {
             let Some(row) = self.executions.get_mut(execution).filter(|row| is_at_rest(row.status)) else { continue };

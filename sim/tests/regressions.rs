@@ -44,3 +44,9 @@ fn a_wait_within_a_second_attempt_is_held_against_earlier_events_too() {
 fn a_worker_whose_lease_is_in_doubt_claims_nothing() {
     holds(53_816);
 }
+
+/// Before, the row of a wait was gone once its time had come, although its execution was paused in a worker's hands.
+#[test]
+fn an_event_is_taken_by_a_wait_whose_time_stands_still() {
+    holds(81_012);
+}

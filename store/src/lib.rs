@@ -25,6 +25,7 @@ mod organizations;
 mod page;
 mod reconcile;
 mod signals;
+mod slots;
 mod store;
 mod workers;
 mod workflows;
@@ -44,6 +45,7 @@ pub use model::execution::{
 pub use model::journal::JournalRow;
 pub use model::organization::OrganizationRow;
 pub use model::signal::{Delivered, EventWait, NewSignal, SignalRow};
+pub use model::slot::{NewSlot, SlotKey, SlotTaken};
 pub use model::worker::WorkerRow;
 pub use model::workflow::{
     NewVersion, NewWorkflow, PublishOutcome, TriggerCandidate, TriggerRow, VersionRow, WorkflowRow,

@@ -64,7 +64,7 @@ impl Store {
         Ok(rows.into_iter().map(runnable).collect())
     }
 
-    /// Takes up to `limit` waits that are due out of the table; the executions that they wake are
+    /// Takes the time off up to `limit` waits that are due; the executions that they wake are
     /// queued again. Several waits may wake the same execution.
     ///
     /// # Errors

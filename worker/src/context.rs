@@ -1,13 +1,13 @@
 //! What every part of one worker shares.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::Timestamp;
 use ids::WorkerId;
 use service::Services;
-use store::Store;
+use store::{SlotKey, Store};
 use tokio::sync::{Notify, RwLock};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +42,8 @@ pub struct Context {
     pub claiming: RwLock<()>,
     /// The database may hold claims of this worker that it does not drive.
     pub claims_in_doubt: AtomicBool,
+    /// The key of executions waiting for slots at which the reconciler goes on.
+    pub slots_place: Mutex<Option<SlotKey>>,
     /// Rings when a reconciler should run before the next tick.
     pub tick_now: Notify,
     /// The queues it serves.
@@ -50,8 +52,6 @@ pub struct Context {
     pub hand_back: CancellationToken,
     /// What shows that it works.
     pub signs: Signs,
-    #[cfg(test)]
-    pub(crate) faults: crate::faults::Faults,
 }
 
 impl Context {

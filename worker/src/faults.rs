@@ -5,7 +5,7 @@ use crate::context::Context;
 /// Panics if a test has armed `place`.
 #[cfg(test)]
 pub(crate) fn point(context: &Context, place: &'static str) {
-    assert!(!context.faults.strikes(place), "the fault of the test at `{place}`");
+    assert!(!context.signs.faults.strikes(place), "the fault of the test at `{place}`");
 }
 
 /// Nothing.

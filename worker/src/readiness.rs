@@ -15,6 +15,9 @@ pub struct Signs {
     pub polled: Pulse,
     /// The reconcilers have run.
     pub ticked: Pulse,
+    /// Where tests make it fail.
+    #[cfg(test)]
+    pub(crate) faults: crate::faults::Faults,
 }
 
 /// How a worker gets its work.

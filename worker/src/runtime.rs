@@ -1,7 +1,7 @@
 //! One worker: its consumer, its heartbeat, its ticks, and how it shuts down.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apalis::layers::WorkerBuilderExt;
@@ -46,7 +46,7 @@ pub struct WorkerConfig {
 pub struct Worker {
     context: Arc<Context>,
     config: WorkerConfig,
-    stop_consuming: CancellationToken,
+    pub(crate) stop_consuming: CancellationToken,
     stop_ticking: CancellationToken,
     consumer: JoinHandle<()>,
     background: Vec<JoinHandle<()>>,
@@ -72,12 +72,11 @@ impl Worker {
             statuses: Statuses::default(),
             claiming: RwLock::new(()),
             claims_in_doubt: AtomicBool::new(false),
+            slots_place: Mutex::default(),
             tick_now: Notify::new(),
             hand_back: CancellationToken::new(),
             queues: config.queues.clone(),
             signs: Signs::default(),
-            #[cfg(test)]
-            faults: crate::faults::Faults::default(),
         });
         heartbeat::beat(&context, &config).await?;
         if config.is_alone {

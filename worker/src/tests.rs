@@ -1,4 +1,4 @@
-//! Panics of every part of a worker: none ends it, and each is an outcome somewhere.
+//! Panics of every part of a worker: none ends it, and each is an outcome somewhere. What it says of itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +15,7 @@ use store::{DatabaseUrl, ExecutionRow, ExecutionStatus, Store, StoreConfig};
 
 use crate::effects::{Effects, EmitError, EmitEvent, EmittedEvent, HttpEffect, HttpLimits};
 use crate::egress::EgressPolicy;
-use crate::{Consuming, ServiceExecutions, Worker, WorkerConfig};
+use crate::{Consuming, NotWorking, ServiceExecutions, Worker, WorkerConfig};
 
 const WORKFLOW: &str = "
 workflow_id: told
@@ -89,7 +89,7 @@ impl Bed {
     }
 
     fn arm(&self, place: &'static str, times: u32) {
-        self.worker.context().faults.arm(place, times);
+        self.worker.context().signs.faults.arm(place, times);
     }
 
     /// Runs the workflow to its end; returns it with its journal.
@@ -207,11 +207,23 @@ async fn every_background_task_begins_again_after_a_panic() {
         bed.services.notices().publish(vec![Notice::told(organization, execution)]);
         ["heartbeat", "tick", "listen", "requeue", "lost_workers", "due_waits"]
             .iter()
-            .all(|place| context.faults.left(place) == 0)
+            .all(|place| context.signs.faults.left(place) == 0)
     })
     .await;
     eventually("the lease is renewed and the reconcilers run", || context.works() == Ok(Consuming::FromQueue)).await;
     let statuses = || context.statuses.all();
     eventually("the reconcilers succeed", || statuses().values().all(|status| status.error.is_none())).await;
     bed.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_worker_that_fetches_nothing_says_that_it_does_not_work_although_it_is_connected() {
+    let bed = Bed::new().await;
+    let context = Arc::clone(bed.worker.context());
+    eventually("it consumes", || context.works() == Ok(Consuming::FromQueue)).await;
+    // Its consumer is gone, as if it had got stuck; all else goes on.
+    bed.worker.stop_consuming.cancel();
+    eventually("it is seen", || context.works() == Err(NotWorking::Consumer)).await;
+    bed.worker.shut_down().await;
+    bed.services.store().close().await;
 }

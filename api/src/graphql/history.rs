@@ -111,6 +111,10 @@ pub enum ExecutionEventType {
     ApprovalEscalated,
     /// An approval was decided, or has expired.
     ApprovalDecided,
+    /// As many with its concurrency key are under way as may be.
+    SlotAwaited,
+    /// It is one of those that may be under way.
+    SlotTaken,
     /// Held.
     Paused,
     /// Let go on.
@@ -173,6 +177,8 @@ impl ExecutionEvent {
             Event::ApprovalReminded { .. } => ExecutionEventType::ApprovalReminded,
             Event::ApprovalEscalated { .. } => ExecutionEventType::ApprovalEscalated,
             Event::ApprovalDecided { .. } => ExecutionEventType::ApprovalDecided,
+            Event::SlotAwaited { .. } => ExecutionEventType::SlotAwaited,
+            Event::SlotTaken { .. } => ExecutionEventType::SlotTaken,
             Event::Paused { .. } => ExecutionEventType::Paused,
             Event::Unpaused { .. } => ExecutionEventType::Unpaused,
             Event::Cancelled { .. } => ExecutionEventType::Cancelled,

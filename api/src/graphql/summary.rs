@@ -67,6 +67,13 @@ pub(super) fn summary(event: &Event) -> String {
             verdict.by.as_ref().map_or_else(String::new, |by| format!(" by {by}")),
             verdict.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}")),
         ),
+        Event::SlotAwaited { key, limit, .. } if key.is_empty() => {
+            format!("waits: as many executions of the workflow are under way as may be ({limit})")
+        }
+        Event::SlotAwaited { key, limit, .. } => {
+            format!("waits: as many executions with the concurrency key `{key}` are under way as may be ({limit})")
+        }
+        Event::SlotTaken { .. } => "may begin: its turn has come".to_owned(),
         Event::Paused { by, reason, .. } => format!("paused{}", by_and_why(by.as_ref(), reason.as_ref())),
         Event::Unpaused { by, at_step, .. } => format!(
             "goes on{}{}",

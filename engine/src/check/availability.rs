@@ -19,7 +19,6 @@ pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Fi
                 format!("trigger type `{kind}`")
             }
             Used::Rule => "`rule_id`".to_owned(),
-            Used::Concurrency => "`concurrency`".to_owned(),
             Used::Loader { name, is_optional: false } => {
                 format!("loading the required resource `{name}`")
             }

@@ -55,7 +55,6 @@ pub(super) enum Used<'a> {
     Rule,
     /// `spread: true` of a `foreach`.
     Spread,
-    Concurrency,
     /// A name in `context.load`.
     Resource(&'a str),
     /// An object in `context.load`.
@@ -95,9 +94,6 @@ impl<'a> Outline<'a> {
     pub(super) fn of(root: &'a Value) -> Self {
         let mut outline = Self::default();
         outline.triggers(root);
-        if let Some((at, _)) = member(root, "concurrency") {
-            outline.add(Used::Concurrency, at, None);
-        }
         outline.loads(root);
         if let Some((at, Value::Array(steps))) = member(root, "steps") {
             outline.body(steps, &at, false);

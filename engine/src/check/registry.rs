@@ -54,7 +54,6 @@ pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Fi
             Used::ActionType(_)
             | Used::TriggerType(_)
             | Used::Rule
-            | Used::Concurrency
             | Used::Resource(_)
             | Used::Spread
             | Used::Loader { .. } => continue,

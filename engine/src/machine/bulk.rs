@@ -20,6 +20,7 @@ pub(super) fn bulk(event: &Event) -> usize {
             let reason = decision.reason.as_ref().map_or(0, String::len);
             reason.saturating_add(decision.metadata.as_ref().map_or(0, size))
         }
+        Event::SlotAwaited { key, .. } => key.len(),
         Event::ApprovalOpened { request, .. } => size(&request.data),
         Event::Accepted
         | Event::Started { .. }
@@ -35,6 +36,7 @@ pub(super) fn bulk(event: &Event) -> usize {
         | Event::ApprovalReminded { .. }
         | Event::ApprovalEscalated { .. }
         | Event::ApprovalDecided { .. }
+        | Event::SlotTaken { .. }
         | Event::Paused { .. }
         | Event::Unpaused { .. }
         | Event::Cancelled { .. }

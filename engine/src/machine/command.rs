@@ -39,6 +39,15 @@ pub enum Command {
         /// The step of the flow to go on at, if not where it stood.
         at_step: Option<String>,
     },
+    /// Its concurrency limit is reached: it does not begin before `TakeSlot`.
+    AwaitSlot {
+        /// The rendered key.
+        key: String,
+        /// How many may be under way.
+        limit: u32,
+    },
+    /// It is one of those that may be under way.
+    TakeSlot,
     /// The execution is ended by hand.
     Cancel {
         /// Who wants it.

@@ -191,6 +191,16 @@ pub enum Event {
     ApprovalEscalated { path: StepPath, approval: String, role: String, at: Timestamp },
     /// An approval is decided, or has expired.
     ApprovalDecided { path: StepPath, approval: String, verdict: Verdict },
+    /// As many executions with the same concurrency key are under way as may be: it begins when one of them ends.
+    SlotAwaited {
+        /// The rendered key.
+        key: String,
+        /// How many may be under way.
+        limit: u32,
+        at: Timestamp,
+    },
+    /// It is one of those that may be under way.
+    SlotTaken { at: Timestamp },
     /// A pause was asked for: no step begins any more.
     Paused {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -273,6 +283,8 @@ impl Event {
             | Self::Resumed { .. }
             | Self::Suspended { .. }
             | Self::ContextSet { .. }
+            | Self::SlotAwaited { .. }
+            | Self::SlotTaken { .. }
             | Self::Paused { .. }
             | Self::Unpaused { .. }
             | Self::Cancelled { .. }
@@ -305,6 +317,8 @@ impl Event {
             | Self::ApprovalReminded { at, .. }
             | Self::ApprovalEscalated { at, .. }
             | Self::ApprovalDecided { verdict: Verdict { at, .. }, .. }
+            | Self::SlotAwaited { at, .. }
+            | Self::SlotTaken { at }
             | Self::Paused { at, .. }
             | Self::Unpaused { at, .. }
             | Self::Cancelled { at, .. }

@@ -20,7 +20,9 @@ mod outstanding;
 mod provenance;
 mod render;
 mod run;
+mod scope;
 mod signal;
+mod slot;
 mod state;
 mod steps;
 mod trace;
@@ -41,6 +43,7 @@ pub use self::outcome::{Decision, Outcome};
 pub use self::outstanding::{WaitKind, WaitRow, children, next_due, outstanding, time_limit, waits};
 pub use self::run::{accepted, advance, decide};
 pub use self::signal::MAX_PAUSE;
+pub use self::slot::{Slot, slot};
 pub use self::state::{Awaited, BodyKind, OpenApproval, Origin, State, Status};
 pub use self::trace::{AttemptTrace, Branch, CallTrace, LogLine, StepStatus, StepTrace, Trace};
 

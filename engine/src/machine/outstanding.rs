@@ -25,6 +25,8 @@ pub enum WaitKind {
     Approval,
     /// The end of a child execution.
     Child,
+    /// The end of another execution with the same concurrency key.
+    Slot,
     /// The end of the whole life that the definition allows.
     Deadline,
 }
@@ -39,6 +41,7 @@ impl WaitKind {
             Self::Event => "event",
             Self::Approval => "approval",
             Self::Child => "child",
+            Self::Slot => "slot",
             Self::Deadline => "deadline",
         }
     }
@@ -131,6 +134,9 @@ pub fn waits(plan: &Plan, origin: &Origin, state: &State) -> Vec<WaitRow> {
         for wait in &mut waits {
             wait.due_at = None;
         }
+    }
+    if state.awaits_slot && !state.has_ended() {
+        waits.push(WaitRow::of(WaitKind::Slot, String::new(), None));
     }
     if let Some(deadline) = plan.definition().deadline
         && !state.has_ended()

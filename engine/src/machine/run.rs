@@ -70,6 +70,8 @@ pub fn advance(
         Command::Signal(signal) => run.signal(signal),
         Command::Pause { by, reason } => run.pause(by, reason),
         Command::Resume { by, data, at_step } => run.resume(by, data, at_step)?,
+        Command::AwaitSlot { key, limit } => run.await_slot(key, limit),
+        Command::TakeSlot => run.take_slot(),
         Command::Cancel { by, reason } => run.emit(Event::Cancelled { by, reason, at: now }),
         Command::Interrupt { code, message } => run.fail_here(StepError::other(&code, message)),
     }
@@ -129,8 +131,12 @@ impl Run<'_> {
 
     pub(super) fn wake(&mut self) {
         if self.state.status == Status::Queued {
-            if !self.state.is_pausing() {
+            let waits = self.state.is_pausing() || self.state.awaits_slot;
+            if !waits {
                 self.start_flow();
+            } else if self.state.awaits_slot {
+                // Nothing but its deadline can come to pass: whether it has is all there is to look at.
+                self.is_out_of_time();
             }
             return;
         }

@@ -297,6 +297,8 @@ impl Trace {
             | Event::ApprovalReminded { .. }
             | Event::ApprovalEscalated { .. }
             | Event::ApprovalDecided { .. }
+            | Event::SlotAwaited { .. }
+            | Event::SlotTaken { .. }
             | Event::Paused { .. }
             | Event::Unpaused { .. }
             | Event::Completed { .. } => {}

@@ -14,5 +14,6 @@ mod parallel;
 mod people;
 mod properties;
 mod sim;
+mod slots;
 mod timeline;
 mod waits;

@@ -47,6 +47,8 @@ pub fn line(event: &Event) -> String {
         Event::ApprovalReminded { path, .. } => format!("{path} reminds"),
         Event::ApprovalEscalated { path, role, .. } => format!("{path} asks {role} too"),
         Event::ApprovalDecided { path, verdict, .. } => format!("{path} is {}", verdict.ruling.name()),
+        Event::SlotAwaited { key, limit, .. } => format!("waits for one of {limit} slots of `{key}`"),
+        Event::SlotTaken { .. } => "has a slot".to_owned(),
         Event::Paused { .. } => "paused".to_owned(),
         Event::Unpaused { at_step, .. } => format!("unpaused{}", then(at_step)),
         Event::Cancelled { reason, .. } => format!("cancelled: {}", reason.as_deref().unwrap_or("-")),

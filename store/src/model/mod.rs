@@ -6,5 +6,6 @@ pub mod execution;
 pub mod journal;
 pub mod organization;
 pub mod signal;
+pub mod slot;
 pub mod worker;
 pub mod workflow;

@@ -8,9 +8,11 @@ due as (
     limit $2
     for update skip locked
 ),
--- taken is taken: whoever deletes the row wakes the execution
+-- taken is taken: whoever takes the time off the row wakes the execution. The row stays: an execution that is
+-- paused, or in a worker's hands, may still wait for its event
 taken as (
-    delete from wait
+    update wait
+    set due_at_ms = null
     where position = any (array(select due.position from due))
     returning execution_id
 ),

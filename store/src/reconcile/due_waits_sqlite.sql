@@ -1,5 +1,6 @@
 with
--- what is due, longest ago first; taken out of the table by the next statement of the transaction
+-- what is due, longest ago first; the next statement of the transaction takes the time off the rows, which stay:
+-- an execution that is paused, or in a worker's hands, may still wait for its event
 due as (
     select execution_id
     from wait

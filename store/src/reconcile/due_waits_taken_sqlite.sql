@@ -1,4 +1,5 @@
-delete from wait
+update wait
+set due_at_ms = null
 where position in (
     select position
     from wait

@@ -28,5 +28,6 @@ mod reconcilers;
 mod refusals;
 mod schema;
 mod signals;
+mod slots;
 mod starts;
 mod workflows;

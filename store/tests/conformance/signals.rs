@@ -131,4 +131,17 @@ on_both_databases! {
         assert_eq!(ids(&all), parked[..4]);
         assert_eq!(ids(&found(None, all[1].1, 1).await), [parked[2]], "a page goes on from its place");
     }
+
+    async fn a_wait_whose_time_has_come_is_still_found_by_its_event(database: &Database) {
+        let worker = WorkerId::new();
+        let claimed = database.claimed(worker).await;
+        let Patch::Parked { state, mut waits, .. } = awaiting("order.paid", None) else { unreachable!() };
+        waits[0].due_at_ms = Some(10);
+        // Paused in a worker's hands, for instance: its time stands still, and the row does not know.
+        let patch = Patch::Running { state: Some(state), waits };
+        database.store.commit(database.checkpoint(&claimed, worker, patch)).await.unwrap();
+        assert_eq!(database.store.due_waits(10, 100).await.unwrap(), [], "a worker has it");
+        let found = database.store.event_waits(database.organization, "order.paid", None, 0, 10).await.unwrap();
+        assert_eq!(found.iter().map(|wait| wait.execution_id).collect::<Vec<_>>(), [claimed.id]);
+    }
 }

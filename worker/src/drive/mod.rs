@@ -14,6 +14,8 @@ mod execution;
 mod inbox;
 mod panicked;
 mod patch;
+mod slot;
+mod snapshot;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

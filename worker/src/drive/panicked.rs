@@ -72,11 +72,11 @@ async fn claim_again(
 impl Execution {
     /// Fails the steps whose effects were under way; the execution, if there was none.
     pub(super) async fn fail_steps(&mut self, context: &Arc<Context>) -> Result<(), DriveError> {
-        let under_way: Vec<EffectId> = if self.claimed.state.is_some() {
+        let under_way: Vec<EffectId> = if self.state.has_not_begun() {
+            Vec::new()
+        } else {
             let effects = machine::outstanding(&self.version.plan, &self.origin, &self.state);
             effects.into_iter().map(|effect| effect.id).collect()
-        } else {
-            Vec::new()
         };
         if under_way.is_empty() {
             return self.fail(context);

@@ -8,9 +8,9 @@ use super::DriveError;
 /// The status that a parked execution has in lists.
 pub(super) const fn status(status: Status) -> ExecutionStatus {
     match status {
-        Status::Queued => ExecutionStatus::Queued,
+        // Parked before its first step, it waits for a slot.
+        Status::Queued | Status::Waiting => ExecutionStatus::Waiting,
         Status::Running => ExecutionStatus::Running,
-        Status::Waiting => ExecutionStatus::Waiting,
         Status::Blocked => ExecutionStatus::Blocked,
         Status::Paused => ExecutionStatus::Paused,
         Status::Cancelled => ExecutionStatus::Cancelled,

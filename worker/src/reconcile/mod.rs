@@ -8,6 +8,7 @@ mod due_waits;
 mod lost_workers;
 mod own_claims;
 mod requeue;
+mod slots;
 mod status;
 mod undelivered_signals;
 mod unrouted_events;
@@ -37,6 +38,8 @@ pub enum Reconciler {
     UnroutedEvents,
     /// Delivers signals that were recorded but not delivered.
     UndeliveredSignals,
+    /// Gives slots that are free to executions that wait for one.
+    Slots,
     /// Hands back claims of this worker that it does not drive.
     OwnClaims,
 }
@@ -57,11 +60,12 @@ pub enum ReconcileError {
 
 impl Reconciler {
     /// Every reconciler, in the order in which a tick runs them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::LostWorkers,
         Self::OwnClaims,
         Self::DueWaits,
         Self::UnroutedEvents,
+        Self::Slots,
         Self::UndeliveredSignals,
         Self::Requeue,
     ];
@@ -75,6 +79,7 @@ impl Reconciler {
             Self::DueWaits => "due_waits",
             Self::UnroutedEvents => "unrouted_events",
             Self::UndeliveredSignals => "undelivered_signals",
+            Self::Slots => "slots",
             Self::OwnClaims => "own_claims",
         }
     }
@@ -86,6 +91,7 @@ impl Reconciler {
             Self::DueWaits => due_waits::run(context).await,
             Self::UnroutedEvents => unrouted_events::run(context).await,
             Self::UndeliveredSignals => undelivered_signals::run(context).await,
+            Self::Slots => slots::run(context).await,
             Self::OwnClaims => own_claims::run(context).await,
         }
     }

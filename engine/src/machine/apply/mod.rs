@@ -116,6 +116,8 @@ pub fn apply(state: &mut State, event: &Event) {
         | Event::ApprovalReminded { .. }
         | Event::ApprovalEscalated { .. }
         | Event::ApprovalDecided { .. } => approval(state, event),
+        Event::SlotAwaited { .. } => state.awaits_slot = true,
+        Event::SlotTaken { .. } => state.awaits_slot = false,
         Event::Paused { at, .. } => {
             state.paused_at = Some(*at);
             if state.running_since.is_none() {
