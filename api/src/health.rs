@@ -5,9 +5,19 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
 use serde::Serialize;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::shutdown::Shutdown;
+
+/// How a part that works does so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// As it should.
+    Well,
+    /// It works without something that it should have; what, in a few words without names or addresses.
+    Degraded(&'static str),
+}
 
 /// A part that must work before requests can be served.
 pub trait HealthPart: Send + Sync {
@@ -23,7 +33,12 @@ pub trait HealthPart: Send + Sync {
     ///
     /// # Errors
     /// What is wrong. It goes to the log; callers of `/readyz` only learn that the part failed.
-    fn check(&self) -> BoxFuture<'_, Result<(), Box<dyn std::error::Error + Send + Sync>>>;
+    fn check(&self) -> BoxFuture<'_, Result<Condition, Box<dyn std::error::Error + Send + Sync>>>;
+
+    /// What else is shown of it, whether it works or not; nothing that callers should not learn.
+    fn shows(&self) -> Option<Value> {
+        None
+    }
 }
 
 /// All parts of this process.
@@ -43,8 +58,13 @@ impl Health {
     pub(crate) async fn report(&self, timeout: Duration, shutdown: &Shutdown) -> Report {
         let checks = self.parts.iter().map(|part| async move {
             let begin = Instant::now();
+            let mut note = None;
             let status = match tokio::time::timeout(timeout, part.check()).await {
-                Ok(Ok(())) => PartStatus::Ok,
+                Ok(Ok(Condition::Well)) => PartStatus::Ok,
+                Ok(Ok(Condition::Degraded(how))) => {
+                    note = Some(how);
+                    PartStatus::Degraded
+                }
                 Ok(Err(error)) => {
                     tracing::warn!(part = part.name(), error = %service::chain(&*error), "a part is not ready");
                     PartStatus::Failed
@@ -55,12 +75,12 @@ impl Health {
                 }
             };
             let (name, required) = (part.name(), part.is_required());
-            PartReport { name, status, required, took_ms: begin.elapsed().as_millis() }
+            PartReport { name, status, required, took_ms: begin.elapsed().as_millis(), note, state: part.shows() }
         });
         let mut parts = join_all(checks).await;
         if shutdown.has_begun() {
             let status = PartStatus::ShuttingDown;
-            parts.push(PartReport { name: "process", status, required: true, took_ms: 0 });
+            parts.push(PartReport { name: "process", status, required: true, took_ms: 0, note: None, state: None });
         }
         Report { parts }
     }
@@ -77,12 +97,17 @@ struct PartReport {
     status: PartStatus,
     required: bool,
     took_ms: u128,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<Value>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum PartStatus {
     Ok,
+    Degraded,
     Failed,
     Silent,
     ShuttingDown,
@@ -90,12 +115,17 @@ enum PartStatus {
 
 impl Report {
     pub fn is_ready(&self) -> bool {
-        self.parts.iter().all(|part| part.status == PartStatus::Ok || !part.required)
+        self.parts.iter().all(|part| matches!(part.status, PartStatus::Ok | PartStatus::Degraded) || !part.required)
     }
 
     /// JSON with a line per part, so that `curl` shows a table.
     pub fn to_json(&self) -> String {
-        let status = if self.is_ready() { "ready" } else { "not_ready" };
+        let is_well = self.parts.iter().all(|part| part.status == PartStatus::Ok);
+        let status = match (self.is_ready(), is_well) {
+            (true, true) => "ready",
+            (true, false) => "degraded",
+            (false, _) => "not_ready",
+        };
         let lines: Vec<String> = self
             .parts
             .iter()

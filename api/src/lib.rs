@@ -21,7 +21,7 @@ mod ws;
 
 pub use config::{HostCheck, HttpConfig};
 pub use errors::{INTERNAL_MESSAGE, internal, server_error};
-pub use health::{Health, HealthPart};
+pub use health::{Condition, Health, HealthPart};
 pub use http::{FrontDoor, Probes, probes, router};
 pub use request_id::RequestId;
 pub use server::{ServerLimits, serve};

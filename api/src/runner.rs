@@ -62,7 +62,7 @@ impl Reply {
 
     fn broken(payload: &(dyn std::any::Any + Send), id: &RequestId) -> Self {
         tracing::error!(request.id = %id, panic = errors::panic_text(payload), "a resolver panicked");
-        metrics::counter!("sluice_api_panics_total").increment(1);
+        metrics::counter!("sluice_panics_total", "where" => "resolver").increment(1);
         Self { response: Response::from_errors(vec![errors::internal(id)]), sort: ReplySort::Broken }
     }
 

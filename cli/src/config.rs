@@ -68,6 +68,14 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("SLUICE_DATABASE_POOL", "connections to the database besides those of the committers", Some("10")),
     setting(
+        "SLUICE_DATABASE_ACQUIRE_TIMEOUT",
+        "longest time to wait for a connection to the database, and for a place in front of a committer",
+        Some("5s"),
+    ),
+    setting("SLUICE_DATABASE_STATEMENT_TIMEOUT", "longest time that the database works on one statement", Some("30s")),
+    setting("SLUICE_DATABASE_LOCK_TIMEOUT", "longest time that a statement waits for a lock", Some("5s")),
+    setting("SLUICE_START_PATIENCE", "how long a start waits for PostgreSQL, and then for Redis", Some("1m")),
+    setting(
         "SLUICE_INSECURE_NO_AUTH",
         "`true`: serve without sign-in on any address; everybody acts as the owner",
         Some("false"),
@@ -126,19 +134,22 @@ impl Config {
     }
 
     fn problems(&self) -> Vec<String> {
-        let mut problems: Vec<String> = ["SLUICE_LEASE", "SLUICE_SHUTDOWN_GRACE", "SLUICE_EXECUTION_TIMEOUT"]
-            .into_iter()
-            .filter_map(|name| {
-                engine::duration::parse(self.text(name)).err().map(|problem| format!("{name}: {problem}"))
-            })
-            .collect();
+        let mut problems = Vec::new();
         for (name, least, most) in [
             ("SLUICE_LEASE", Duration::from_secs(1), Duration::from_hours(1)),
             ("SLUICE_SHUTDOWN_GRACE", Duration::ZERO, Duration::from_hours(1)),
             ("SLUICE_EXECUTION_TIMEOUT", Duration::from_millis(1), Duration::from_hours(24)),
+            ("SLUICE_DATABASE_ACQUIRE_TIMEOUT", Duration::from_millis(100), Duration::from_mins(10)),
+            ("SLUICE_DATABASE_STATEMENT_TIMEOUT", Duration::from_millis(100), Duration::from_hours(1)),
+            ("SLUICE_DATABASE_LOCK_TIMEOUT", Duration::from_millis(100), Duration::from_hours(1)),
+            ("SLUICE_START_PATIENCE", Duration::ZERO, Duration::from_hours(24)),
         ] {
-            if engine::duration::parse(self.text(name)).is_ok_and(|length| !(least..=most).contains(&length)) {
-                problems.push(format!("{name}: {} is not between {least:?} and {most:?}", self.text(name)));
+            match engine::duration::parse(self.text(name)) {
+                Err(problem) => problems.push(format!("{name}: {problem}")),
+                Ok(length) if !(least..=most).contains(&length) => {
+                    problems.push(format!("{name}: {} is not between {least:?} and {most:?}", self.text(name)));
+                }
+                Ok(_good) => {}
             }
         }
         let public_url = self.text("SLUICE_PUBLIC_URL");

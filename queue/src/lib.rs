@@ -8,10 +8,14 @@ mod delays;
 mod error;
 mod message;
 mod notice;
+mod pulse;
+mod supervise;
 mod work;
 
 pub use error::QueueError;
 pub use notice::{Notice, NoticeItem, NoticeStream, Notices};
+pub use pulse::Pulse;
+pub use supervise::keep_running;
 pub use work::{
     AckLayer, AckService, Backlog, Consumer, ConsumerConfig, NeverFails, Priority, RedisConfig, WorkItem, WorkQueue,
 };

@@ -86,15 +86,26 @@ pub struct StoreConfig {
     pub pool_size: u32,
     /// Longest time that PostgreSQL works on one statement.
     pub statement_timeout: Duration,
-    /// Longest time to wait for a connection.
+    /// Longest time that PostgreSQL works on one group of a committer, and on a heartbeat.
+    pub commit_timeout: Duration,
+    /// Longest time that a statement waits for a lock; in SQLite for another process that writes.
+    pub lock_timeout: Duration,
+    /// Longest time to wait for a connection, and for a place in front of a committer.
     pub acquire_timeout: Duration,
 }
 
 impl StoreConfig {
-    /// Defaults: 10 connections, 30 s for a statement, 5 s for a connection.
+    /// Defaults: 10 connections; 30 s for a statement, 10 s for a commit, 5 s for a lock, 5 s for a connection.
     #[must_use]
     pub const fn new(url: DatabaseUrl) -> Self {
-        Self { url, pool_size: 10, statement_timeout: Duration::from_secs(30), acquire_timeout: Duration::from_secs(5) }
+        Self {
+            url,
+            pool_size: 10,
+            statement_timeout: Duration::from_secs(30),
+            commit_timeout: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(5),
+            acquire_timeout: Duration::from_secs(5),
+        }
     }
 }
 

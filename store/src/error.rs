@@ -1,7 +1,10 @@
 //! Why the database did not do what it was asked.
 
+use std::sync::Arc;
+
 use sea_orm::{DbErr, RuntimeErr};
 
+use crate::breaker::{Evidence, Refusal, refusal_in};
 use crate::model::execution::UnknownCode;
 
 /// Why the database did not do what it was asked.
@@ -44,7 +47,36 @@ pub enum StoreError {
 }
 
 /// What the driver said; shared, because one failure can answer a whole group.
-pub type Cause = std::sync::Arc<dyn std::error::Error + Send + Sync>;
+pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
+
+/// No connection could be made, so nothing was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection can be made")]
+pub struct NotConnected(#[source] pub sqlx::Error);
+
+impl From<NotConnected> for StoreError {
+    fn from(problem: NotConnected) -> Self {
+        if problem.0.fault().is_some() { Self::Unavailable(Arc::new(problem)) } else { problem.0.into() }
+    }
+}
+
+/// A fault of this program on the way to the database; what was asked may have been done.
+#[derive(Debug, thiserror::Error)]
+#[error("the write panicked; the log has the backtrace")]
+pub struct Panicked;
+
+/// What a failed write leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aftermath {
+    /// Nothing was written, and nothing would be if it were tried again now.
+    NotNow,
+    /// Nothing was written, for the sake of another transaction.
+    Victim,
+    /// It may have been written, or not.
+    Unknown,
+    /// Nothing was written, because of what was to be written.
+    Own,
+}
 
 /// What cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -59,7 +91,7 @@ pub enum UnreadableRow {
         column: &'static str,
         /// Why.
         #[source]
-        source: std::sync::Arc<serde_json::Error>,
+        source: Arc<serde_json::Error>,
     },
     /// A transaction number that is no number.
     #[error("`{text}` is no transaction number")]
@@ -96,6 +128,30 @@ impl StoreError {
         }
     }
 
+    /// What this failure of a write leaves open.
+    pub(crate) fn aftermath(&self) -> Aftermath {
+        let cause: &(dyn std::error::Error + 'static) = match self {
+            Self::Unavailable(cause) => &**cause,
+            Self::Internal(cause) if cause.is::<Panicked>() => return Aftermath::Unknown,
+            Self::Closed => return Aftermath::NotNow,
+            _of_its_own => return Aftermath::Own,
+        };
+        match cause.downcast_ref::<sqlx::Error>() {
+            Some(sqlx::Error::Io(problem)) => match refusal_in(problem) {
+                None | Some(Refusal::NoAnswer { .. }) => Aftermath::Unknown,
+                Some(_not_asked) => Aftermath::NotNow,
+            },
+            Some(sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed) => Aftermath::Unknown,
+            Some(sqlx::Error::Database(problem)) => match problem.code().unwrap_or_default().as_ref() {
+                code if code.len() == 5 && code.starts_with("40") => Aftermath::Victim,
+                // The server said farewell, perhaps between the commit and the answer.
+                code if code.starts_with("57P") || code.starts_with("08") => Aftermath::Unknown,
+                _refused => Aftermath::NotNow,
+            },
+            _no_connection => Aftermath::NotNow,
+        }
+    }
+
     /// The same failure for another member of a group.
     pub(crate) fn for_another(&self) -> Self {
         match self {
@@ -114,23 +170,23 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        classify(std::sync::Arc::new(error))
+        classify(Arc::new(error))
     }
 }
 
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         match error {
-            DbErr::ConnectionAcquire(_) => Self::Unavailable(std::sync::Arc::new(error)),
+            DbErr::ConnectionAcquire(_) => Self::Unavailable(Arc::new(error)),
             DbErr::Conn(RuntimeErr::SqlxError(inner))
             | DbErr::Exec(RuntimeErr::SqlxError(inner))
             | DbErr::Query(RuntimeErr::SqlxError(inner)) => classify(inner),
-            other => Self::Internal(std::sync::Arc::new(other)),
+            other => Self::Internal(Arc::new(other)),
         }
     }
 }
 
-fn classify(error: std::sync::Arc<sqlx::Error>) -> StoreError {
+fn classify(error: Arc<sqlx::Error>) -> StoreError {
     use sqlx::Error;
     match &*error {
         Error::Io(_)

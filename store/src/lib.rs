@@ -8,10 +8,12 @@
 //! is inside of it, so the database neither parses nor rewrites it.
 
 mod backend;
+mod breaker;
 mod changes;
 mod clean;
 mod commit;
 mod config;
+mod delays;
 mod error;
 mod events;
 mod executions;
@@ -28,7 +30,9 @@ mod store;
 mod workers;
 mod workflows;
 
+pub use breaker::{BreakerState, BreakerStatus};
 pub use config::{DatabaseUrl, DatabaseUrlError, StoreConfig};
+pub use delays::Delays;
 pub use error::StoreError;
 pub use filter::{EventFilter, ExecutionFilter, LabelFilter, MAX_NESTING, StringFilter, TimeFilter, WorkflowFilter};
 pub use migrate::{Migration, MigrationStatus};

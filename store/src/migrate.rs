@@ -2,7 +2,6 @@
 
 use migration::Migrator;
 use migration::sea_orm_migration::{MigrationStatus as Applied, MigratorTrait};
-use sea_orm::DatabaseConnection;
 
 use crate::backend::Backend;
 use crate::error::StoreError;
@@ -33,7 +32,7 @@ impl Store {
     /// When the database is away or refuses a step; steps before it stay applied.
     pub async fn migrate_up(&self) -> Result<(), StoreError> {
         let _turn = self.schema_turn().await?;
-        Ok(Migrator::up(self.schema_connection(), None).await?)
+        Ok(Migrator::up(self.backend.schema_connection(), None).await?)
     }
 
     /// Takes back the last `steps` migrations, with their data.
@@ -42,7 +41,7 @@ impl Store {
     /// When the database is away or refuses a step.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), StoreError> {
         let _turn = self.schema_turn().await?;
-        Ok(Migrator::down(self.schema_connection(), Some(steps)).await?)
+        Ok(Migrator::down(self.backend.schema_connection(), Some(steps)).await?)
     }
 
     /// Every migration, in order.
@@ -51,7 +50,7 @@ impl Store {
     /// When the database is away.
     pub async fn migrations(&self) -> Result<Vec<Migration>, StoreError> {
         let _turn = self.schema_turn().await?;
-        let migrations = Migrator::get_migration_with_status(self.schema_connection()).await?;
+        let migrations = Migrator::get_migration_with_status(self.backend.schema_connection()).await?;
         let steps = migrations.into_iter().map(|step| Migration {
             name: step.name().to_owned(),
             status: match step.status() {
@@ -62,18 +61,13 @@ impl Store {
         Ok(steps.collect())
     }
 
-    fn schema_connection(&self) -> &DatabaseConnection {
-        match &*self.backend {
-            Backend::Postgres(postgres) => &postgres.queries,
-            Backend::Sqlite(sqlite) => &sqlite.writes,
-        }
-    }
-
     /// Held while the schema changes: of several processes that start at once, one changes it.
     async fn schema_turn(&self) -> Result<SchemaTurn, StoreError> {
         Ok(match &*self.backend {
             Backend::Postgres(postgres) => {
                 let mut transaction = postgres.updates.begin().await?;
+                // Whoever is first may take long.
+                sqlx::query(include_str!("migrate/patience_postgres.sql")).execute(&mut *transaction).await?;
                 sqlx::query(include_str!("migrate/lock_postgres.sql")).execute(&mut *transaction).await?;
                 SchemaTurn::Postgres(transaction)
             }

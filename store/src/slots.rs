@@ -5,7 +5,7 @@
 //! cannot leak. All writes about one key take turns.
 
 use ids::{ExecutionId, OrganizationId, WorkflowId};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use crate::backend::WriteTransaction;
@@ -124,16 +124,11 @@ impl Store {
 }
 
 /// Gives free slots to those in the line, for as long as there are some.
-async fn give(
-    turn: &DatabaseTransaction,
-    key: &SlotKey,
-    told: &str,
-    now_ms: i64,
-) -> Result<Vec<ExecutionId>, StoreError> {
+async fn give(turn: &WriteTransaction, key: &SlotKey, told: &str, now_ms: i64) -> Result<Vec<ExecutionId>, StoreError> {
     run(turn, include_str!("slots/forget_ended.sql"), of(key)).await?;
     let [workflow, text] = of(key);
     let waiting = statement(turn, include_str!("slots/awaiting.sql"), [workflow, text, MAX_GIVEN.into()]);
-    let waiting = Awaiting::find_by_statement(waiting).all(turn).await?;
+    let waiting = Awaiting::find_by_statement(waiting).all(&**turn).await?;
     if waiting.is_empty() {
         return Ok(Vec::new());
     }
@@ -152,12 +147,12 @@ async fn give(
     Ok(given)
 }
 
-async fn count_held(turn: &DatabaseTransaction, key: &SlotKey) -> Result<i64, StoreError> {
+async fn count_held(turn: &WriteTransaction, key: &SlotKey) -> Result<i64, StoreError> {
     let sql = "select count(*) as value from slot where workflow_id = $1 and key = $2 and held";
     Ok(scalar(turn, sql, of(key)).await?.unwrap_or_default())
 }
 
-async fn insert(turn: &DatabaseTransaction, slot: &NewSlot, is_held: bool) -> Result<(), StoreError> {
+async fn insert(turn: &WriteTransaction, slot: &NewSlot, is_held: bool) -> Result<(), StoreError> {
     let values: [Value; 7] = [
         slot.execution_id.uuid().into(),
         slot.organization_id.uuid().into(),
@@ -171,7 +166,7 @@ async fn insert(turn: &DatabaseTransaction, slot: &NewSlot, is_held: bool) -> Re
 }
 
 /// The executions of the key that were accepted before this one, oldest first.
-async fn before(turn: &DatabaseTransaction, slot: &NewSlot) -> Result<Vec<(OrganizationId, ExecutionId)>, StoreError> {
+async fn before(turn: &WriteTransaction, slot: &NewSlot) -> Result<Vec<(OrganizationId, ExecutionId)>, StoreError> {
     let [workflow, key] = of(&slot.key);
     let values = [workflow, key, slot.execution_id.uuid().into(), MAX_BEFORE.into()];
     let rows = turn.query_all_raw(statement(turn, include_str!("slots/before.sql"), values)).await?;
@@ -187,17 +182,17 @@ fn of(key: &SlotKey) -> [Value; 2] {
     [key.workflow_id.uuid().into(), key.key.as_str().into()]
 }
 
-fn statement(turn: &DatabaseTransaction, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+fn statement(turn: &WriteTransaction, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
     Statement::from_sql_and_values(turn.get_database_backend(), sql, values)
 }
 
-async fn run(turn: &DatabaseTransaction, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<(), StoreError> {
+async fn run(turn: &WriteTransaction, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<(), StoreError> {
     turn.execute_raw(statement(turn, sql, values)).await?;
     Ok(())
 }
 
 async fn scalar<T: sea_orm::TryGetable>(
-    turn: &DatabaseTransaction,
+    turn: &WriteTransaction,
     sql: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Result<Option<T>, StoreError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sea_orm::ConnectionTrait;
 
 use crate::backend::Backend;
+use crate::breaker::{Breaker, BreakerStatus};
 use crate::commit::Committers;
 use crate::config::StoreConfig;
 use crate::error::StoreError;
@@ -18,6 +19,7 @@ use crate::error::StoreError;
 pub struct Store {
     pub(crate) backend: Arc<Backend>,
     pub(crate) committers: Arc<Committers>,
+    breaker: Breaker,
     name: Arc<str>,
 }
 
@@ -34,9 +36,10 @@ impl Store {
     /// When the database is away. The error does not name it; [`Store::describe`] and the URL's
     /// text do, without the password.
     pub async fn connect(config: &StoreConfig) -> Result<Self, StoreError> {
-        let backend = Arc::new(Backend::connect(config).await?);
-        let committers = Arc::new(Committers::start(&backend));
-        Ok(Self { backend, committers, name: config.url.to_string().into() })
+        let breaker = Breaker::new(config.url.to_string());
+        let backend = Arc::new(Backend::connect(config, &breaker).await?);
+        let committers = Arc::new(Committers::start(&backend, config, &breaker));
+        Ok(Self { backend, committers, breaker, name: config.url.to_string().into() })
     }
 
     /// Which database it is, for people; without the password.
@@ -52,6 +55,12 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.backend.reads().execute_unprepared("select 1").await?;
         Ok(())
+    }
+
+    /// The breaker in front of the database: closed while it answers.
+    #[must_use]
+    pub fn breaker(&self) -> BreakerStatus {
+        self.breaker.status()
     }
 
     /// Writes what was handed in, then ends the committers and closes every connection. Writes of

@@ -5,6 +5,7 @@ use ids::WorkerId;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
+use crate::backend::Backend;
 use crate::clean::check_texts;
 use crate::error::StoreError;
 use crate::model::worker::WorkerRow;
@@ -32,9 +33,19 @@ impl Store {
         };
         let renewed = [Column::Name, Column::Queues, Column::Slots, Column::HeartbeatAtMs, Column::Draining];
         let renew = OnConflict::column(Column::Id).update_columns(renewed).to_owned();
-        let transaction = self.backend.begin().await?;
-        Entity::insert(new).on_conflict(renew).exec_without_returning(&*transaction).await?;
-        transaction.commit().await
+        let insert = Entity::insert(new).on_conflict(renew);
+        match &*self.backend {
+            // A connection of its own: whatever else waits for the database, this does not wait behind it.
+            Backend::Postgres(postgres) => {
+                insert.exec_without_returning(&postgres.renewals).await?;
+                Ok(())
+            }
+            Backend::Sqlite(_) => {
+                let transaction = self.backend.begin().await?;
+                insert.exec_without_returning(&*transaction).await?;
+                transaction.commit().await
+            }
+        }
     }
 
     pub(crate) async fn forget_worker(&self, worker: WorkerId) -> Result<(), StoreError> {

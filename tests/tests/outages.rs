@@ -51,6 +51,14 @@ async fn ready(api: &Api, part: &str) -> (u16, String) {
     (status, found.map_or_else(String::new, |found| found["status"].as_str().unwrap().to_owned()))
 }
 
+/// What `/readyz` says as a whole and about one part.
+async fn told(api: &Api, part: &str) -> (Value, Value) {
+    let Ok(answer) = api.get("/readyz").send().await else { return (Value::Null, Value::Null) };
+    let report: Value = answer.json().await.unwrap();
+    let found = report["parts"].as_array().unwrap().iter().find(|found| found["name"] == part);
+    (report["status"].clone(), found.cloned().unwrap_or_default())
+}
+
 /// Nothing was lost, nothing was started twice.
 async fn all_ended(fleet: &Fleet, accepted: &BTreeSet<String>, stub: &Stub) {
     fleet.drained().await;
@@ -103,6 +111,61 @@ async fn requests_are_refused_as_retryable_while_the_database_is_away_and_all_go
     }
     accepted.insert(fleet.api.start("through_an_outage", json!({ "url": stub.url }), "during").await.unwrap());
     all_ended(&fleet, &accepted, &stub).await;
+}
+
+#[tokio::test]
+async fn an_outage_of_the_database_is_told_at_once_and_the_breaker_is_seen_in_readiness_and_metrics() {
+    let test = "an_outage_of_the_database_is_told_at_once_and_the_breaker_is_seen_in_readiness_and_metrics";
+    let Some((fleet, database, _redis)) = fleet(test, "5s").await else { return };
+    assert_eq!(told(&fleet.api, "database").await.1["state"]["breaker"], "closed");
+    database.cut();
+    eventually("the breaker opens", || async { told(&fleet.api, "database").await.1["state"]["breaker"] == "open" })
+        .await;
+    let began = std::time::Instant::now();
+    for _request in 0..100 {
+        let answer = fleet.api.answer(START, input("http://127.0.0.1:9", "away")).await.unwrap();
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{answer}");
+    }
+    // Waiting for a connection, each would have taken five seconds.
+    assert!(began.elapsed() < std::time::Duration::from_mins(1), "100 refusals took {:?}", began.elapsed());
+    let (_status, part) = told(&fleet.api, "database").await;
+    assert!(part["state"]["refused"].as_u64().unwrap() > 0, "{part}");
+    assert!(part["state"]["last_error"].is_string() && !part.to_string().contains("127.0.0.1"), "{part}");
+    let metrics = fleet.api.get("/metrics").send().await.unwrap().text().await.unwrap();
+    for name in [
+        "sluice_database_breaker_state",
+        "sluice_database_breaker_opens_total",
+        "sluice_database_breaker_rejections_total",
+    ] {
+        assert!(metrics.contains(name), "{name}: {metrics}");
+    }
+    database.restore();
+    fleet.api.ready().await;
+    eventually("the breaker closes", || async { told(&fleet.api, "database").await.1["state"]["breaker"] == "closed" })
+        .await;
+}
+
+#[tokio::test]
+async fn a_worker_shows_that_it_consumes_and_is_degraded_while_it_looks_into_the_database() {
+    let test = "a_worker_shows_that_it_consumes_and_is_degraded_while_it_looks_into_the_database";
+    let Some((mut fleet, _database, redis)) = fleet(test, "5s").await else { return };
+    let health = Api::new(free_port());
+    let bind = health.url.trim_start_matches("http://").to_owned();
+    fleet.add_worker_with(&["--health-bind", &bind]);
+    eventually("it consumes", || async { told(&health, "worker").await.1["status"] == "ok" }).await;
+    redis.cut();
+    eventually("it looks into the database", || async {
+        let (status, part) = told(&health, "worker").await;
+        status == "degraded" && part["status"] == "degraded"
+    })
+    .await;
+    assert_eq!(ready(&health, "worker").await.0, 200, "it works");
+    redis.restore();
+    eventually("it consumes again", || async {
+        let (status, part) = told(&health, "worker").await;
+        status == "ready" && part["status"] == "ok"
+    })
+    .await;
 }
 
 #[tokio::test]

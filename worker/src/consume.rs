@@ -63,12 +63,16 @@ async fn claim(context: &Arc<Context>, slots: Vec<Slot>, ids: &[ExecutionId]) ->
 pub(crate) async fn poll(context: &Arc<Context>, queues: &[String]) {
     let slots = context.slots.take_free(POLL_LIMIT);
     if slots.is_empty() {
+        context.signs.polled.beat();
         return;
     }
     let Some(term) = context.lease.safe_term() else { return };
     let claiming = context.claiming.read().await;
     match context.store().claim_next(context.worker, queues, slots.len() as u64, context.now().0).await {
-        Ok(claimed) => begin(context, claimed, slots, term),
+        Ok(claimed) => {
+            context.signs.polled.beat();
+            begin(context, claimed, slots, term);
+        }
         Err(problem) => {
             drop(claiming);
             doubt(context, &problem);

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::driving::Driving;
 use crate::effects::Effects;
 use crate::lease::Lease;
+use crate::readiness::Signs;
 use crate::reconcile::Statuses;
 use crate::slots::Slots;
 
@@ -49,6 +50,8 @@ pub struct Context {
     pub queues: Vec<String>,
     /// The grace time is over: drives hand back what they have.
     pub hand_back: CancellationToken,
+    /// What shows that it works.
+    pub signs: Signs,
 }
 
 impl Context {

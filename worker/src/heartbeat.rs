@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::context::Context;
+use crate::faults;
 use crate::runtime::WorkerConfig;
 
 /// Writes one heartbeat; the lease counts from before it was sent.
@@ -28,6 +29,18 @@ pub(crate) async fn beat(context: &Context, config: &WorkerConfig) -> Result<(),
     Ok(())
 }
 
+/// A try that takes half of the lease is given up: over a new connection the next one may still be in time.
+async fn beat_in_time(context: &Context, config: &WorkerConfig) {
+    let limit = context.lease.length() / 2;
+    let problem = match tokio::time::timeout(limit, beat(context, config)).await {
+        Ok(Ok(())) => return,
+        Ok(Err(problem)) => service::chain(&problem).to_string(),
+        Err(_elapsed) => format!("it took longer than {limit:?}"),
+    };
+    metrics::counter!("sluice_heartbeat_failures_total").increment(1);
+    warn!(error = problem, "cannot write the heartbeat, will try again");
+}
+
 /// Beats until `stop`.
 pub(crate) async fn run(context: Arc<Context>, config: WorkerConfig, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(context.lease.heartbeat_period());
@@ -37,10 +50,8 @@ pub(crate) async fn run(context: Arc<Context>, config: WorkerConfig, stop: Cance
             _tick = ticks.tick() => {}
             () = stop.cancelled() => return,
         }
-        if let Err(problem) = beat(&context, &config).await {
-            metrics::counter!("sluice_heartbeat_failures_total").increment(1);
-            warn!(error = %service::chain(&problem), "cannot write the heartbeat, will try again");
-        }
+        faults::point(&context, "heartbeat");
+        beat_in_time(&context, &config).await;
         metrics::gauge!("sluice_worker_slots_in_use").set(context.slots.in_use() as f64);
     }
 }

@@ -10,9 +10,11 @@ mod driving;
 pub mod effects;
 pub mod egress;
 mod emit;
+mod faults;
 mod heartbeat;
 mod lease;
 mod listen;
+mod readiness;
 pub mod reconcile;
 mod retry;
 mod runtime;
@@ -22,5 +24,9 @@ mod tick;
 mod wake;
 
 pub use emit::ServiceEvents;
+pub use readiness::{Consuming, NotWorking, Signs};
 pub use runtime::{Worker, WorkerConfig};
 pub use start::ServiceExecutions;
+
+#[cfg(test)]
+mod tests;

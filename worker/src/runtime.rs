@@ -7,7 +7,7 @@ use std::time::Duration;
 use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{Monitor, WorkerBuilder};
 use ids::WorkerId;
-use queue::ConsumerConfig;
+use queue::{ConsumerConfig, keep_running};
 use service::Services;
 use tokio::sync::{Notify, RwLock};
 use tokio::task::JoinHandle;
@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::driving::Driving;
 use crate::effects::Effects;
 use crate::lease::Lease;
+use crate::readiness::Signs;
 use crate::reconcile::Statuses;
 use crate::slots::Slots;
 use crate::{heartbeat, listen, tick};
@@ -45,7 +46,7 @@ pub struct WorkerConfig {
 pub struct Worker {
     context: Arc<Context>,
     config: WorkerConfig,
-    stop_consuming: CancellationToken,
+    pub(crate) stop_consuming: CancellationToken,
     stop_ticking: CancellationToken,
     consumer: JoinHandle<()>,
     background: Vec<JoinHandle<()>>,
@@ -75,6 +76,7 @@ impl Worker {
             tick_now: Notify::new(),
             hand_back: CancellationToken::new(),
             queues: config.queues.clone(),
+            signs: Signs::default(),
         });
         heartbeat::beat(&context, &config).await?;
         if config.is_alone {
@@ -82,11 +84,13 @@ impl Worker {
         }
         let stop_consuming = CancellationToken::new();
         let stop_ticking = CancellationToken::new();
-        let consumer = tokio::spawn(consume_until(Arc::clone(&context), config.clone(), stop_consuming.clone()));
+        let consumer = kept("consume", &context, &config, &stop_consuming, consume_until);
         let background = vec![
-            tokio::spawn(heartbeat::run(Arc::clone(&context), config.clone(), stop_ticking.clone())),
-            tokio::spawn(listen::run(Arc::clone(&context), stop_ticking.clone())),
-            tokio::spawn(tick::run(Arc::clone(&context), config.queues.clone(), stop_ticking.clone())),
+            kept("heartbeat", &context, &config, &stop_ticking, heartbeat::run),
+            kept("listen", &context, &config, &stop_ticking, |context, _config, stop| listen::run(context, stop)),
+            kept("tick", &context, &config, &stop_ticking, |context, config, stop| {
+                tick::run(context, config.queues, stop)
+            }),
         ];
         info!(worker.id = %context.worker, worker.name = %config.name, slots = config.slots, "worker {} serves {}", context.worker, config.queues.join(", "));
         Ok(Self { context, config, stop_consuming, stop_ticking, consumer, background })
@@ -132,6 +136,20 @@ impl Worker {
     }
 }
 
+/// A task of the worker that begins again when it panics.
+fn kept<F: Future<Output = ()> + Send + 'static>(
+    place: &'static str,
+    context: &Arc<Context>,
+    config: &WorkerConfig,
+    stop: &CancellationToken,
+    run: impl Fn(Arc<Context>, WorkerConfig, CancellationToken) -> F + Send + Sync + 'static,
+) -> JoinHandle<()> {
+    let (context, config, stop) = (Arc::clone(context), config.clone(), stop.clone());
+    tokio::spawn(async move {
+        keep_running(place, || run(Arc::clone(&context), config.clone(), stop.clone())).await;
+    })
+}
+
 /// How long handing back may take.
 const HAND_BACK: Duration = Duration::from_secs(5);
 
@@ -147,8 +165,9 @@ async fn take_up_everything(context: &Context) -> Result<(), store::StoreError> 
 async fn consume_until(context: Arc<Context>, config: WorkerConfig, stop: CancellationToken) {
     let handlers = config.slots.clamp(1, MAX_HANDLERS);
     let monitor = Monitor::new().should_restart(|_context, _error| true).register(move |restarts| {
-        let consumer =
-            context.services.queue().consumer(ConsumerConfig::new(context.worker, config.queues.clone(), handlers));
+        let mut how = ConsumerConfig::new(context.worker, config.queues.clone(), handlers);
+        how.pulse = context.signs.fetched.clone();
+        let consumer = context.services.queue().consumer(how);
         WorkerBuilder::new(format!("{}-{restarts}", context.worker))
             .backend(consumer)
             .data(Arc::clone(&context))

@@ -14,6 +14,7 @@ use tracing::debug;
 
 use crate::consume;
 use crate::context::Context;
+use crate::faults;
 use crate::reconcile::Reconciler;
 
 /// Every second.
@@ -24,9 +25,11 @@ pub(crate) async fn run(context: Arc<Context>, queues: Vec<String>, stop: Cancel
     let schedule = Schedule::from_str(EVERY_SECOND).expect("the constant is a cron expression");
     let mut ticks = std::pin::pin!(CronScheduler::new(schedule).into_stream());
     loop {
+        faults::point(&context, "tick");
         for reconciler in Reconciler::ALL {
             reconciler.run(&context).await;
         }
+        context.signs.ticked.beat();
         if !context.services.queue().is_up() {
             consume::poll(&context, &queues).await;
         }

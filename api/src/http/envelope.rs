@@ -63,7 +63,7 @@ pub(super) async fn wrap(State(hosts): State<HostCheck>, mut request: Request, n
 
 fn broken(payload: &(dyn std::any::Any + Send), id: &RequestId) -> Response {
     tracing::error!(panic = errors::panic_text(payload), "a request handler panicked");
-    metrics::counter!("sluice_api_panics_total").increment(1);
+    metrics::counter!("sluice_panics_total", "where" => "handler").increment(1);
     let extensions = json!({ "code": Code::Internal.as_str(), "requestId": id.as_str() });
     let body = json!({ "errors": [{ "message": errors::INTERNAL_MESSAGE, "extensions": extensions }] });
     (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response()

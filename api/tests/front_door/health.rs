@@ -8,13 +8,14 @@ use futures::future::BoxFuture;
 use ids::OrganizationId;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
-use sluice_api::{FrontDoor, Health, HealthPart, OwnerOf, Shutdown};
+use sluice_api::{Condition, FrontDoor, Health, HealthPart, OwnerOf, Shutdown};
 use tower::ServiceExt;
 
 use crate::support::{config, door, door_with, get, within};
 
 enum Part {
     Well,
+    Degraded,
     Away,
     Silent,
 }
@@ -23,20 +24,26 @@ impl HealthPart for Part {
     fn name(&self) -> &'static str {
         match self {
             Self::Well => "queue",
+            Self::Degraded => "worker",
             Self::Away => "database",
             Self::Silent => "notices",
         }
     }
 
-    fn check(&self) -> BoxFuture<'_, Result<(), Box<dyn std::error::Error + Send + Sync>>> {
+    fn check(&self) -> BoxFuture<'_, Result<Condition, Box<dyn std::error::Error + Send + Sync>>> {
         match self {
-            Self::Well => futures::future::ready(Ok(())).boxed(),
+            Self::Well => futures::future::ready(Ok(Condition::Well)).boxed(),
+            Self::Degraded => futures::future::ready(Ok(Condition::Degraded("without the queue"))).boxed(),
             Self::Away => {
                 let error = std::io::Error::other("10.0.0.7:5432 refused the connection");
                 futures::future::ready(Err(error.into())).boxed()
             }
             Self::Silent => futures::future::pending().boxed(),
         }
+    }
+
+    fn shows(&self) -> Option<serde_json::Value> {
+        matches!(self, Self::Away).then(|| json!({ "breaker": "open" }))
     }
 }
 
@@ -50,6 +57,23 @@ async fn a_process_is_ready_when_all_its_parts_are() {
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.json()["status"], "ready");
     assert_eq!(answer.json()["parts"][0]["name"], "queue");
+}
+
+#[tokio::test]
+async fn a_part_that_works_without_something_is_said_to_and_the_process_is_ready() {
+    let answer = door_with(config(), health(vec![Part::Well, Part::Degraded])).send(get("/readyz")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.json()["status"], "degraded");
+    let part = &answer.json()["parts"][1];
+    assert_eq!((&part["status"], &part["note"]), (&json!("degraded"), &json!("without the queue")));
+}
+
+#[tokio::test]
+async fn what_a_part_shows_is_told_although_it_failed() {
+    let answer = door_with(config(), health(vec![Part::Away])).send(get("/readyz")).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.json()["status"], "not_ready");
+    assert_eq!(answer.json()["parts"][0]["state"], json!({ "breaker": "open" }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,16 +5,47 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use queue::WorkQueue;
-use store::{DatabaseUrl, Store, StoreConfig};
+use store::{DatabaseUrl, Delays, Store, StoreConfig};
 use tracing::warn;
 
 use crate::config::Config;
 use crate::failure::Failure;
 
-/// How long a start waits for what it needs.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// Pause between two tries.
-const PAUSE: Duration = Duration::from_secs(1);
+/// About how long the first pause between two tries is; they are doubled, and drawn at random around that.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// About how long the last pauses are.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Tries at the start, for as long as `SLUICE_START_PATIENCE` says.
+struct Tries {
+    began: Instant,
+    patience: Duration,
+    pauses: Delays,
+}
+
+impl Tries {
+    fn begin(config: &Config) -> Self {
+        let patience = config.duration("SLUICE_START_PATIENCE");
+        Self { began: Instant::now(), patience, pauses: Delays::new(FIRST_PAUSE, LONGEST_PAUSE) }
+    }
+
+    /// Waits before the next try and says so; false when there is none.
+    async fn go_on(&mut self, what: &str, problem: &(dyn std::error::Error + 'static)) -> bool {
+        let left = self.patience.saturating_sub(self.began.elapsed());
+        if left.is_zero() {
+            return false;
+        }
+        let pause = self.pauses.next_delay().min(left);
+        warn!(
+            error = %service::chain(problem),
+            waited_ms = self.began.elapsed().as_millis(),
+            next_ms = pause.as_millis(),
+            "{what} does not answer, will try for {:?} in all", self.patience
+        );
+        tokio::time::sleep(pause).await;
+        true
+    }
+}
 
 /// Refuses to start in production without what it needs; names everything that is missing.
 pub fn require_production(config: &Config) -> Result<(), Failure> {
@@ -54,17 +85,19 @@ pub async fn database(config: &Config) -> Result<Store, Failure> {
     let shown = url.to_string();
     let mut settings = StoreConfig::new(url);
     settings.pool_size = config.number("SLUICE_DATABASE_POOL");
-    let began = Instant::now();
+    settings.acquire_timeout = config.duration("SLUICE_DATABASE_ACQUIRE_TIMEOUT");
+    settings.statement_timeout = config.duration("SLUICE_DATABASE_STATEMENT_TIMEOUT");
+    settings.lock_timeout = config.duration("SLUICE_DATABASE_LOCK_TIMEOUT");
+    let mut tries = Tries::begin(config);
     loop {
         match Store::connect(&settings).await {
             Ok(store) => return Ok(store),
-            Err(problem) if problem.is_retryable() && began.elapsed() < PATIENCE => {
-                warn!(database = %shown, error = %service::chain(&problem), "the {shown} does not answer, will try for {:?} in all", PATIENCE);
-                tokio::time::sleep(PAUSE).await;
-            }
             Err(problem) => {
+                if problem.is_retryable() && tries.go_on(&format!("the {shown}"), &problem).await {
+                    continue;
+                }
                 let what = if problem.is_retryable() {
-                    format!("the {shown} did not answer for {:.0?}", began.elapsed())
+                    format!("the {shown} did not answer for {:.0?}", tries.began.elapsed())
                 } else {
                     format!("the {shown} cannot be used")
                 };
@@ -75,19 +108,16 @@ pub async fn database(config: &Config) -> Result<Store, Failure> {
 }
 
 /// Redis, waited for.
-pub async fn redis(queue: &WorkQueue) -> Result<(), Failure> {
-    let began = Instant::now();
+pub async fn redis(config: &Config, queue: &WorkQueue) -> Result<(), Failure> {
+    let mut tries = Tries::begin(config);
     loop {
         match queue.ping().await {
             Ok(()) => return Ok(()),
-            Err(problem) if began.elapsed() < PATIENCE => {
-                warn!(error = %service::chain(&problem), "Redis does not answer, will try for {:?} in all", PATIENCE);
-                tokio::time::sleep(PAUSE).await;
-            }
             Err(problem) => {
-                return Err(
-                    Failure::of("Redis did not answer", &problem).help("check REDIS_URL, and that Redis runs there")
-                );
+                if !tries.go_on("Redis", &problem).await {
+                    return Err(Failure::of("Redis did not answer", &problem)
+                        .help("check REDIS_URL, and that Redis runs there"));
+                }
             }
         }
     }

@@ -230,11 +230,14 @@ fn parts(services: &Services, mode: ServerMode, worker: Option<&Worker>) -> Vec<
 /// Histograms are folded now and then, also when nobody reads them.
 fn keep_up(metrics: PrometheusHandle) {
     tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(Duration::from_secs(5));
-        loop {
-            ticks.tick().await;
-            metrics.run_upkeep();
-        }
+        queue::keep_running("metrics", || async {
+            let mut ticks = tokio::time::interval(Duration::from_secs(5));
+            loop {
+                ticks.tick().await;
+                metrics.run_upkeep();
+            }
+        })
+        .await;
     });
 }
 
@@ -309,7 +312,7 @@ async fn cluster_services(config: &Config) -> Result<Services, Failure> {
     let unusable = |problem: queue::QueueError| Failure::usage(format!("REDIS_URL: {}", service::chain(&problem)));
     let queue = WorkQueue::redis(redis.clone()).map_err(unusable)?;
     let notices = Notices::redis(&redis).map_err(unusable)?;
-    connect::redis(&queue).await?;
+    connect::redis(config, &queue).await?;
     services(config, store, queue, notices).await
 }
 

@@ -2,14 +2,15 @@
 //!
 //! Every message has its publisher's number; a gap, a new connection or a long silence of the
 //! connection makes the listener tell everybody to read again. A publisher repeats its last number
-//! each second, so that the loss of its last message is noticed as well.
+//! after a second, so that the loss of its last message is noticed as well, and now and then when it
+//! has nothing to tell: a listener that hears not even its own process is at the end of a dead line.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
 use redis::RedisError;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Mutex, broadcast, mpsc};
 use tracing::{debug, error, warn};
 use uuid::Uuid;
 
@@ -17,16 +18,21 @@ use super::{Notice, NoticeItem};
 use crate::delays::Delays;
 use crate::error::QueueError;
 use crate::message::NoticeMessage;
-use crate::work::{Redis, RedisConfig};
+use crate::supervise::keep_running;
+use crate::work::{Line, Redis, RedisConfig};
 
 /// Notices in one message at most.
 const GROUP: usize = 1_000;
 /// Notices that wait to be sent at most; beyond, they are dropped and the gap is noticed.
 const WAITING: usize = 100_000;
-/// How often the last number is repeated.
+/// How soon the last number is repeated.
 const REPEAT: Duration = Duration::from_secs(1);
+/// How many times that passes in quiet before it is repeated again.
+const QUIET: u32 = 3;
 /// A connection that is silent for so long is made anew: it may be dead without saying so.
-const SILENCE: Duration = Duration::from_mins(1);
+const SILENCE: Duration = Duration::from_secs(8);
+/// How long making a connection may take.
+const CONNECTING: Duration = Duration::from_secs(5);
 /// Publishers that are remembered; the oldest are forgotten.
 const PUBLISHERS: usize = 1_000;
 
@@ -37,8 +43,12 @@ impl RedisNotices {
     pub(super) fn start(config: &RedisConfig, local: broadcast::Sender<NoticeItem>) -> Result<Self, QueueError> {
         let redis = Redis::new(config)?;
         let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(publish(redis.clone(), receiver));
-        tokio::spawn(listen(redis, local));
+        let publishing = redis.clone();
+        tokio::spawn(async move {
+            let receiver = Mutex::new(receiver);
+            keep_running("notice_publish", || async { publish(&publishing, &mut *receiver.lock().await).await }).await;
+        });
+        tokio::spawn(async move { keep_running("notice_listen", || listen(&redis, &local)).await });
         Ok(Self(sender))
     }
 
@@ -55,15 +65,15 @@ fn channel(redis: &Redis) -> String {
     format!("{}:notices", redis.prefix)
 }
 
-async fn publish(redis: Redis, mut receiver: mpsc::Receiver<Notice>) {
-    let mut connection = match redis.connection() {
+async fn publish(redis: &Redis, receiver: &mut mpsc::Receiver<Notice>) {
+    let mut connection = match Line::new(redis) {
         Ok(connection) => connection,
         Err(problem) => {
             return error!(error = %problem, "notices cannot be sent, listeners read again from time to time");
         }
     };
     let publisher = Uuid::now_v7();
-    let (mut number, mut repeated) = (0_u64, 0_u64);
+    let (mut number, mut repeated, mut quiet) = (0_u64, 0_u64, 0_u32);
     let mut repeat = tokio::time::interval(REPEAT);
     let mut waiting = Vec::with_capacity(GROUP);
     loop {
@@ -75,7 +85,8 @@ async fn publish(redis: Redis, mut receiver: mpsc::Receiver<Notice>) {
                 number += 1;
             }
             _tick = repeat.tick() => {
-                if repeated == number {
+                quiet += 1;
+                if repeated == number && quiet < QUIET {
                     continue;
                 }
                 repeated = number;
@@ -85,10 +96,11 @@ async fn publish(redis: Redis, mut receiver: mpsc::Receiver<Notice>) {
             .drain(..)
             .map(|notice: Notice| (notice.organization, notice.execution, notice.seq, notice.ended))
             .collect();
+        quiet = 0;
         let message = NoticeMessage { v: 1, p: publisher, n: number, l: list };
         let text = serde_json::to_string(&message).expect("notices are plain data");
         let sent: Result<u64, RedisError> =
-            redis::cmd("PUBLISH").arg(channel(&redis)).arg(text).query_async(&mut connection).await;
+            redis::cmd("PUBLISH").arg(channel(redis)).arg(text).query_async(&mut connection).await;
         if let Err(problem) = sent {
             metrics::counter!("sluice_notice_failures_total").increment(1);
             warn!(error = %problem, "a notice could not be sent, listeners notice the gap");
@@ -98,10 +110,10 @@ async fn publish(redis: Redis, mut receiver: mpsc::Receiver<Notice>) {
     }
 }
 
-async fn listen(redis: Redis, local: broadcast::Sender<NoticeItem>) {
+async fn listen(redis: &Redis, local: &broadcast::Sender<NoticeItem>) {
     let mut delays = Delays::new();
     loop {
-        if let Err(problem) = listen_once(&redis, &local, &mut delays).await {
+        if let Err(problem) = listen_once(redis, local, &mut delays).await {
             debug!(error = %problem, "the connection for notices broke, it is made anew");
         }
         delays.wait().await;
@@ -113,8 +125,13 @@ async fn listen_once(
     local: &broadcast::Sender<NoticeItem>,
     delays: &mut Delays,
 ) -> Result<(), RedisError> {
-    let mut connection = redis.client.get_async_pubsub().await?;
-    connection.subscribe(channel(redis)).await?;
+    let connecting = async {
+        let mut connection = redis.client.get_async_pubsub().await?;
+        connection.subscribe(channel(redis)).await?;
+        Ok::<_, RedisError>(connection)
+    };
+    let connected = tokio::time::timeout(CONNECTING, connecting).await;
+    let mut connection = connected.map_err(|_elapsed| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
     delays.reset();
     // Whatever was told while there was no connection is lost.
     drop(local.send(NoticeItem::Resync));

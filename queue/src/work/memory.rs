@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use ids::ExecutionId;
@@ -25,6 +26,9 @@ struct Lists {
     pending: BTreeMap<String, u64>,
     turn: u64,
 }
+
+/// How often an idle consumer looks.
+const LOOK: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct InHand {
@@ -102,7 +106,7 @@ impl MemoryQueue {
     }
 
     pub(super) fn consumer(&self, config: &ConsumerConfig) -> Consumer {
-        let (queue, queues) = (self.clone(), config.queues.clone());
+        let (queue, queues, pulse) = (self.clone(), config.queues.clone(), config.pulse.clone());
         // One item is fetched ahead: everything else stays where priorities still count.
         Consumer::new(
             1,
@@ -115,10 +119,13 @@ impl MemoryQueue {
                             tokio::pin!(arrived);
                             // Registered before looking, so that a push in between is not missed.
                             arrived.as_mut().enable();
+                            pulse.beat();
                             if let Some(item) = queue.take(&queues) {
                                 break item;
                             }
-                            if stop.run_until_cancelled(arrived).await.is_none() {
+                            // It looks again by itself, so that it is seen to be there.
+                            let looked = tokio::time::timeout(LOOK, arrived);
+                            if stop.run_until_cancelled(looked).await.is_none() {
                                 return;
                             }
                         };

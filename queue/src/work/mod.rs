@@ -13,11 +13,12 @@ use self::ack::Receipt;
 use self::memory::MemoryQueue;
 use self::redis::RedisQueue;
 use crate::error::QueueError;
+use crate::pulse::Pulse;
 
 pub use self::ack::{AckLayer, AckService};
 pub use self::consumer::{Consumer, NeverFails};
-pub(crate) use self::redis::Redis;
 pub use self::redis::RedisConfig;
+pub(crate) use self::redis::{Line, Redis};
 
 /// Class of priority; each has a stream of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,13 +63,15 @@ pub struct ConsumerConfig {
     pub prefetch: usize,
     /// How long a task may stay unacknowledged before another worker takes it.
     pub claim_idle: Duration,
+    /// Beats whenever work was fetched, or whoever has it said that there is none.
+    pub pulse: Pulse,
 }
 
 impl ConsumerConfig {
     /// The usual settings.
     #[must_use]
     pub fn new(worker: WorkerId, queues: Vec<String>, prefetch: usize) -> Self {
-        Self { worker, queues, prefetch: prefetch.max(1), claim_idle: Duration::from_secs(10) }
+        Self { worker, queues, prefetch: prefetch.max(1), claim_idle: Duration::from_secs(10), pulse: Pulse::default() }
     }
 }
 

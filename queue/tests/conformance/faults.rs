@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use queue::{Backlog, Priority, QueueError, RedisConfig, WorkQueue};
 
 use crate::harness::{Bed, Handling, all_of, eventually, executions};
-use crate::server::Server;
+use crate::server::{HalfOpen, Server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_redis_that_was_emptied_gets_its_groups_again() {
@@ -127,6 +127,106 @@ async fn an_entry_that_ended_ten_workers_is_put_aside() {
     eventually("it is put aside", || async { bed.backlog("default").await.dead == 1 }).await;
     assert_eq!(worker.handled(), Vec::<Vec<_>>::new(), "nobody else is given it");
     bed.emptied("default").await;
+}
+
+/// Redis answers, but takes no push.
+async fn takes_nothing_for_a_while(case: &str, begin: &[&[&str]], end: &[&[&str]]) {
+    let Some(server) = Server::start(case).await else { return };
+    let bed = Bed::redis(&server.url());
+    let worker = bed.worker(&["default"], Handling::Takes);
+    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    eventually("the first arrives", || async { worker.handled().len() == 1 }).await;
+    for command in begin {
+        bed.command(command).await;
+    }
+    eventually("workers are told to look into the database", || async {
+        bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+        !bed.queue.is_up()
+    })
+    .await;
+    for command in end {
+        bed.command(command).await;
+    }
+    eventually("it is found to take pushes again, without any", || async { bed.queue.is_up() }).await;
+    let pushed = executions(1);
+    eventually("the last arrives", || async {
+        bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+        worker.handled().contains(&pushed)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_redis_that_is_full_counts_as_away_until_it_takes_pushes_again() {
+    let full: [&[&str]; 2] =
+        [&["CONFIG", "SET", "maxmemory-policy", "noeviction"], &["CONFIG", "SET", "maxmemory", "1"]];
+    takes_nothing_for_a_while("a full Redis", &full, &[&["CONFIG", "SET", "maxmemory", "0"]]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_redis_that_only_reads_counts_as_away_until_it_takes_pushes_again() {
+    let nowhere: [&[&str]; 1] = [&["REPLICAOF", "127.0.0.1", "1"]];
+    takes_nothing_for_a_while("a Redis that only reads", &nowhere, &[&["REPLICAOF", "NO", "ONE"]]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_redis_that_wants_replicas_counts_as_away_until_it_takes_pushes_again() {
+    let alone: [&[&str]; 1] = [&["CONFIG", "SET", "min-replicas-to-write", "1"]];
+    takes_nothing_for_a_while("a Redis without replicas", &alone, &[&["CONFIG", "SET", "min-replicas-to-write", "0"]])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_key_that_became_something_else_is_made_a_stream_again() {
+    let Some(bed) = Bed::shared_redis("a key of another type") else { return };
+    let worker = bed.worker(&["default"], Handling::Takes);
+    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    eventually("the first arrives", || async { worker.handled().len() == 1 }).await;
+    for priority in ["high", "normal", "low"] {
+        bed.command(&["SET", &format!("{{{}:default}}:{priority}", bed.prefix()), "no stream"]).await;
+    }
+    let pushed = executions(1);
+    eventually("the second arrives", || async {
+        bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+        worker.handled().contains(&pushed)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_connection_that_is_half_open_is_noticed_and_made_anew() {
+    let Some(server) = Server::start("half-open connections").await else { return };
+    let line = HalfOpen::before(server.port()).await;
+    let bed = Bed::redis(&line.url());
+    let mut notices = bed.notices().subscribe();
+    let worker = bed.worker(&["default"], Handling::Takes);
+    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    eventually("the first arrives", || async { worker.handled().len() == 1 }).await;
+    // Whatever is connected now says nothing any more, and does not break either.
+    line.freeze();
+    let pushed = executions(1);
+    eventually("the second arrives over new connections", || async {
+        bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+        worker.handled().contains(&pushed)
+    })
+    .await;
+    let heard_again =
+        async { while line.connections_since() == 0 || notices.next().await != Some(queue::NoticeItem::Resync) {} };
+    let in_time = tokio::time::timeout(std::time::Duration::from_secs(20), heard_again).await;
+    assert!(in_time.is_ok(), "whoever listens is told to read again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_consumer_shows_that_it_fetches_and_that_it_does_not() {
+    let Some(mut server) = Server::start("the pulse of a consumer").await else { return };
+    let bed = Bed::redis(&server.url());
+    let worker = bed.worker(&["default"], Handling::Takes);
+    let fresh = std::time::Duration::from_secs(3);
+    eventually("it was told that there is nothing", || async { worker.pulse.is_within(fresh) }).await;
+    server.kill().await;
+    eventually("it is seen that it fetches no more", || async { !worker.pulse.is_within(fresh) }).await;
+    server.start_again().await;
+    eventually("it fetches again", || async { worker.pulse.is_within(fresh) }).await;
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use apalis::prelude::{BoxDynError, Data, Monitor, WorkerBuilder};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ids::{ExecutionId, WorkerId};
-use queue::{Backlog, ConsumerConfig, Notices, RedisConfig, WorkItem, WorkQueue};
+use queue::{Backlog, ConsumerConfig, Notices, Pulse, RedisConfig, WorkItem, WorkQueue};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -158,6 +158,8 @@ pub enum Handling {
 /// A worker as apalis runs it.
 pub struct Worker {
     handled: Arc<Mutex<Vec<Vec<ExecutionId>>>>,
+    /// When it last fetched.
+    pub pulse: Pulse,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -204,9 +206,12 @@ impl Worker {
         let (queue, signal) = (queue.clone(), stop.clone());
         let queues: Vec<String> = queues.iter().map(|&queue| queue.to_owned()).collect();
         let id = WorkerId::new();
+        let pulse = Pulse::default();
+        let beating = pulse.clone();
         let monitor = Monitor::new().should_restart(|_context, _error| true).register(move |restarts| {
             let mut config = ConsumerConfig::new(id, queues.clone(), CONCURRENCY);
             config.claim_idle = CLAIM_IDLE;
+            config.pulse = beating.clone();
             WorkerBuilder::new(format!("{id}-{restarts}"))
                 .backend(queue.consumer(config))
                 .data(Arc::clone(&shared))
@@ -220,7 +225,7 @@ impl Worker {
             };
             monitor.run_with_signal(signal).await.unwrap();
         });
-        Self { handled, stop, task }
+        Self { handled, pulse, stop, task }
     }
 
     /// What was handled, task by task.

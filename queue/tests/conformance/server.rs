@@ -1,9 +1,13 @@
 //! A Redis server that one test may empty, end and start again.
 
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 
 use crate::harness::eventually;
 
@@ -28,6 +32,10 @@ impl Server {
         }
         eprintln!("skipped: {case} over Redis, because neither redis-server nor valkey-server is on the path");
         None
+    }
+
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn url(&self) -> String {
@@ -63,4 +71,53 @@ fn spawn(program: &str, port: u16, folder: &std::path::Path) -> std::io::Result<
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
+}
+
+/// A line to a server whose connections can be made half-open: they stay, and nothing comes through.
+pub struct HalfOpen {
+    port: u16,
+    frozen_before: watch::Sender<usize>,
+    made: Arc<AtomicUsize>,
+}
+
+impl HalfOpen {
+    pub async fn before(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (frozen_before, made) = (watch::Sender::new(0), Arc::new(AtomicUsize::new(0)));
+        let (frozen, count) = (frozen_before.clone(), Arc::clone(&made));
+        tokio::spawn(async move {
+            while let Ok((mut client, _peer)) = listener.accept().await {
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                let mut frozen = frozen.subscribe();
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+                    let is_frozen = async {
+                        let _frozen = frozen.wait_for(|before| number < *before).await;
+                    };
+                    tokio::select! {
+                        _ended = tokio::io::copy_bidirectional(&mut client, &mut server) => return,
+                        () = is_frozen => {}
+                    }
+                    // Nothing is closed and nothing is passed on.
+                    std::future::pending::<()>().await;
+                });
+            }
+        });
+        Self { port, frozen_before, made }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Every connection of now becomes half-open; new ones work.
+    pub fn freeze(&self) {
+        self.frozen_before.send_replace(self.made.load(Ordering::SeqCst));
+    }
+
+    /// Connections made since then.
+    pub fn connections_since(&self) -> usize {
+        self.made.load(Ordering::SeqCst) - *self.frozen_before.borrow()
+    }
 }

@@ -3,9 +3,12 @@
 pub mod postgres;
 pub mod sqlite;
 
+use std::time::Duration;
+
 use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use tokio::sync::OwnedMutexGuard;
 
+use crate::breaker::{Breaker, Door, Guarded};
 use crate::config::{Location, StoreConfig};
 use crate::error::StoreError;
 
@@ -33,30 +36,35 @@ pub enum Dialect {
 
 /// A transaction that writes; rolled back when dropped without a commit.
 pub struct WriteTransaction {
-    transaction: DatabaseTransaction,
+    transaction: Guarded<DatabaseTransaction>,
     /// SQLite has one writer at a time: held until the transaction is over, hence the field order.
     _turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl WriteTransaction {
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.transaction.commit().await?)
+        let (transaction, breaker, limit) = self.transaction.into_parts();
+        Ok(breaker.run_always(limit, transaction.commit()).await?)
     }
 }
 
 impl std::ops::Deref for WriteTransaction {
-    type Target = DatabaseTransaction;
+    type Target = Guarded<DatabaseTransaction>;
 
-    fn deref(&self) -> &DatabaseTransaction {
+    fn deref(&self) -> &Guarded<DatabaseTransaction> {
         &self.transaction
     }
 }
 
+/// The server ends a statement that takes too long; when nothing has come for this much longer, the
+/// server or the way to it is dead.
+pub const ANSWER_GRACE: Duration = Duration::from_secs(2);
+
 impl Backend {
-    pub async fn connect(config: &StoreConfig) -> Result<Self, StoreError> {
+    pub async fn connect(config: &StoreConfig, breaker: &Breaker) -> Result<Self, StoreError> {
         Ok(match &config.url.0 {
-            Location::Postgres(options) => Self::Postgres(Postgres::connect(options, config).await?),
-            Location::Sqlite(path) => Self::Sqlite(Sqlite::connect(path, config).await?),
+            Location::Postgres(options) => Self::Postgres(Postgres::connect(options, config, breaker).await?),
+            Location::Sqlite(path) => Self::Sqlite(Sqlite::connect(path, config, breaker).await?),
         })
     }
 
@@ -68,23 +76,33 @@ impl Backend {
     }
 
     /// For queries that only read.
-    pub const fn reads(&self) -> &DatabaseConnection {
+    pub const fn reads(&self) -> &Guarded<DatabaseConnection> {
         match self {
-            Self::Postgres(postgres) => &postgres.queries,
+            Self::Postgres(postgres) => &postgres.reads,
             Self::Sqlite(sqlite) => &sqlite.reads,
         }
     }
 
     /// A transaction that may write.
     pub async fn begin(&self) -> Result<WriteTransaction, StoreError> {
-        match self {
-            Self::Postgres(postgres) => {
-                Ok(WriteTransaction { transaction: postgres.queries.begin().await?, _turn: None })
-            }
+        let (connection, turn) = match self {
+            Self::Postgres(postgres) => (&postgres.writes, None),
             Self::Sqlite(sqlite) => {
                 let turn = sqlite.turn().await;
-                Ok(WriteTransaction { transaction: sqlite.writes.begin().await?, _turn: Some(turn) })
+                (&sqlite.writes, Some(turn))
             }
+        };
+        let (breaker, limit) = connection.breaker();
+        let transaction = breaker.run(limit, connection.bare().begin()).await?;
+        let transaction = Guarded::new(transaction, breaker.clone(), limit, Door::Witness);
+        Ok(WriteTransaction { transaction, _turn: turn })
+    }
+
+    /// Changes of the schema go to this one: they may take longer than any call.
+    pub const fn schema_connection(&self) -> &DatabaseConnection {
+        match self {
+            Self::Postgres(postgres) => postgres.writes.bare(),
+            Self::Sqlite(sqlite) => sqlite.writes.bare(),
         }
     }
 

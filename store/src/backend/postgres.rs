@@ -5,9 +5,11 @@ mod dedicated;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector};
-use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, Postgres as Driver};
 
+use super::ANSWER_GRACE;
+use crate::breaker::{Breaker, Door, Guarded, GuardedPool};
 use crate::config::StoreConfig;
 use crate::error::StoreError;
 
@@ -17,11 +19,16 @@ pub use dedicated::Dedicated;
 #[derive(Debug)]
 pub struct Postgres {
     /// For ordinary queries by the query builder.
-    pub queries: DatabaseConnection,
+    pub reads: Guarded<DatabaseConnection>,
+    /// The same connections, to begin transactions.
+    pub writes: Guarded<DatabaseConnection>,
     /// The same connections, for raw SQL.
-    pub pool: PgPool,
+    pub pool: GuardedPool<Driver>,
     /// For reconcilers; planned by [`BY_KEY`].
-    pub updates: PgPool,
+    pub updates: GuardedPool<Driver>,
+    /// One connection for heartbeats alone, so that no load keeps them waiting; never refused by the
+    /// breaker, but heard by it.
+    pub renewals: Guarded<DatabaseConnection>,
     /// For the committer of starts.
     pub starts: Dedicated,
     /// For the committer of checkpoints; planned by [`BY_KEY`].
@@ -36,6 +43,9 @@ pub struct Postgres {
 /// database costs the first caller nothing; busy ones are spared the round trip.
 const TRY_AFTER: Duration = Duration::from_secs(1);
 
+/// A transaction that does nothing for so long was left behind: it holds locks.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_mins(1);
+
 /// Every statement of these connections reaches few rows by an index, in its order. A plan that is
 /// kept from when the tables were small must not join by reading all of them: nobody would notice
 /// before they are large.
@@ -43,14 +53,23 @@ const BY_KEY: [(&str, &str); 4] =
     [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("enable_sort", "off")];
 
 impl Postgres {
-    pub async fn connect(options: &PgConnectOptions, config: &StoreConfig) -> Result<Self, StoreError> {
-        let statement_timeout = config.statement_timeout.as_millis().to_string();
+    pub async fn connect(
+        options: &PgConnectOptions,
+        config: &StoreConfig,
+        breaker: &Breaker,
+    ) -> Result<Self, StoreError> {
+        let millis = |limit: Duration| limit.as_millis().to_string();
         let options = options
             .clone()
             .application_name("sluice")
             // Compiling a statement costs more than any of ours takes, and forbidden plans count as so
             // expensive that each would be compiled.
-            .options([("statement_timeout", statement_timeout.as_str()), ("jit", "off")]);
+            .options([("jit", "off")])
+            .options([
+                ("statement_timeout", millis(config.statement_timeout)),
+                ("lock_timeout", millis(config.lock_timeout)),
+                ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION)),
+            ]);
         // Lists have many shapes and sizes: each is planned for its parameters and for the tables as
         // they are now, at the price of some 0.1 ms.
         let pool = connections(config, config.pool_size)
@@ -58,12 +77,31 @@ impl Postgres {
             .await?;
         let by_key = options.clone().options(BY_KEY);
         let updates = connections(config, 2).connect_lazy_with(by_key.clone());
-        let dedicated = |options| Dedicated::new(options, config.acquire_timeout);
+        // Committers' statements take milliseconds, and everybody waits for them.
+        let of_committer =
+            |options: PgConnectOptions| options.options([("statement_timeout", millis(config.commit_timeout))]);
+        let dedicated = |options| Dedicated::new(of_committer(options), config.acquire_timeout, breaker.clone());
+        let renewals = connections(config, 1).connect_lazy_with(of_committer(options.clone()));
         let starts = dedicated(options);
         let checkpoints = dedicated(by_key.clone());
         let claims = dedicated(by_key.options([("synchronous_commit", "off")]));
-        let queries = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
-        Ok(Self { queries, pool, updates, starts, checkpoints, claims })
+        let limit = config.acquire_timeout + config.statement_timeout + ANSWER_GRACE;
+        let connection = || SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+        let guarded = |connection, limit, door| Guarded::new(connection, breaker.clone(), limit, door);
+        Ok(Self {
+            reads: guarded(connection(), limit, Door::Breaker),
+            writes: guarded(connection(), limit, Door::Breaker),
+            renewals: guarded(
+                SqlxPostgresConnector::from_sqlx_postgres_pool(renewals),
+                config.acquire_timeout + config.commit_timeout + ANSWER_GRACE,
+                Door::Witness,
+            ),
+            pool: GuardedPool::new(pool.clone(), breaker.clone(), limit),
+            updates: GuardedPool::new(updates, breaker.clone(), limit),
+            starts,
+            checkpoints,
+            claims,
+        })
     }
 
     pub async fn close(&self) {
@@ -71,6 +109,7 @@ impl Postgres {
         self.checkpoints.close().await;
         self.updates.close().await;
         self.claims.close().await;
+        self.renewals.bare().get_postgres_connection_pool().close().await;
         self.pool.close().await;
     }
 }

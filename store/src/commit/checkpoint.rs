@@ -2,6 +2,7 @@
 
 mod columns;
 mod postgres;
+mod settle;
 mod sqlite;
 
 use std::sync::Arc;
@@ -26,6 +27,12 @@ impl Group for Checkpoints {
             Backend::Postgres(postgres) => postgres::write(postgres, items).await,
             Backend::Sqlite(sqlite) => sqlite::write(sqlite, items).await,
         }
+    }
+
+    /// A checkpoint that is fenced now was written by the write whose answer was lost if its journal
+    /// row is there: nobody else writes under its epoch.
+    async fn settle(&self, items: &[Checkpoint]) -> Option<Result<Vec<CommitOutcome>, StoreError>> {
+        Some(settle::write_or_find(self, items).await)
     }
 }
 

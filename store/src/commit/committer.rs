@@ -1,17 +1,20 @@
 //! Group commit: whatever has queued up while one transaction was running is the next one.
 //!
 //! Idle, a write goes at once. Busy, groups grow by themselves, up to [`MAX_GROUP`]. Whoever
-//! handed something in is answered after the commit.
+//! handed something in is answered after the commit, in bounded time: a group has a limit, and who
+//! finds no place among those that wait is refused.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use sqlx::error::DatabaseError;
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::error;
 
+use super::attempt::write_group;
+use crate::breaker::{Breaker, Evidence, Refusal};
 use crate::error::StoreError;
 
 /// Most items in one transaction.
@@ -31,6 +34,26 @@ pub trait Group: Send + Sync + 'static {
 
     /// Writes `items` in one transaction, all or nothing; the outcomes are in the same order.
     fn write(&self, items: &[Self::Item]) -> impl Future<Output = Result<Vec<Self::Outcome>, StoreError>> + Send;
+
+    /// Writes those of `items` that are not written yet: for when the answer to [`Group::write`] was
+    /// lost. `None` when what is written cannot be told from what is not.
+    fn settle(
+        &self,
+        _items: &[Self::Item],
+    ) -> impl Future<Output = Option<Result<Vec<Self::Outcome>, StoreError>>> + Send {
+        std::future::ready(None)
+    }
+}
+
+/// How a committer bounds what it does.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Longest time for one group to be answered.
+    pub group: Duration,
+    /// Longest time to wait for a place among those that wait.
+    pub place: Duration,
+    /// Hears when a group is not answered.
+    pub breaker: Breaker,
 }
 
 type Reply<G> = oneshot::Sender<Result<<G as Group>::Outcome, StoreError>>;
@@ -39,6 +62,7 @@ type Entry<G> = (<G as Group>::Item, Reply<G>);
 /// Takes items and writes them in groups.
 pub struct Committer<G: Group> {
     sender: mpsc::Sender<Entry<G>>,
+    place: Duration,
     closing: Arc<Notify>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -50,11 +74,12 @@ impl<G: Group> fmt::Debug for Committer<G> {
 }
 
 impl<G: Group> Committer<G> {
-    pub fn spawn(group: G) -> Self {
+    pub fn spawn(group: G, bounds: Bounds) -> Self {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let closing = Arc::new(Notify::new());
-        let task = tokio::spawn(run(group, receiver, Arc::clone(&closing)));
-        Self { sender, closing, task: Mutex::new(Some(task)) }
+        let place = bounds.place;
+        let task = tokio::spawn(run(group, bounds, receiver, Arc::clone(&closing)));
+        Self { sender, place, closing, task: Mutex::new(Some(task)) }
     }
 
     /// Hands `item` in and waits until it is written.
@@ -62,23 +87,36 @@ impl<G: Group> Committer<G> {
         self.hand_in(item).await?.await.map_err(|_dropped| StoreError::Closed)?
     }
 
-    /// Hands `items` in one after another and waits until all are written.
+    /// Hands `items` in one after another and waits until all are written. Those that find no place
+    /// are refused, each for itself.
     pub async fn write_all(&self, items: Vec<G::Item>) -> Result<Vec<Result<G::Outcome, StoreError>>, StoreError> {
         let mut replies = Vec::with_capacity(items.len());
         for item in items {
-            replies.push(self.hand_in(item).await?);
+            replies.push(match self.hand_in(item).await {
+                Err(StoreError::Closed) => return Err(StoreError::Closed),
+                handed_in => handed_in,
+            });
         }
         let mut outcomes = Vec::with_capacity(replies.len());
         for reply in replies {
-            outcomes.push(reply.await.map_err(|_dropped| StoreError::Closed)?);
+            outcomes.push(match reply {
+                Ok(reply) => reply.await.map_err(|_dropped| StoreError::Closed)?,
+                Err(refused) => Err(refused),
+            });
         }
         Ok(outcomes)
     }
 
     async fn hand_in(&self, item: G::Item) -> Result<oneshot::Receiver<Result<G::Outcome, StoreError>>, StoreError> {
         let (reply, outcome) = oneshot::channel();
-        self.sender.send((item, reply)).await.map_err(|_closed| StoreError::Closed)?;
-        Ok(outcome)
+        match self.sender.send_timeout((item, reply), self.place).await {
+            Ok(()) => Ok(outcome),
+            Err(SendTimeoutError::Closed(_)) => Err(StoreError::Closed),
+            Err(SendTimeoutError::Timeout(_)) => {
+                metrics::counter!("sluice_commit_refused_total", "committer" => G::NAME).increment(1);
+                Err(sqlx::Error::refused(Refusal::QueueFull { waiting: MAX_WAITING }).into())
+            }
+        }
     }
 
     /// Takes nothing more, writes what was taken, ends.
@@ -92,7 +130,7 @@ impl<G: Group> Committer<G> {
     }
 }
 
-async fn run<G: Group>(group: G, mut receiver: mpsc::Receiver<Entry<G>>, closing: Arc<Notify>) {
+async fn run<G: Group>(group: G, bounds: Bounds, mut receiver: mpsc::Receiver<Entry<G>>, closing: Arc<Notify>) {
     let mut entries = Vec::with_capacity(MAX_GROUP);
     loop {
         tokio::select! {
@@ -102,7 +140,7 @@ async fn run<G: Group>(group: G, mut receiver: mpsc::Receiver<Entry<G>>, closing
         }
         let (items, replies): (Vec<G::Item>, Vec<Reply<G>>) = entries.drain(..).unzip();
         let began = Instant::now();
-        let outcomes = write_group(&group, &items).await;
+        let outcomes = write_group(&group, &bounds, &items).await;
         metrics::histogram!("sluice_commit_seconds", "committer" => G::NAME).record(began.elapsed());
         metrics::histogram!("sluice_commit_rows", "committer" => G::NAME).record(items.len() as f64);
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
@@ -112,33 +150,5 @@ async fn run<G: Group>(group: G, mut receiver: mpsc::Receiver<Entry<G>>, closing
     }
 }
 
-/// Writes all of them together; if a single one of them spoils that, each by itself.
-async fn write_group<G: Group>(group: &G, items: &[G::Item]) -> Vec<Result<G::Outcome, StoreError>> {
-    let problem = match group.write(items).await {
-        Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
-        Err(problem) => problem,
-    };
-    let was_victim = is_victim_of_another(&problem);
-    if problem.is_retryable() && !was_victim {
-        // The database is away: it would be for each single one as well.
-        return items.iter().map(|_item| Err(problem.for_another())).collect();
-    }
-    if items.len() == 1 && !was_victim {
-        return vec![Err(problem)];
-    }
-    metrics::counter!("sluice_commit_groups_split_total", "committer" => G::NAME).increment(1);
-    let mut outcomes = Vec::with_capacity(items.len());
-    for item in items {
-        let one = group.write(std::slice::from_ref(item)).await;
-        outcomes.push(one.map(|mut outcomes| outcomes.remove(0)));
-    }
-    outcomes
-}
-
-/// Rolled back for the sake of another transaction (a deadlock), not for what it is.
-fn is_victim_of_another(problem: &StoreError) -> bool {
-    let StoreError::Unavailable(cause) = problem else { return false };
-    let cause: &(dyn std::error::Error + 'static) = &**cause;
-    let database = cause.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-    database.and_then(DatabaseError::code).is_some_and(|code| code.starts_with("40") && code.len() == 5)
-}
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The writes of executions, in groups: starts, claims, checkpoints.
 
+mod attempt;
 mod checkpoint;
 mod claim;
 mod committer;
@@ -7,11 +8,13 @@ mod start;
 
 use std::sync::Arc;
 
-use crate::backend::Backend;
+use crate::backend::{ANSWER_GRACE, Backend};
+use crate::breaker::Breaker;
+use crate::config::StoreConfig;
 
 use checkpoint::Checkpoints;
 use claim::Claims;
-use committer::Committer;
+use committer::{Bounds, Committer};
 use start::Starts;
 
 /// One committer for each kind of write.
@@ -23,11 +26,17 @@ pub struct Committers {
 }
 
 impl Committers {
-    pub fn start(backend: &Arc<Backend>) -> Self {
+    pub fn start(backend: &Arc<Backend>, config: &StoreConfig, breaker: &Breaker) -> Self {
+        let bounds = Bounds {
+            // A new connection may have to be made first.
+            group: config.acquire_timeout + config.commit_timeout + ANSWER_GRACE,
+            place: config.acquire_timeout,
+            breaker: breaker.clone(),
+        };
         Self {
-            starts: Committer::spawn(Starts(Arc::clone(backend))),
-            claims: Committer::spawn(Claims(Arc::clone(backend))),
-            checkpoints: Committer::spawn(Checkpoints(Arc::clone(backend))),
+            starts: Committer::spawn(Starts(Arc::clone(backend)), bounds.clone()),
+            claims: Committer::spawn(Claims(Arc::clone(backend)), bounds.clone()),
+            checkpoints: Committer::spawn(Checkpoints(Arc::clone(backend)), bounds),
         }
     }
 

@@ -6,7 +6,10 @@ mod sqlite;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use entity::execution::{Column, Entity};
 use ids::{ExecutionId, OrganizationId};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sqlx::types::Uuid;
 
 use super::committer::Group;
 use crate::backend::Backend;
@@ -50,6 +53,36 @@ impl Group for Starts {
         };
         Ok(items.iter().map(|item| outcome(item, &standing, &first_with_key, items)).collect())
     }
+
+    /// An execution whose id is there was recorded by the write whose answer was lost: nobody else
+    /// gives that id.
+    async fn settle(&self, items: &[NewExecution]) -> Option<Result<Vec<StartOutcome>, StoreError>> {
+        Some(self.write_missing(items).await)
+    }
+}
+
+impl Starts {
+    async fn write_missing(&self, items: &[NewExecution]) -> Result<Vec<StartOutcome>, StoreError> {
+        let found: Vec<Uuid> = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::Id.is_in(items.iter().map(|item| item.id.uuid())))
+            .into_tuple()
+            .all(self.0.reads())
+            .await?;
+        let missing: Vec<NewExecution> =
+            items.iter().filter(|item| !found.contains(&item.id.uuid())).cloned().collect();
+        let mut outcomes = if missing.is_empty() { Vec::new() } else { self.write(&missing).await? }.into_iter();
+        let of_each = items.iter().map(|item| {
+            let is_found = found.contains(&item.id.uuid());
+            if is_found {
+                StartOutcome::New { seq: 1 }
+            } else {
+                outcomes.next().expect("each missing one has an outcome")
+            }
+        });
+        Ok(of_each.collect())
+    }
 }
 
 fn key_of(item: &NewExecution) -> Option<Key<'_>> {
@@ -66,6 +99,10 @@ fn outcome(
     let new = StartOutcome::New { seq: 1 };
     let Some(start_key) = &item.start_key else { return new };
     if let Some((execution_id, fingerprint)) = standing.get(&(item.organization_id, start_key.key.clone())) {
+        if *execution_id == item.id {
+            // It got the key itself, by a write whose answer was lost.
+            return new;
+        }
         let same_fingerprint = *fingerprint == start_key.fingerprint;
         return StartOutcome::Existing { execution_id: *execution_id, same_fingerprint };
     }

@@ -47,7 +47,7 @@ pub struct Database {
 }
 
 enum Place {
-    Folder { _folder: tempfile::TempDir },
+    Folder { folder: tempfile::TempDir },
     Server { url: String, name: String },
 }
 
@@ -58,7 +58,7 @@ impl Database {
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::sqlite(folder.path().join("test.db"));
-        Self::migrated(url, Place::Folder { _folder: folder }).await
+        Self::migrated(url, Place::Folder { folder }).await
     }
 
     /// `None`, and a line on standard error, when no server is named.
@@ -87,6 +87,11 @@ impl Database {
         Store::connect(&self.config).await.unwrap()
     }
 
+    /// How to connect to it as this one does.
+    pub fn config(&self) -> StoreConfig {
+        self.config.clone()
+    }
+
     /// A moment later than all before it.
     pub fn now(&self) -> i64 {
         self.clock_ms.fetch_add(1, Ordering::SeqCst)
@@ -96,6 +101,12 @@ impl Database {
     pub fn postgresql_options(&self) -> sqlx::postgres::PgConnectOptions {
         let Place::Server { url, name } = &self.place else { panic!("this is no PostgreSQL database") };
         url.parse::<sqlx::postgres::PgConnectOptions>().unwrap().database(name)
+    }
+
+    /// How to open the file without the store.
+    pub fn sqlite_options(&self) -> sqlx::sqlite::SqliteConnectOptions {
+        let Place::Folder { folder } = &self.place else { panic!("this is no SQLite file") };
+        sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("test.db"))
     }
 
     /// Closes and removes it.

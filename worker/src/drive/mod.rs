@@ -12,6 +12,7 @@ mod early;
 mod effects_in_flight;
 mod execution;
 mod inbox;
+mod panicked;
 mod patch;
 mod slot;
 mod snapshot;
@@ -21,12 +22,14 @@ use std::sync::Arc;
 
 use engine::machine::Command;
 use futures::FutureExt;
+use ids::ExecutionId;
 use store::{Claimed, StoreError};
 use tokio::time::Instant;
 use tracing::{Instrument, error, info_span, warn};
 
 use crate::context::Context;
 use crate::driving::InHand;
+use crate::faults;
 use crate::lease::Term;
 use crate::slots::Slot;
 
@@ -75,28 +78,16 @@ pub(crate) fn spawn(context: &Arc<Context>, claimed: Claimed, slot: Slot, term: 
 
 /// Runs the drive and deals with what stops it early, a panic included.
 async fn supervise(context: &Arc<Context>, claimed: Claimed, in_hand: InHand, slot: Slot, term: Term) {
-    let id = claimed.id;
-    let crashed_before = claimed.claims;
-    let outcome = AssertUnwindSafe(drive(context, claimed, &in_hand, term)).catch_unwind().await;
+    let (id, epoch) = (claimed.id, claimed.epoch);
+    let outcome = AssertUnwindSafe(drive(context, claimed, &in_hand, term, Begin::Usual)).catch_unwind().await;
+    drop(in_hand);
     let give_up = match outcome {
-        Ok(Ok(())) => false,
-        Ok(Err(DriveError::Fenced)) => {
-            metrics::counter!("sluice_fenced_writes_total").increment(1);
-            warn!(execution.id = %id, "execution {id} belongs to another worker now, its late result is dropped");
-            false
-        }
-        Ok(Err(problem)) => {
-            error!(execution.id = %id, error = %service::chain(&problem), "execution {id} is handed back");
-            true
-        }
+        Ok(outcome) => gives_up(id, outcome),
         Err(_panic) => {
-            // The panic hook has logged it with its backtrace.
-            metrics::counter!("sluice_panics_total", "where" => "drive").increment(1);
-            error!(execution.id = %id, claims = crashed_before, "the drive of execution {id} panicked, it is handed back");
-            true
+            panicked::count(id);
+            panicked::go_on(context, id, epoch, term).await
         }
     };
-    drop(in_hand);
     drop(slot);
     if give_up {
         // Its claim is still in the database, and this worker still alive: the reconciler hands it back.
@@ -105,10 +96,43 @@ async fn supervise(context: &Arc<Context>, claimed: Claimed, in_hand: InHand, sl
     }
 }
 
+/// Whether the claim is still in the database although nobody drives it.
+fn gives_up(id: ExecutionId, outcome: Result<(), DriveError>) -> bool {
+    match outcome {
+        Ok(()) => false,
+        Err(DriveError::Fenced) => {
+            metrics::counter!("sluice_fenced_writes_total").increment(1);
+            warn!(execution.id = %id, "execution {id} belongs to another worker now, its late result is dropped");
+            false
+        }
+        Err(problem) => {
+            error!(execution.id = %id, error = %service::chain(&problem), "execution {id} is handed back");
+            true
+        }
+    }
+}
+
+/// How a drive begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// Where the claim before stopped.
+    Usual,
+    /// A drive of it panicked: what was under way fails with `PANIC`.
+    FailSteps,
+    /// That panicked too: the execution fails with `PANIC`.
+    FailExecution,
+}
+
 /// How often an execution is claimed without getting anywhere before it is failed for good.
 const MAX_FRUITLESS_CLAIMS: i32 = 5;
 
-async fn drive(context: &Arc<Context>, claimed: Claimed, in_hand: &InHand, term: Term) -> Result<(), DriveError> {
+async fn drive(
+    context: &Arc<Context>,
+    claimed: Claimed,
+    in_hand: &InHand,
+    term: Term,
+    begin: Begin,
+) -> Result<(), DriveError> {
     let mut in_flight = InFlight::new(context);
     let fruitless = claimed.claims > MAX_FRUITLESS_CLAIMS;
     let mut execution = match Execution::load(context, claimed.clone()).await {
@@ -129,9 +153,14 @@ async fn drive(context: &Arc<Context>, claimed: Claimed, in_hand: &InHand, term:
             },
         )?;
     } else {
-        execution.take_up(context).await?;
+        match begin {
+            Begin::Usual => execution.take_up(context).await?,
+            Begin::FailSteps => execution.fail_steps(context).await?,
+            Begin::FailExecution => execution.fail(context)?,
+        }
     }
     loop {
+        faults::point(context, "drive");
         if execution.has_ended() {
             in_flight.cancel();
             return execution.end(context).await;
@@ -180,6 +209,7 @@ async fn drive(context: &Arc<Context>, claimed: Claimed, in_hand: &InHand, term:
         tokio::select! {
             biased;
             outcomes = in_flight.next() => {
+                faults::point(context, "drive_outcome");
                 for (effect, outcome) in outcomes? {
                     if !execution.has_ended() {
                         execution.advance(context, Command::EffectDone { effect, outcome })?;

@@ -21,6 +21,7 @@ use futures::FutureExt;
 use tracing::{error, info};
 
 use crate::context::Context;
+use crate::faults;
 
 pub use status::{ReconcilerStatus, Statuses};
 
@@ -98,7 +99,11 @@ impl Reconciler {
     /// Runs it once; says what it did in the log, in the metrics and in its status.
     pub async fn run(self, context: &Arc<Context>) {
         let began = Instant::now();
-        let outcome = AssertUnwindSafe(self.work(context)).catch_unwind().await;
+        let work = async {
+            faults::point(context, self.name());
+            self.work(context).await
+        };
+        let outcome = AssertUnwindSafe(work).catch_unwind().await;
         let took = began.elapsed();
         metrics::histogram!("sluice_reconciler_seconds", "reconciler" => self.name()).record(took);
         let result = match outcome {
@@ -114,6 +119,7 @@ impl Reconciler {
             }
             Err(_panic) => {
                 // The panic hook has logged it with its backtrace.
+                metrics::counter!("sluice_panics_total", "where" => "reconciler").increment(1);
                 error!(reconciler = self.name(), "reconciler `{}` panicked, the next tick tries again", self.name());
                 Err("panicked; the log has the backtrace".to_owned())
             }

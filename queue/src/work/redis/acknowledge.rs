@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ids::ExecutionId;
-use redis::aio::ConnectionManager;
 use redis::streams::StreamId;
 use redis::{Pipeline, RedisError, Value};
 use tokio::sync::mpsc;
@@ -12,6 +11,7 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use super::Redis;
+use super::line::Line;
 use super::names::GROUP;
 use crate::delays::Delays;
 use crate::message::WorkMessage;
@@ -78,7 +78,7 @@ impl Settle for Entry {
 }
 
 impl Acknowledger {
-    pub(super) fn start(redis: Redis, connection: ConnectionManager) -> Self {
+    pub(super) fn start(redis: Redis, connection: Line) -> Self {
         let (settled, receiver) = mpsc::unbounded_channel();
         let task = tokio::spawn(run(redis, connection, receiver));
         Self { in_hand: Arc::default(), settled, task: tokio::sync::Mutex::new(Some(task)) }
@@ -115,7 +115,7 @@ impl Acknowledger {
     }
 }
 
-async fn run(redis: Redis, mut connection: ConnectionManager, mut receiver: mpsc::UnboundedReceiver<Option<Settled>>) {
+async fn run(redis: Redis, mut connection: Line, mut receiver: mpsc::UnboundedReceiver<Option<Settled>>) {
     let mut group = Vec::with_capacity(MAX_GROUP);
     let mut is_over = false;
     while !is_over && receiver.recv_many(&mut group, MAX_GROUP).await > 0 {
@@ -142,7 +142,7 @@ async fn run(redis: Redis, mut connection: ConnectionManager, mut receiver: mpsc
 /// Tries at the end, when nobody waits for Redis to come back.
 const LAST_TRIES: u32 = 3;
 
-async fn send(connection: &mut ConnectionManager, settled: &[Settled]) -> Result<(), RedisError> {
+async fn send(connection: &mut Line, settled: &[Settled]) -> Result<(), RedisError> {
     let mut pipeline = redis::pipe();
     let mut done: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in settled {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::ConnectionManager;
 use redis::streams::{StreamId, StreamReadReply};
 use redis::{RedisError, Value};
 use tokio::sync::mpsc;
@@ -12,10 +11,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::acknowledge::{Acknowledger, InHand};
+use super::line::Line;
 use super::names::{GROUP, dead_letters, stream};
 use super::{Redis, recover};
 use crate::delays::Delays;
 use crate::message::WorkMessage;
+use crate::supervise::keep_running;
 use crate::work::ack::Receipt;
 use crate::work::{ConsumerConfig, Priority, WorkItem};
 
@@ -34,7 +35,7 @@ pub(super) struct Fetcher {
 
 /// Feeds `items` until `stop`; then acknowledges what is settled, and ends.
 pub(super) async fn run(redis: Redis, config: ConsumerConfig, items: mpsc::Sender<WorkItem>, stop: CancellationToken) {
-    let (reading, plain) = match (redis.patient_connection(), redis.connection()) {
+    let (reading, plain) = match (Line::patient(&redis, BLOCK * 5), Line::new(&redis)) {
         (Ok(reading), Ok(plain)) => (reading, plain),
         (Err(problem), _) | (_, Err(problem)) => {
             error!(error = %problem, "no work can be read from Redis, workers look into the database");
@@ -49,8 +50,16 @@ pub(super) async fn run(redis: Redis, config: ConsumerConfig, items: mpsc::Sende
     let consumer = config.worker.to_string();
     let acknowledger = Acknowledger::start(redis.clone(), plain.clone());
     let fetcher = Arc::new(Fetcher { redis, config, streams, consumer, acknowledger });
-    let recovering = tokio::spawn(recover::run(Arc::clone(&fetcher), plain.clone(), items.clone(), stop.clone()));
-    fetch(&fetcher, reading, &items, &stop).await;
+    let recovering = tokio::spawn({
+        let (fetcher, items, stop) = (Arc::clone(&fetcher), items.clone(), stop.clone());
+        async move {
+            keep_running("queue_recover", || {
+                recover::run(Arc::clone(&fetcher), plain.clone(), items.clone(), stop.clone())
+            })
+            .await;
+        }
+    });
+    keep_running("queue_fetch", || fetch(&fetcher, reading.clone(), &items, &stop)).await;
     drop(items);
     if let Err(problem) = recovering.await {
         error!(error = %problem, "recovering entries of dead workers ended badly");
@@ -59,12 +68,7 @@ pub(super) async fn run(redis: Redis, config: ConsumerConfig, items: mpsc::Sende
 }
 
 /// A read is never given up half-way: what it was given would wait until it counts as left behind.
-async fn fetch(
-    fetcher: &Fetcher,
-    mut connection: ConnectionManager,
-    items: &mpsc::Sender<WorkItem>,
-    stop: &CancellationToken,
-) {
+async fn fetch(fetcher: &Fetcher, mut connection: Line, items: &mpsc::Sender<WorkItem>, stop: &CancellationToken) {
     let mut delays = Delays::new();
     // A group that exists already, the usual case, is found out by reading.
     let mut has_groups = false;
@@ -81,6 +85,7 @@ async fn fetch(
         match read {
             Ok(reply) => {
                 has_groups = true;
+                fetcher.config.pulse.beat();
                 delays.reset();
                 deliver(fetcher, reply, items).await;
             }
@@ -89,6 +94,7 @@ async fn fetch(
                 has_groups = false;
             }
             Err(problem) => {
+                has_groups = has_groups && problem.code() != Some("WRONGTYPE");
                 warn!(error = %problem, redis = %fetcher.redis.address, "cannot read work from Redis at {}, will try again", fetcher.redis.address);
                 if stop.run_until_cancelled(delays.wait()).await.is_none() {
                     return;
@@ -98,7 +104,7 @@ async fn fetch(
     }
 }
 
-async fn make_groups(fetcher: &Fetcher, connection: &mut ConnectionManager) -> Result<(), RedisError> {
+async fn make_groups(fetcher: &Fetcher, connection: &mut Line) -> Result<(), RedisError> {
     for (stream, _queue) in &fetcher.streams {
         // From the beginning: what was pushed before the group existed is wanted too.
         let made: Result<Value, RedisError> = redis::cmd("XGROUP")
@@ -110,6 +116,12 @@ async fn make_groups(fetcher: &Fetcher, connection: &mut ConnectionManager) -> R
             .query_async(connection)
             .await;
         match made {
+            Err(problem) if problem.code() == Some("WRONGTYPE") => {
+                error!(stream, "the key `{stream}` was no stream but something else, it is removed");
+                let _removed: Value = redis::cmd("DEL").arg(stream).query_async(connection).await?;
+                // Made in the next round.
+                return Err(problem);
+            }
             Err(problem) if problem.code() != Some("BUSYGROUP") => return Err(problem),
             _made_or_there => {}
         }
@@ -117,11 +129,7 @@ async fn make_groups(fetcher: &Fetcher, connection: &mut ConnectionManager) -> R
     Ok(())
 }
 
-async fn read(
-    fetcher: &Fetcher,
-    connection: &mut ConnectionManager,
-    room: usize,
-) -> Result<StreamReadReply, RedisError> {
+async fn read(fetcher: &Fetcher, connection: &mut Line, room: usize) -> Result<StreamReadReply, RedisError> {
     let mut command = redis::cmd("XREADGROUP");
     command
         .arg("GROUP")
@@ -138,12 +146,8 @@ async fn read(
     for _stream in &fetcher.streams {
         command.arg(">");
     }
-    // The connection itself has no bound on answers; half-open ones are noticed here.
-    let reply = tokio::time::timeout(BLOCK * 5, command.query_async::<Option<StreamReadReply>>(connection)).await;
-    match reply {
-        Ok(reply) => reply.map(|reply| reply.unwrap_or(StreamReadReply { keys: Vec::new() })),
-        Err(_elapsed) => Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),
-    }
+    let reply: Option<StreamReadReply> = command.query_async(connection).await?;
+    Ok(reply.unwrap_or(StreamReadReply { keys: Vec::new() }))
 }
 
 /// Hands on what was read. All of it was read already, so the order is that of urgency: each stream

@@ -5,6 +5,7 @@
 
 mod acknowledge;
 mod fetch;
+mod line;
 mod names;
 mod push;
 mod recover;
@@ -17,6 +18,9 @@ use futures::FutureExt;
 use ids::ExecutionId;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, IntoConnectionInfo, RedisError};
+use tracing::{info, warn};
+
+pub(crate) use line::Line;
 
 use super::{Backlog, Consumer, ConsumerConfig, Priority};
 use crate::error::QueueError;
@@ -49,6 +53,8 @@ pub(crate) struct Redis {
     pub(crate) prefix: Arc<str>,
     timeout: Duration,
     is_up: Arc<AtomicBool>,
+    /// Redis may answer and take nothing: then only what is pushed shows it.
+    takes_writes: Arc<AtomicBool>,
 }
 
 impl Redis {
@@ -63,6 +69,7 @@ impl Redis {
             prefix: config.prefix.as_str().into(),
             timeout: config.timeout,
             is_up: Arc::new(AtomicBool::new(true)),
+            takes_writes: Arc::new(AtomicBool::new(true)),
         })
     }
 
@@ -85,22 +92,51 @@ impl Redis {
     }
 
     pub(crate) fn saw<T>(&self, outcome: &Result<T, RedisError>) {
-        let is_up = match outcome {
-            Ok(_) => true,
-            // An answer that says no is an answer.
-            Err(problem) => {
-                !(problem.is_io_error()
-                    || problem.is_connection_dropped()
-                    || problem.is_connection_refusal()
-                    || problem.is_timeout())
+        self.is_up.store(works(outcome), Ordering::Relaxed);
+    }
+
+    pub(crate) fn saw_write<T>(&self, outcome: &Result<T, RedisError>) {
+        let works = works(outcome);
+        if self.takes_writes.swap(works, Ordering::Relaxed) != works {
+            if works {
+                info!(redis = %self.address, "Redis at {} takes pushes again", self.address);
+            } else {
+                warn!(redis = %self.address, "Redis at {} takes no pushes, workers look into the database until it does", self.address);
             }
-        };
-        self.is_up.store(is_up, Ordering::Relaxed);
+        }
+        self.saw(outcome);
+    }
+
+    pub(crate) fn takes_writes(&self) -> bool {
+        self.takes_writes.load(Ordering::Relaxed)
     }
 
     fn unavailable(&self, source: RedisError) -> QueueError {
         QueueError::Unavailable { address: self.address.to_string(), source }
     }
+}
+
+fn works<T>(outcome: &Result<T, RedisError>) -> bool {
+    match outcome {
+        Ok(_) => true,
+        // An answer that says no is an answer.
+        Err(problem) => {
+            !(problem.is_io_error()
+                || problem.is_connection_dropped()
+                || problem.is_connection_refusal()
+                || problem.is_timeout()
+                || takes_nothing(problem))
+        }
+    }
+}
+
+/// Whether Redis is there and takes no work: it is full, only reads, cannot save, or is still loading.
+/// Then workers look into the database, as when it is away.
+fn takes_nothing(problem: &RedisError) -> bool {
+    const SAYS: [&str; 7] = ["OOM", "READONLY", "MISCONF", "LOADING", "NOREPLICAS", "MASTERDOWN", "BUSY"];
+    // Of a pipeline, each command is refused by itself.
+    let refusals = problem.clone().into_server_errors();
+    refusals.is_some_and(|refusals| refusals.iter().any(|(_index, refusal)| SAYS.contains(&refusal.code())))
 }
 
 fn without_password(url: &str) -> String {
@@ -129,12 +165,12 @@ impl RedisQueue {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.redis.is_up.load(Ordering::Relaxed)
+        self.redis.is_up.load(Ordering::Relaxed) && self.redis.takes_writes()
     }
 
     pub(super) async fn ping(&self) -> Result<(), QueueError> {
         let asked: Result<String, RedisError> = async {
-            let mut connection = self.redis.connection()?;
+            let mut connection = Line::new(&self.redis)?;
             redis::cmd("PING").query_async(&mut connection).await
         }
         .await;
@@ -144,7 +180,7 @@ impl RedisQueue {
 
     pub(super) async fn backlog(&self, queue: &str) -> Result<Backlog, QueueError> {
         let asked: Result<Backlog, RedisError> = async {
-            let mut connection = self.redis.connection()?;
+            let mut connection = Line::new(&self.redis)?;
             let mut pipeline = redis::pipe();
             for priority in Priority::ALL {
                 pipeline.cmd("XLEN").arg(names::stream(&self.redis.prefix, queue, priority));

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use redis::RedisError;
-use redis::aio::ConnectionManager;
 use redis::streams::{StreamClaimReply, StreamPendingCountReply, StreamPendingReply};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::fetch::Fetcher;
+use super::line::Line;
 use super::names::{GROUP, dead_letters, stream};
 use crate::work::{Priority, WorkItem};
 
@@ -21,7 +21,7 @@ const MAX_DELIVERIES: usize = 10;
 /// Looks again and again until `stop`.
 pub(super) async fn run(
     fetcher: Arc<Fetcher>,
-    mut connection: ConnectionManager,
+    mut connection: Line,
     items: mpsc::Sender<WorkItem>,
     stop: CancellationToken,
 ) {
@@ -46,7 +46,7 @@ pub(super) async fn run(
 }
 
 /// Makes the entries in hand look fresh, however long their handlers take.
-async fn renew(fetcher: &Fetcher, connection: &mut ConnectionManager) -> Result<(), RedisError> {
+async fn renew(fetcher: &Fetcher, connection: &mut Line) -> Result<(), RedisError> {
     for (stream, entries) in fetcher.acknowledger.in_hand() {
         for part in entries.chunks(AT_ONCE) {
             let command = &mut redis::cmd("XCLAIM");
@@ -59,7 +59,7 @@ async fn renew(fetcher: &Fetcher, connection: &mut ConnectionManager) -> Result<
 
 async fn take_over(
     fetcher: &Fetcher,
-    connection: &mut ConnectionManager,
+    connection: &mut Line,
     items: &mpsc::Sender<WorkItem>,
 ) -> Result<usize, RedisError> {
     let idle = u64::try_from(fetcher.config.claim_idle.as_millis()).unwrap_or(u64::MAX);
@@ -99,7 +99,7 @@ async fn take_over(
 }
 
 /// How many entries of a queue were delivered and not acknowledged.
-pub(super) async fn pending(connection: &mut ConnectionManager, prefix: &str, queue: &str) -> Result<u64, RedisError> {
+pub(super) async fn pending(connection: &mut Line, prefix: &str, queue: &str) -> Result<u64, RedisError> {
     let mut total = 0;
     for priority in Priority::ALL {
         let asked: Result<StreamPendingReply, RedisError> =

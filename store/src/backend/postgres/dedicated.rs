@@ -7,13 +7,15 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::error::StoreError;
+use crate::breaker::{Breaker, Evidence, Refusal};
+use crate::error::{NotConnected, StoreError};
 
 /// At most one connection, made when it is needed and again after it broke.
 #[derive(Debug)]
 pub struct Dedicated {
     options: PgConnectOptions,
     connect_timeout: Duration,
+    breaker: Breaker,
     kept: Mutex<Option<Kept>>,
 }
 
@@ -28,25 +30,39 @@ struct Kept {
 const TRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Dedicated {
-    pub fn new(options: PgConnectOptions, connect_timeout: Duration) -> Self {
-        Self { options, connect_timeout, kept: Mutex::new(None) }
+    pub fn new(options: PgConnectOptions, connect_timeout: Duration, breaker: Breaker) -> Self {
+        Self { options, connect_timeout, breaker, kept: Mutex::new(None) }
     }
 
     /// Takes the connection; it goes back by [`Dedicated::give_back`], or is closed when dropped.
     pub async fn take(&self) -> Result<PgConnection, StoreError> {
-        if let Some(Kept { mut connection, last_used }) = self.kept.lock().await.take()
-            && (last_used.elapsed() < TRY_AFTER || connection.ping().await.is_ok())
-        {
-            return Ok(connection);
+        let permit = self.breaker.permit().map_err(<sqlx::Error as Evidence>::refused)?;
+        let fresh = if permit.is_probe() { Duration::ZERO } else { TRY_AFTER };
+        if let Some(Kept { mut connection, last_used }) = self.kept.lock().await.take() {
+            if last_used.elapsed() < fresh {
+                // Whether the database answers is told by the call.
+                return Ok(connection);
+            }
+            // One that says nothing at all is as broken as one that says it is.
+            if let Ok(Ok(())) = tokio::time::timeout(self.connect_timeout, connection.ping()).await {
+                permit.settle(&Ok::<_, sqlx::Error>(()));
+                return Ok(connection);
+            }
         }
-        match tokio::time::timeout(self.connect_timeout, self.options.connect()).await {
-            Ok(connection) => Ok(connection?),
-            Err(_elapsed) => Err(sqlx::Error::PoolTimedOut.into()),
-        }
+        let outcome = match tokio::time::timeout(self.connect_timeout, self.options.connect()).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => Err(Evidence::refused(Refusal::NoConnection { limit: self.connect_timeout })),
+        };
+        permit.settle(&outcome);
+        outcome.map_err(|problem| NotConnected(problem).into())
     }
 
     /// Keeps the connection for the next time, unless `outcome` shows that it may be broken.
     pub async fn give_back<T>(&self, connection: PgConnection, outcome: &Result<T, sqlx::Error>) {
+        match outcome.as_ref().err().and_then(Evidence::fault) {
+            None => self.breaker.heard(),
+            Some(fault) => self.breaker.missed(fault),
+        }
         if is_alive(outcome) {
             *self.kept.lock().await = Some(Kept { connection, last_used: Instant::now() });
         }
@@ -61,11 +77,14 @@ impl Dedicated {
     }
 }
 
-/// Any answer shows that the connection lives, but for the one that says farewell (class 57P).
+/// Any answer shows that the connection lives, but for the one that says farewell (class 57P), and the
+/// one that says that the server only reads (25006): another one has taken its place.
 fn is_alive<T>(outcome: &Result<T, sqlx::Error>) -> bool {
     match outcome {
         Ok(_) => true,
-        Err(sqlx::Error::Database(problem)) => problem.code().is_some_and(|code| !code.starts_with("57P")),
+        Err(sqlx::Error::Database(problem)) => {
+            problem.code().is_some_and(|code| !code.starts_with("57P") && code != "25006")
+        }
         Err(_no_answer) => false,
     }
 }
