@@ -14,7 +14,7 @@ use tracing::debug;
 
 use crate::consume;
 use crate::context::Context;
-use crate::reconcile::Reconciler;
+use crate::reconcile::{Reconciler, report};
 
 /// Every second.
 const EVERY_SECOND: &str = "* * * * * *";
@@ -27,6 +27,7 @@ pub(crate) async fn run(context: Arc<Context>, queues: Vec<String>, stop: Cancel
         for reconciler in Reconciler::ALL {
             reconciler.run(&context).await;
         }
+        report(&context).await;
         if !context.services.queue().is_up() {
             consume::poll(&context, &queues).await;
         }
