@@ -47,7 +47,7 @@ pub struct Database {
 }
 
 enum Place {
-    Folder { _folder: tempfile::TempDir },
+    Folder { folder: tempfile::TempDir },
     Server { url: String, name: String },
 }
 
@@ -58,7 +58,7 @@ impl Database {
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::sqlite(folder.path().join("test.db"));
-        Self::migrated(url, Place::Folder { _folder: folder }).await
+        Self::migrated(url, Place::Folder { folder }).await
     }
 
     /// `None`, and a line on standard error, when no server is named.
@@ -96,6 +96,25 @@ impl Database {
     pub fn postgresql_options(&self) -> sqlx::postgres::PgConnectOptions {
         let Place::Server { url, name } = &self.place else { panic!("this is no PostgreSQL database") };
         url.parse::<sqlx::postgres::PgConnectOptions>().unwrap().database(name)
+    }
+
+    /// Runs a statement behind the store's back, to damage something.
+    pub async fn damage(&self, statement: &'static str) -> u64 {
+        match &self.place {
+            Place::Folder { folder } => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("test.db"));
+                let mut connection = options.connect().await.unwrap();
+                let changed = connection.execute(statement).await.unwrap().rows_affected();
+                connection.close().await.unwrap();
+                changed
+            }
+            Place::Server { .. } => {
+                let mut connection = self.postgresql_options().connect().await.unwrap();
+                let changed = connection.execute(statement).await.unwrap().rows_affected();
+                connection.close().await.unwrap();
+                changed
+            }
+        }
     }
 
     /// Closes and removes it.
