@@ -4,6 +4,7 @@
 //! guard, the viewer, time limits. Resolvers live in [`graphql`] and only translate.
 
 mod config;
+mod documents;
 mod errors;
 pub mod graphql;
 pub mod guard;

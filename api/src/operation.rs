@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use service::Code;
 
+use crate::documents::Documents;
 use crate::errors;
-use crate::guard::{self, OperationKind};
-use crate::limits::GuardLimits;
+use crate::guard::OperationKind;
 
 /// The members of a GraphQL request.
 #[derive(Debug, Deserialize)]
@@ -65,11 +65,14 @@ impl Params {
     }
 
     /// Checks the document.
-    pub fn prepare(self, limits: &GuardLimits) -> Result<Operation, ServerError> {
+    pub fn prepare(self, documents: &Documents) -> Result<Operation, ServerError> {
         let document = self.query.ok_or_else(|| errors::server_error(Code::BadRequest, "`query` is missing"))?;
-        let outline = guard::check(&document, limits).map_err(guard::Refusal::into_server_error)?;
-        let kind = outline.kind(self.operation_name.as_deref());
+        let known = documents.check(&document)?;
+        let kind = known.outline.kind(self.operation_name.as_deref());
         let mut request = Request::new(document);
+        if let Some(parsed) = &known.parsed {
+            request.set_parsed_query(parsed.clone());
+        }
         request.operation_name = self.operation_name;
         if let Some(variables) = self.variables {
             request.variables = Variables::from_json(Value::Object(variables));

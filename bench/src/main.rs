@@ -38,6 +38,8 @@ async fn main() -> anyhow::Result<()> {
         workloads::memory::run(&settings, &system, &mut table).await?;
         system.stop().await?;
     }
+    workloads::backlog::run(&settings, &mut table).await?;
+    workloads::stored::run(&settings, &mut table).await?;
     workloads::embedded::run(&settings, &mut table).await?;
     println!("\n{table}");
     Ok(())

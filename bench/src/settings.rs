@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 /// Every figure that can be asked for.
-const ALL: [&str; 11] = ["bare", "ping", "W1", "W1b", "W2", "W3", "W4", "W5", "W10", "rss", "scale"];
+const ALL: [&str; 13] = ["bare", "ping", "W1", "W1b", "W2", "W3", "W4", "W5", "W7", "W8", "W10", "rss", "scale"];
+
+/// Those that take minutes and many gigabytes: only when they are asked for.
+const LONG: [&str; 3] = ["W7", "W8", "scale"];
 
 /// One run of the benchmarks.
 #[derive(Debug)]
@@ -22,11 +25,15 @@ pub struct Settings {
     pub executions: usize,
     /// Repetitions; the median counts.
     pub runs: usize,
+    /// Queued executions of W7.
+    pub backlog: usize,
+    /// Ended executions of W8.
+    pub stored: usize,
     wanted: BTreeSet<String>,
 }
 
 impl Settings {
-    /// Reads `[--quick] [--executions N] [--runs N] [NAME…]` and the environment.
+    /// Reads `[--quick] [--executions N] [--runs N] [--backlog N] [--stored N] [NAME…]` and the environment.
     pub fn from_args(args: impl Iterator<Item = String>) -> anyhow::Result<Self> {
         let mut settings = Self {
             database_url: variable("SLUICE_TEST_DATABASE_URL")?,
@@ -35,19 +42,29 @@ impl Settings {
                 .map_or_else(|| PathBuf::from("target/release/sluice"), PathBuf::from),
             executions: 50_000,
             runs: 3,
+            backlog: 1_000_000,
+            stored: 5_000_000,
             wanted: BTreeSet::new(),
         };
         let mut args = args.peekable();
         while let Some(arg) = args.next() {
             match arg.as_str() {
-                "--quick" => (settings.executions, settings.runs) = (5_000, 1),
+                "--quick" => {
+                    (settings.executions, settings.runs) = (5_000, 1);
+                    (settings.backlog, settings.stored) = (50_000, 100_000);
+                }
                 "--executions" => settings.executions = number(args.next())?,
                 "--runs" => settings.runs = number(args.next())?,
+                "--backlog" => settings.backlog = number(args.next())?,
+                "--stored" => settings.stored = number(args.next())?,
                 name if ALL.contains(&name) => {
                     settings.wanted.insert(name.to_owned());
                 }
                 other => {
-                    bail!("`{other}` is not known; there are --quick, --executions N, --runs N and {}", ALL.join(", "))
+                    bail!(
+                        "`{other}` is not known; there are --quick, --executions N, --runs N, --backlog N, --stored N and {}",
+                        ALL.join(", ")
+                    )
                 }
             }
         }
@@ -57,9 +74,9 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Whether the figure was asked for; without names, everything is.
+    /// Whether the figure was asked for; without names, everything is that does not take long.
     pub fn wants(&self, name: &str) -> bool {
-        self.wanted.is_empty() || self.wanted.contains(name)
+        self.wanted.contains(name) || (self.wanted.is_empty() && !LONG.contains(&name))
     }
 
     /// Whether anything needs the API and a worker.

@@ -14,14 +14,14 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::settings::Settings;
 
-/// One `sluice api`, one `sluice worker`, a fresh database and an emptied Redis.
+/// One `sluice api`, some `sluice worker`s, a fresh database and an emptied Redis.
 pub struct Cluster {
     /// Port of the API.
     pub port: u16,
     /// URL of the database, for verification.
     pub database_url: String,
     api: Child,
-    worker: Child,
+    workers: Vec<Child>,
 }
 
 /// The workflows that the workloads run.
@@ -31,28 +31,40 @@ const WORKFLOWS: [(&str, &str); 2] = [
 ];
 
 impl Cluster {
-    /// Starts both processes and deploys the workflows.
+    /// Starts an API and a worker and deploys the workflows.
     pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        let mut cluster = Self::without_workers(settings).await?;
+        cluster.add_worker(settings)?;
+        Ok(cluster)
+    }
+
+    /// Starts an API and deploys the workflows; nothing runs before there is a worker.
+    pub async fn without_workers(settings: &Settings) -> anyhow::Result<Self> {
         let database_url = fresh_database(&settings.database_url).await?;
         empty_redis(&settings.redis_url).await?;
         let port = free_port()?;
         let bind = format!("127.0.0.1:{port}");
         let api = sluice(settings, &database_url).args(["api", "--bind", &bind]).spawn().context("sluice api")?;
-        let worker = sluice(settings, &database_url).arg("worker").spawn().context("sluice worker")?;
-        let cluster = Self { port, database_url, api, worker };
+        let cluster = Self { port, database_url, api, workers: Vec::new() };
         wait_ready(port, Duration::from_mins(1)).await?;
         deploy(port).await?;
         Ok(cluster)
     }
 
-    /// Resident memory of API and worker, in MiB.
-    pub fn resident_mib(&self) -> anyhow::Result<(f64, f64)> {
-        Ok((resident_mib(&self.api)?, resident_mib(&self.worker)?))
+    /// One more worker.
+    pub fn add_worker(&mut self, settings: &Settings) -> anyhow::Result<()> {
+        self.workers.push(sluice(settings, &self.database_url).arg("worker").spawn().context("sluice worker")?);
+        Ok(())
     }
 
-    /// Asks both to end and waits until they have.
+    /// Resident memory of the API and of the first worker, in MiB.
+    pub fn resident_mib(&self) -> anyhow::Result<(f64, f64)> {
+        Ok((resident_mib(&self.api)?, resident_mib(self.workers.first().context("no worker")?)?))
+    }
+
+    /// Asks all to end and waits until they have.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        for child in [&mut self.api, &mut self.worker] {
+        for child in std::iter::once(&mut self.api).chain(&mut self.workers) {
             terminate(child).await?;
         }
         Ok(())

@@ -52,6 +52,8 @@ pub struct Model {
     pub parent_id: Option<Uuid>,
     /// Signals that were delivered and not taken in.
     pub signals: i32,
+    /// The journal row that `state` includes as the last one.
+    pub state_seq: i32,
 }
 
 /// None: rows are joined where a query needs it.

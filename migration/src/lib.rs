@@ -9,6 +9,7 @@ mod m0004_workers;
 mod m0005_signals;
 mod m0006_operations;
 mod m0007_slots;
+mod m0008_state_seq;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_signals::Migration),
             Box::new(m0006_operations::Migration),
             Box::new(m0007_slots::Migration),
+            Box::new(m0008_state_seq::Migration),
         ]
     }
 }

@@ -46,6 +46,9 @@ pub enum ServiceError {
     /// The database is away or overloaded; the same request may succeed later.
     #[error("the database cannot be reached")]
     Unavailable(#[source] store::StoreError),
+    /// More is being accepted than the process has memory for; the same request may succeed later.
+    #[error("too much is being accepted at this moment")]
+    Overloaded,
     /// Something broke on our side.
     #[error("{what}")]
     Internal {
@@ -75,7 +78,7 @@ impl ServiceError {
         match self {
             Self::Forbidden(_) => Code::Forbidden,
             Self::Mistakes(mistakes) => mistakes.first().map_or(Code::Invalid, |mistake| mistake.code),
-            Self::Unavailable(_) => Code::Unavailable,
+            Self::Unavailable(_) | Self::Overloaded => Code::Unavailable,
             Self::Internal { .. } => Code::Internal,
         }
     }

@@ -3,6 +3,7 @@
 //! Every use case takes the [`Viewer`] and checks its permission first; every read and write is in
 //! the viewer's organization. The API and the worker call these and nothing below.
 
+pub mod admission;
 pub mod clock;
 pub mod code;
 pub mod cursor;

@@ -8,6 +8,7 @@ use ids::OrganizationId;
 use queue::{Notices, WorkQueue};
 use store::Store;
 
+use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::live::Live;
 use crate::plans::Plans;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub event_retention_ms: Option<i64>,
     /// Slug of the organization that requests without credentials act in.
     pub default_organization: String,
+    /// Memory that starts and events may take while they are on their way into the database, in bytes.
+    pub max_accepting_bytes: usize,
 }
 
 impl Default for Settings {
@@ -38,6 +41,7 @@ impl Default for Settings {
             retention: store::Retention::default(),
             event_retention_ms: None,
             default_organization: "default".to_owned(),
+            max_accepting_bytes: 64 * 1_024 * 1_024,
         }
     }
 }
@@ -54,6 +58,7 @@ struct Parts {
     live: Live,
     plans: Plans,
     clock: Clock,
+    admission: Admission,
     settings: Settings,
     default_organization: OrganizationId,
 }
@@ -74,7 +79,18 @@ impl Services {
         let default_organization = store.ensure_organization(&slug, "Default", clock.now().0).await?;
         let live = Live::start(&notices);
         let plans = Plans::new(settings.execution_timeout);
-        Ok(Self(Arc::new(Parts { store, queue, notices, live, plans, clock, settings, default_organization })))
+        let admission = Admission::new(settings.max_accepting_bytes);
+        Ok(Self(Arc::new(Parts {
+            store,
+            queue,
+            notices,
+            live,
+            plans,
+            clock,
+            admission,
+            settings,
+            default_organization,
+        })))
     }
 
     /// The store.
@@ -99,6 +115,12 @@ impl Services {
     #[must_use]
     pub fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    /// How much may be accepted at once.
+    #[must_use]
+    pub fn admission(&self) -> &Admission {
+        &self.0.admission
     }
 
     /// Compiled versions.

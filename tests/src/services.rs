@@ -85,6 +85,18 @@ impl Services {
 }
 
 impl Services {
+    /// Keeps everybody else from writing to a table until the connection is dropped.
+    ///
+    /// # Panics
+    /// When the table cannot be locked.
+    pub async fn hold_table(&self, table: &str) -> PgConnection {
+        let mut connection = PgConnection::connect(&self.database_url).await.expect("PostgreSQL answers");
+        connection.execute("begin").await.expect("a transaction begins");
+        let lock = format!("lock table {table} in exclusive mode");
+        connection.execute(sqlx::AssertSqlSafe(lock)).await.expect("the table can be locked");
+        connection
+    }
+
     /// What is still live, and why, in words.
     ///
     /// # Panics

@@ -197,7 +197,8 @@ async fn the_doctor_finds_what_was_damaged_and_repairs_it() {
     let waits = waiting(api, "waits", "o-1").await;
     let parent = waiting(api, "parent", "o-2").await;
     // Its wait is gone: no event would reach it.
-    let damage = "with gone as (delete from wait where kind = 'event' returning execution_id) select count(*) from gone";
+    let damage =
+        "with gone as (delete from wait where kind = 'event' returning execution_id) select count(*) from gone";
     assert_eq!(fleet.services.number(damage).await, 2);
     let found = doctor(api, &[]).await;
     assert_eq!(found.code, Some(1), "{found:?}");

@@ -241,3 +241,39 @@ async fn a_start_without_database_or_redis_names_what_and_where_and_gives_up_aft
         assert!(!ran.err.contains("pa55word"), "secrets are not said: {}", ran.err);
     }
 }
+
+#[tokio::test]
+async fn more_than_the_memory_for_starts_allows_is_refused_at_once_and_the_rest_is_kept() {
+    let Some(services) = Services::start("overload", SharedRedis::Yes).await else { return };
+    let fleet = Fleet::start(services, 1, "10s").await;
+    let workflow = "workflow_id: big\nsteps:\n  - { id: done, type: end }\n";
+    fleet.api.import(&[("big.yaml", workflow)]).await;
+    let hold = fleet.services.hold_table("execution").await;
+    let input = json!({ "text": "x".repeat(240 * 1024) });
+    let start = |number: usize| {
+        let (api, input) = (fleet.api.clone(), input.clone());
+        tokio::spawn(async move {
+            let input =
+                json!({ "workflow": { "slug": "big" }, "input": input, "idempotencyKey": format!("big {number}") });
+            api.answer(START, json!({ "i": input })).await.unwrap()
+        })
+    };
+    let starts: Vec<_> = (0..400).map(start).collect();
+    eventually("some are refused while nothing can be written", || async {
+        starts.iter().any(tokio::task::JoinHandle::is_finished)
+    })
+    .await;
+    drop(hold);
+    let (mut accepted, mut refused) = (0, 0);
+    for start in starts {
+        let answer = start.await.unwrap();
+        match answer["errors"][0]["message"].as_str() {
+            None => accepted += 1,
+            Some(message) if message.contains("accepts as much as it can") => refused += 1,
+            Some(_other) => unreachable!("{answer}"),
+        }
+    }
+    assert!(refused > 0 && accepted > 0, "{accepted} accepted, {refused} refused");
+    fleet.drained().await;
+    assert_eq!(fleet.services.number("select count(*) from execution where status = 5").await, accepted);
+}

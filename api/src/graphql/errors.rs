@@ -131,6 +131,10 @@ pub(super) fn top_level(error: &ServiceError) -> async_graphql::Error {
             tracing::warn!(error = %chain(error), "a request was refused, the database cannot be reached");
             "the database cannot be reached; try again, a mutation with its idempotency key".to_owned()
         }
+        ServiceError::Overloaded => {
+            tracing::warn!("a request was refused, too much is being accepted at this moment");
+            "the server accepts as much as it can at this moment; try again in a second, a mutation with its idempotency key".to_owned()
+        }
         ServiceError::Internal { .. } => {
             tracing::error!(error = %chain(error), "a request failed");
             "internal error; the log of the server has the cause under the request id".to_owned()

@@ -60,7 +60,7 @@ async fn prepare<E>(shared: &Shared<E>, request: Request<Body>) -> Result<Prepar
 }
 
 async fn run<E: Executor>(shared: &Shared<E>, params: Params, caller: Caller, transport: Transport) -> Response {
-    let operation = match (params.prepare(&shared.config.guard), transport) {
+    let operation = match (params.prepare(&shared.documents), transport) {
         (Ok(operation), _) => operation,
         (Err(error), Transport::Json(media_type)) => return answer::reply(&Reply::refused(error), media_type),
         (Err(error), Transport::Events) => return sse::single(Reply::refused(error)),

@@ -25,6 +25,7 @@ use tower::util::option_layer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::config::HttpConfig;
+use crate::documents::Documents;
 use crate::health::Health;
 use crate::runner::Runner;
 use crate::shutdown::Shutdown;
@@ -54,6 +55,8 @@ pub(crate) struct Shared<E> {
     pub runner: Arc<Runner<E>>,
     pub viewers: ViewerSource,
     pub shutdown: Shutdown,
+    /// Checked and parsed documents.
+    pub documents: Documents,
     pub config: HttpConfig,
 }
 
@@ -89,7 +92,7 @@ pub fn router<E: Executor>(door: FrontDoor<E>) -> Router {
     let cors = (!config.allowed_origins.is_empty()).then(|| cors(&config));
     let hosts = config.hosts;
     let probes = probes(Probes { health, metrics, shutdown: shutdown.clone(), timeout: config.health_timeout });
-    let shared = Arc::new(Shared { runner, viewers, shutdown, config });
+    let shared = Arc::new(Shared { runner, viewers, shutdown, documents: Documents::new(config.guard), config });
 
     Router::new()
         .route("/", get(|| async { Redirect::temporary("/graphql") }))

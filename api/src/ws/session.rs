@@ -174,7 +174,7 @@ impl<E: Executor> Session<E> {
             }
         }
         let caller = Caller { viewer, id: self.id.clone() };
-        let replies = match payload.prepare(&self.shared.config.guard) {
+        let replies = match payload.prepare(&self.shared.documents) {
             Ok(operation) => self.shared.runner.clone().stream(operation, caller),
             // Through the same queue as everything else of an operation, so that order holds.
             Err(error) => stream::iter([Reply::refused(error)]).boxed(),

@@ -1,7 +1,10 @@
 //! The workloads of the performance targets, one family a file.
 
+pub mod backlog;
+pub mod copies;
 pub mod embedded;
 pub mod latency;
 pub mod memory;
 pub mod steps;
+pub mod stored;
 pub mod throughput;

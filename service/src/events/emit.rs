@@ -53,6 +53,7 @@ const MAX_TEXT: usize = 255;
 pub async fn emit(services: &Services, viewer: &Viewer, request: EmitRequest) -> Result<Emitted, ServiceError> {
     viewer.require(Permission::EventEmit)?;
     let payload = checked(services, &request)?;
+    let admitted = services.admission().admit([payload.len()])?;
     let now = services.now();
     let fingerprint = fingerprint(&request, &payload);
     let about = engine::machine::subject(&request.event_type, &request.payload);
@@ -83,6 +84,7 @@ pub async fn emit(services: &Services, viewer: &Viewer, request: EmitRequest) ->
             ));
         }
     };
+    drop(admitted);
     let row = services.store().event(viewer.organization, id).await?;
     let row = row.ok_or_else(|| ServiceError::Internal {
         what: "an accepted event is missing",

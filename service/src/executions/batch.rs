@@ -40,7 +40,9 @@ pub async fn start_batch(
     }
     let mut pushes: Vec<Option<Push>> = rows.iter().map(|row| Some(Push::of(row))).collect();
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let admitted = services.admission().admit(rows.iter().map(|row| row.input.len()))?;
     let outcomes = services.store().start_many(rows).await?;
+    drop(admitted);
     let mut new = Vec::with_capacity(ids.len());
     let mut settled = outcomes.into_iter().enumerate().map(|(index, outcome)| {
         let started = outcome.map_err(ServiceError::from).and_then(|outcome| settle(ids[index], outcome));

@@ -39,10 +39,12 @@ pub async fn start(
     let prepared = prepare::prepare(services, viewer, request).await?;
     let execution = prepared.execution;
     let push = Push::of(&execution);
+    let admitted = services.admission().admit([execution.input.len()])?;
     let row = execution.clone().into_row();
     // Listening begins before anything can happen, so the first look at the database is saved.
     let news = (what != WaitFor::Nothing).then(|| services.live().execution(push.id));
     let outcome = services.store().start(execution).await?;
+    drop(admitted);
     let started = settle(push.id, outcome)?;
     if !started.is_new {
         let row = wait(services, viewer, started.execution, what, limit).await?;

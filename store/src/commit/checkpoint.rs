@@ -54,7 +54,7 @@ fn check(checkpoint: &Checkpoint) -> Result<(), StoreError> {
     match &checkpoint.patch {
         Patch::Released { state } => check_texts([("state", Some(state.as_str()))]),
         Patch::Running { state, waits } => {
-            check_texts([("state", Some(state.as_str()))])?;
+            check_texts([("state", state.as_deref())])?;
             check_waits(waits)
         }
         Patch::Parked { status, state, waits, wake_at_ms: _ } => {

@@ -51,6 +51,7 @@ struct ClaimedRecord {
     depth: i16,
     parent_id: Option<Uuid>,
     signals: i32,
+    state_seq: i32,
 }
 
 impl From<ClaimedRecord> for Claimed {
@@ -66,6 +67,7 @@ impl From<ClaimedRecord> for Claimed {
             trigger: record.trigger_data,
             input: record.input,
             state: record.state,
+            state_seq: record.state_seq,
             seq: record.seq,
             epoch: record.epoch,
             claims: i32::from(record.claims),

@@ -312,8 +312,10 @@ pub struct Claimed {
     pub trigger: String,
     /// The payload, JSON.
     pub input: String,
-    /// The machine's state, JSON; absent before the first checkpoint.
+    /// The machine's state after `state_seq`, JSON; absent when none was stored.
     pub state: Option<String>,
+    /// Number of the journal row that `state` includes as the last one: the rows after it are to be applied to it.
+    pub state_seq: i32,
     /// Number of its last journal row.
     pub seq: i32,
     /// Number of this claim.
@@ -385,8 +387,8 @@ pub struct Checkpoint {
 pub enum Patch {
     /// In the same hands.
     Running {
-        /// The machine's state, JSON.
-        state: String,
+        /// The machine's state, JSON; absent, what is stored stays, and the journal goes on from there.
+        state: Option<String>,
         /// What could reach it meanwhile; replaces what is recorded, unless it is empty.
         waits: Vec<WaitRow>,
     },

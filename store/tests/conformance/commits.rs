@@ -84,4 +84,24 @@ on_both_databases! {
         let claimed = database.store.claim(worker, &[first.id, second.id], database.now()).await.unwrap();
         assert_eq!(claimed.iter().map(|claimed| claimed.id).collect::<Vec<_>>(), [first.id]);
     }
+
+    async fn a_checkpoint_without_a_state_leaves_the_one_before_and_says_where_the_journal_goes_on(database: &Database) {
+        let worker = WorkerId::new();
+        let claimed = database.claimed(worker).await;
+        assert_eq!((claimed.state.as_deref(), claimed.state_seq), (None, 0));
+        let mut checkpoint = database.checkpoint(&claimed, worker, running());
+        database.store.commit(checkpoint.clone()).await.unwrap();
+        for seq in 2..4 {
+            checkpoint.seq = seq;
+            checkpoint.patch = Patch::Running { state: None, waits: Vec::new() };
+            database.store.commit(checkpoint.clone()).await.unwrap();
+        }
+        // Its worker is lost.
+        database.store.lost_workers(i64::MAX, database.now()).await.unwrap();
+        let again = database.store.claim(worker, &[claimed.id], database.now()).await.unwrap().remove(0);
+        assert_eq!((again.state.as_deref(), again.state_seq, again.seq), (Some(r#"{"step":1}"#), 2, 4));
+        database.store.commit(database.checkpoint(&again, worker, released())).await.unwrap();
+        let last = database.store.claim(worker, &[claimed.id], database.now()).await.unwrap().remove(0);
+        assert_eq!((last.state_seq, last.seq), (5, 5));
+    }
 }

@@ -214,7 +214,7 @@ pub fn start_key(key: &str, fingerprint: &str) -> Option<StartKey> {
 }
 
 pub fn running() -> Patch {
-    Patch::Running { state: r#"{"step":1}"#.to_owned(), waits: Vec::new() }
+    Patch::Running { state: Some(r#"{"step":1}"#.to_owned()), waits: Vec::new() }
 }
 
 pub fn released() -> Patch {

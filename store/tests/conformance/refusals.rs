@@ -20,7 +20,7 @@ on_both_databases! {
         }
         let worker = WorkerId::new();
         let claimed = database.claimed(worker).await;
-        let mut checkpoint = database.checkpoint(&claimed, worker, Patch::Running { state: bad(), waits: Vec::new() });
+        let mut checkpoint = database.checkpoint(&claimed, worker, Patch::Running { state: Some(bad()), waits: Vec::new() });
         assert!(matches!(database.store.commit(checkpoint.clone()).await, Err(StoreError::Invalid { .. })));
         checkpoint.patch = Patch::Ended(store::Ended { error_message: Some(bad()), ..completed() });
         assert!(matches!(database.store.commit(checkpoint).await, Err(StoreError::Invalid { .. })));

@@ -138,7 +138,7 @@ on_both_databases! {
         let Patch::Parked { state, mut waits, .. } = awaiting("order.paid", None) else { unreachable!() };
         waits[0].due_at_ms = Some(10);
         // Paused in a worker's hands, for instance: its time stands still, and the row does not know.
-        let patch = Patch::Running { state, waits };
+        let patch = Patch::Running { state: Some(state), waits };
         database.store.commit(database.checkpoint(&claimed, worker, patch)).await.unwrap();
         assert_eq!(database.store.due_waits(10, 100).await.unwrap(), [], "a worker has it");
         let found = database.store.event_waits(database.organization, "order.paid", None, 0, 10).await.unwrap();

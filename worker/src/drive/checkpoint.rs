@@ -70,7 +70,8 @@ impl Execution {
         if self.pending.is_empty() && new.is_empty() && !self.inbox.has_taken() {
             return Ok(());
         }
-        let state = self.state_text()?;
+        // While it is in hand nobody reads its state; after a crash the journal tells the rest.
+        let state = if self.unsaved.is_much() { Some(self.state_text()?) } else { None };
         if new.is_empty() {
             return self.commit(context, Patch::Running { state, waits: Vec::new() }).await;
         }
@@ -146,6 +147,8 @@ impl Execution {
     async fn commit(&mut self, context: &Arc<Context>, patch: Patch) -> Result<(), DriveError> {
         let events = std::mem::take(&mut self.pending);
         let ended = matches!(patch, Patch::Ended(_));
+        let events_text = serde_json::to_string(&events).map_err(DriveError::Write)?;
+        let written = (events_text.len(), state_size(&patch));
         let sends = std::mem::take(&mut self.sends);
         let told: Vec<ExecutionId> = sends.iter().map(|signal| signal.execution_id).collect();
         let checkpoint = Checkpoint {
@@ -154,7 +157,7 @@ impl Execution {
             worker_id: context.worker,
             epoch: self.claimed.epoch,
             seq: self.seq,
-            events: serde_json::to_string(&events).map_err(DriveError::Write)?,
+            events: events_text,
             decision: super::patch::decision(&events)?,
             at_ms: context.now().0,
             patch,
@@ -164,6 +167,7 @@ impl Execution {
         match context.store().commit(checkpoint).await? {
             CommitOutcome::Committed { seq, signals } => {
                 self.seq = seq;
+                self.unsaved.written(written.0, written.1);
                 self.inbox.counted(signals);
                 let notice = Notice { organization: self.organization(), execution: self.id(), seq, ended };
                 context.services.notices().publish(vec![notice]);
@@ -176,6 +180,15 @@ impl Execution {
 
     fn state_text(&self) -> Result<String, DriveError> {
         serde_json::to_string(&self.state).map_err(DriveError::Write)
+    }
+}
+
+/// The size of the state that a patch stores, if it stores one.
+fn state_size(patch: &Patch) -> Option<usize> {
+    match patch {
+        Patch::Running { state, .. } => state.as_ref().map(String::len),
+        Patch::Parked { state, .. } | Patch::Released { state } => Some(state.len()),
+        Patch::Ended(_) => None,
     }
 }
 

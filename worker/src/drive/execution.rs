@@ -9,13 +9,14 @@ use engine::machine::{self, Command, Decided, Effect, Event, Origin, Refused, St
 use ids::{ExecutionId, OrganizationId};
 use service::executions::Facts;
 use service::plans::LoadedVersion;
-use store::{Claimed, NewSignal};
+use store::{Claimed, NewSignal, StoreError};
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::DriveError;
 use super::children::Family;
 use super::inbox::Inbox;
+use super::snapshot::{self, Unsaved};
 use crate::context::Context;
 use crate::effects::EffectOwner;
 
@@ -31,6 +32,15 @@ pub(super) enum LoadError {
     /// The stored state is not what this program wrote.
     #[error("the state cannot be read")]
     State(#[source] serde_json::Error),
+    /// A journal row is missing.
+    #[error("the journal has nothing after row {after}")]
+    Gap {
+        /// The last row that is there.
+        after: i32,
+    },
+    /// The database is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The stored input or trigger is not what this program wrote.
     #[error("the input cannot be read")]
     Origin(#[source] service::ServiceError),
@@ -39,7 +49,11 @@ pub(super) enum LoadError {
 impl LoadError {
     /// Whether another try may find it readable.
     pub(super) const fn may_pass(&self) -> bool {
-        matches!(self, Self::Version(service::ServiceError::Unavailable(_)))
+        match self {
+            Self::Version(problem) => matches!(problem, service::ServiceError::Unavailable(_)),
+            Self::Store(problem) => problem.is_retryable(),
+            Self::NoVersion | Self::State(_) | Self::Gap { .. } | Self::Origin(_) => false,
+        }
     }
 }
 
@@ -48,6 +62,8 @@ pub(super) struct Execution {
     pub(super) version: Arc<LoadedVersion>,
     pub(super) origin: Origin,
     pub(super) state: State,
+    /// How much of what happened the stored state does not include.
+    pub(super) unsaved: Unsaved,
     /// Number of the last journal row.
     pub(super) seq: i32,
     /// Decided, not yet committed.
@@ -84,10 +100,7 @@ impl Execution {
         };
         let base_url = &services.settings().public_url;
         let origin = service::executions::origin(&facts, &version.slug, name, base_url).map_err(LoadError::Origin)?;
-        let state = match &claimed.state {
-            Some(text) => serde_json::from_str(text).map_err(LoadError::State)?,
-            None => State::new(),
-        };
+        let (state, unsaved) = snapshot::load(context, &claimed).await?;
         let seq = claimed.seq;
         let inbox = Inbox::new(claimed.signals > 0);
         Ok(Self {
@@ -95,6 +108,7 @@ impl Execution {
             version,
             origin,
             state,
+            unsaved,
             seq,
             pending: Vec::new(),
             effects: Vec::new(),
@@ -110,7 +124,7 @@ impl Execution {
     /// Begins, or goes on where a claim before this one stopped: effects that were under way are
     /// begun again with the same keys. Who cancels or pauses is heard first.
     pub(super) async fn take_up(&mut self, context: &Arc<Context>) -> Result<(), DriveError> {
-        if self.claimed.state.is_some() {
+        if !self.state.has_not_begun() {
             self.effects = machine::outstanding(&self.version.plan, &self.origin, &self.state);
         }
         if self.state.has_not_begun() {

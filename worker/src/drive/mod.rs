@@ -14,6 +14,7 @@ mod execution;
 mod inbox;
 mod patch;
 mod slot;
+mod snapshot;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PATIENCE_WITH_BACKLOG: Duration = Duration::from_mins(1);
 
 /// How many are pushed again in one run at most; the next tick takes the next ones.
-const LIMIT: u64 = 5_000;
+const LIMIT: u64 = 20_000;
 
 pub(super) async fn run(context: &Context) -> Result<u64, ReconcileError> {
     let now = context.now();

@@ -28,7 +28,7 @@ impl<'a> Columns<'a> {
             waits: &[],
         };
         match patch {
-            Patch::Running { state, waits } => Self { waits, ..in_status(ExecutionStatus::Running, Some(state)) },
+            Patch::Running { state, waits } => Self { waits, ..in_status(ExecutionStatus::Running, state.as_deref()) },
             Patch::Released { state } => in_status(ExecutionStatus::Queued, Some(state)),
             Patch::Parked { status, state, waits, wake_at_ms } => {
                 Self { wake_at_ms: *wake_at_ms, waits, ..in_status(*status, Some(state)) }

@@ -23,7 +23,9 @@ written as (
             else given.status
         end,
         signals = greatest(execution.signals - given.taken_count, 0),
-        state = given.state,
+        -- in the same hands it may stay: the journal goes on from there
+        state = case when given.status = 1 then coalesce(given.state, execution.state) else given.state end,
+        state_seq = case when given.state is not null then execution.seq + 1 else execution.state_seq end,
         seq = execution.seq + 1,
         claims = 0,
         worker_id = case when given.status = 1 then execution.worker_id end,

@@ -4,7 +4,9 @@ set
     -- whoever was told something while it was about to rest goes on at once
     status = case when ?8 in (2, 3, 4) and signals > ?15 then 0 else ?8 end,
     signals = max(signals - ?15, 0),
-    state = ?9,
+    -- in the same hands it may stay: the journal goes on from there
+    state = case when ?8 = 1 then coalesce(?9, state) else ?9 end,
+    state_seq = case when ?9 is not null then seq + 1 else state_seq end,
     seq = seq + 1,
     claims = 0,
     worker_id = case when ?8 = 1 then worker_id end,

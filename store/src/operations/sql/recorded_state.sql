@@ -1,1 +1,1 @@
-select seq, state from execution where id = $1 and organization_id = $2
+select state_seq as seq, state from execution where id = $1 and organization_id = $2
