@@ -84,6 +84,10 @@ pub enum Command {
     Emit(EmitOptions),
     /// Follows an execution until it has ended.
     Watch(WatchOptions),
+    /// Asks a worker to take no more work, finish what it has, and end.
+    Drain(DrainOptions),
+    /// Looks whether every live execution of an installation has a reason to wake.
+    Doctor(DoctorOptions),
     /// Plays random histories of a fleet in memory, with faults, and looks whether what must hold does.
     Sim(SimOptions),
     /// Asks a server whether it is ready; for container health checks.
@@ -229,6 +233,29 @@ pub struct SimOptions {
     /// How many to play, from this one on; stops at the first in which something does not hold.
     #[arg(long, default_value_t = 1)]
     pub histories: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct DrainOptions {
+    /// Id of the worker, or its name when no other live one has it.
+    pub worker: String,
+    /// Return at once instead of when it has ended.
+    #[arg(long)]
+    pub no_wait: bool,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorOptions {
+    /// Put right what is found.
+    #[arg(long)]
+    pub repair: bool,
+    /// Look at the journals too: reads the whole database.
+    #[arg(long)]
+    pub deep: bool,
+    #[command(flatten)]
+    pub server: ServerOptions,
 }
 
 #[derive(Debug, Args)]

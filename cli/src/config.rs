@@ -61,6 +61,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("SLUICE_SHUTDOWN_GRACE", "how long running executions may go on after a shutdown has begun", Some("30s")),
     setting("SLUICE_MAX_PAYLOAD", "largest input or payload, in bytes, KiB or MiB", Some("256KiB")),
     setting("SLUICE_EXECUTION_TIMEOUT", "running time of executions whose workflow states none", Some("5m")),
+    setting("SLUICE_RETENTION", "how long ended executions are kept, such as `30d`; for ever when empty", Some("")),
+    setting("SLUICE_RETENTION_EVENTS", "how long events are kept, 7d or more; for ever when empty", Some("")),
     setting(
         "SLUICE_EGRESS_ALLOW",
         "private addresses that actions may call: CIDRs and host:port, separated by commas",
@@ -152,6 +154,18 @@ impl Config {
                 Ok(_good) => {}
             }
         }
+        for (name, least) in
+            [("SLUICE_RETENTION", Duration::from_mins(1)), ("SLUICE_RETENTION_EVENTS", Duration::from_hours(7 * 24))]
+        {
+            match engine::duration::parse(self.text(name)) {
+                _for_ever if self.text(name).is_empty() => {}
+                Err(problem) => problems.push(format!("{name}: {problem}")),
+                Ok(length) if length < least => {
+                    problems.push(format!("{name}: {} is less than {least:?}", self.text(name)));
+                }
+                Ok(_long_enough) => {}
+            }
+        }
         let public_url = self.text("SLUICE_PUBLIC_URL");
         if !public_url.is_empty() && !public_url.starts_with("http://") && !public_url.starts_with("https://") {
             problems.push(format!("SLUICE_PUBLIC_URL: `{public_url}` does not begin with http:// or https://"));
@@ -202,6 +216,12 @@ impl Config {
     /// A length of time.
     pub fn duration(&self, name: &str) -> Duration {
         engine::duration::parse(self.text(name)).unwrap_or_default()
+    }
+
+    /// A length of time in milliseconds; `None` when nothing is set.
+    pub fn maybe_ms(&self, name: &str) -> Option<i64> {
+        let length = engine::duration::parse(self.text(name)).ok()?;
+        Some(i64::try_from(length.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// A whole number.

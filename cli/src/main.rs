@@ -67,6 +67,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Start(options) => client::start::run(options, format).await,
         Command::Emit(options) => client::emit::run(options, format).await,
         Command::Watch(options) => client::watch::run(options, format).await,
+        Command::Drain(options) => client::drain::run(options, format).await,
+        Command::Doctor(options) => client::doctor::run(options, format).await,
         Command::Sim(options) => simulate::run(&options, format),
         Command::Health(options) => client::health::run(&options, format).await,
         Command::Config => config::print(format),

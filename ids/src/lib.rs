@@ -126,7 +126,7 @@ typed_ids! {
     /// An event that was accepted.
     EventId = "evt";
     /// One start of one worker process; never reused.
-    WorkerId = "wkr";
+    WorkerId = "wrk";
 }
 
 #[cfg(test)]

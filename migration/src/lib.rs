@@ -7,6 +7,7 @@ mod m0002_executions;
 mod m0003_events;
 mod m0004_workers;
 mod m0005_signals;
+mod m0006_operations;
 mod m0007_slots;
 mod m0008_state_seq;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_events::Migration),
             Box::new(m0004_workers::Migration),
             Box::new(m0005_signals::Migration),
+            Box::new(m0006_operations::Migration),
             Box::new(m0007_slots::Migration),
             Box::new(m0008_state_seq::Migration),
         ]

@@ -22,6 +22,10 @@ pub struct Settings {
     pub execution_timeout: Duration,
     /// Where people reach the server, for links; without a slash at the end.
     pub public_url: String,
+    /// How long executions are kept whose workflow and organization say nothing.
+    pub retention: store::Retention,
+    /// How long events are kept, in milliseconds; for ever when absent.
+    pub event_retention_ms: Option<i64>,
     /// Slug of the organization that requests without credentials act in.
     pub default_organization: String,
     /// Memory that starts and events may take while they are on their way into the database, in bytes.
@@ -34,6 +38,8 @@ impl Default for Settings {
             max_payload_bytes: 256 * 1_024,
             execution_timeout: Duration::from_mins(5),
             public_url: "http://127.0.0.1:8080".to_owned(),
+            retention: store::Retention::default(),
+            event_retention_ms: None,
             default_organization: "default".to_owned(),
             max_accepting_bytes: 64 * 1_024 * 1_024,
         }

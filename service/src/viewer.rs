@@ -24,11 +24,17 @@ pub enum Permission {
     EventRead,
     /// Emit events.
     EventEmit,
+    /// Change an organization.
+    OrganizationWrite,
+    /// See workers, queues and the health of the installation.
+    OperationsRead,
+    /// Drain workers, repair what is damaged.
+    OperationsWrite,
 }
 
 impl Permission {
     /// Every permission there is.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::WorkflowRead,
         Self::WorkflowWrite,
         Self::WorkflowPublish,
@@ -38,6 +44,9 @@ impl Permission {
         Self::ExecutionControl,
         Self::EventRead,
         Self::EventEmit,
+        Self::OrganizationWrite,
+        Self::OperationsRead,
+        Self::OperationsWrite,
     ];
 
     /// Name in the API and in messages.
@@ -53,6 +62,9 @@ impl Permission {
             Self::ExecutionControl => "EXECUTION_CONTROL",
             Self::EventRead => "EVENT_READ",
             Self::EventEmit => "EVENT_EMIT",
+            Self::OrganizationWrite => "ORGANIZATION_WRITE",
+            Self::OperationsRead => "OPERATIONS_READ",
+            Self::OperationsWrite => "OPERATIONS_WRITE",
         }
     }
 

@@ -21,6 +21,7 @@ mod filter;
 mod journal;
 mod migrate;
 mod model;
+mod operations;
 mod organizations;
 mod page;
 mod reconcile;
@@ -49,6 +50,10 @@ pub use model::slot::{NewSlot, SlotKey, SlotTaken};
 pub use model::worker::WorkerRow;
 pub use model::workflow::{
     NewVersion, NewWorkflow, PublishOutcome, TriggerCandidate, TriggerRow, VersionRow, WorkflowRow,
+};
+pub use operations::{
+    Damage, Damaged, JournalSpan, Phase, Place, QueueRow, ReconcilerRow, ReconcilerRun, Retention, RetentionScope,
+    Sweep, Swept, WaitingFor, Waking,
 };
 pub use page::{
     Cursor, Direction, EventOrder, EventOrderField, ExecutionOrder, ExecutionOrderField, Page, PageRequest, Side,

@@ -130,13 +130,13 @@ impl Store {
         Ok(rows.into_iter().map(runnable).next())
     }
 
-    /// Signs a worker off: what it still has is queued again, and its row goes.
+    /// Signs a worker off: what it still has is queued again; its row is kept for a while for people to see.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn release_worker(&self, worker: WorkerId, now_ms: i64) -> Result<Vec<Runnable>, StoreError> {
         let rows: Vec<RunnableRecord> = on_either!(self, "release_worker", worker.uuid(), now_ms);
-        self.forget_worker(worker).await?;
+        self.sign_off(worker, now_ms).await?;
         Ok(rows.into_iter().map(runnable).collect())
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sluice_tests::{Embedded, Fleet, Process, Ran, SECRET_KEY, Services, SharedRedis, free_port, run, run_in};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "dev",
     "api",
     "worker",
@@ -19,6 +19,8 @@ const COMMANDS: [&str; 15] = [
     "start",
     "emit",
     "watch",
+    "drain",
+    "doctor",
     "health",
     "config",
     "completions",
@@ -82,6 +84,8 @@ async fn a_server_that_is_not_there_exits_with_1_and_names_its_address() {
         &["emit", "a.b"],
         &["watch", execution],
         &["health"],
+        &["drain", "w-1"],
+        &["doctor"],
         &["deploy", file.to_str().unwrap()],
     ] {
         let ran = at(&nowhere, arguments).await;

@@ -84,6 +84,7 @@ pub(crate) async fn poll(context: &Arc<Context>, queues: &[String]) {
 const POLL_LIMIT: usize = 500;
 
 fn begin(context: &Arc<Context>, claimed: Vec<Claimed>, slots: Vec<Slot>, term: Term) {
+    context.tally.last_fetch_at_ms.store(context.now().0, std::sync::atomic::Ordering::SeqCst);
     for (claimed, slot) in claimed.into_iter().zip(slots) {
         drive::spawn(context, claimed, slot, term);
     }

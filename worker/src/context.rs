@@ -1,12 +1,13 @@
 //! What every part of one worker shares.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::Timestamp;
 use ids::WorkerId;
 use service::Services;
+use service::retention::RetentionPlace;
 use store::{SlotKey, Store};
 use tokio::sync::{Notify, RwLock};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,27 @@ use crate::slots::Slots;
 
 /// Waits shorter than this are not left to the tick alone.
 const SOON: Duration = Duration::from_secs(2);
+
+/// What a worker has done since its start.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Executions that ended in its hands.
+    pub processed: AtomicI64,
+    /// Those of them that failed.
+    pub failed: AtomicI64,
+    /// When it last claimed something, Unix milliseconds; 0 before that.
+    pub last_fetch_at_ms: AtomicI64,
+    /// It takes no more work.
+    pub draining: AtomicBool,
+}
+
+impl Tally {
+    /// Counts an execution that ended here.
+    pub fn ended(&self, has_failed: bool) {
+        self.processed.fetch_add(1, Ordering::SeqCst);
+        self.failed.fetch_add(i64::from(has_failed), Ordering::SeqCst);
+    }
+}
 
 /// The state of one worker.
 #[derive(Debug)]
@@ -44,6 +66,12 @@ pub struct Context {
     pub claims_in_doubt: AtomicBool,
     /// The key of executions waiting for slots at which the reconciler goes on.
     pub slots_place: Mutex<Option<SlotKey>>,
+    /// Where retention goes on.
+    pub retention_place: tokio::sync::Mutex<RetentionPlace>,
+    /// What it has done since its start, for the heartbeat.
+    pub tally: Tally,
+    /// Somebody asked it to take no more work and end.
+    pub drain: CancellationToken,
     /// Rings when a reconciler should run before the next tick.
     pub tick_now: Notify,
     /// The queues it serves.

@@ -1,11 +1,12 @@
 //! Writes the worker's heartbeat, in a task of its own, whatever the load.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use store::{StoreError, WorkerRow};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::context::Context;
 use crate::faults;
@@ -15,6 +16,7 @@ use crate::runtime::WorkerConfig;
 pub(crate) async fn beat(context: &Context, config: &WorkerConfig) -> Result<(), StoreError> {
     let sent = Instant::now();
     let now_ms = context.now().0;
+    let tally = &context.tally;
     let row = WorkerRow {
         id: context.worker,
         name: config.name.clone(),
@@ -22,10 +24,24 @@ pub(crate) async fn beat(context: &Context, config: &WorkerConfig) -> Result<(),
         slots: i32::try_from(context.slots.size()).unwrap_or(i32::MAX),
         started_at_ms: now_ms,
         heartbeat_at_ms: now_ms,
-        draining: false,
+        draining: tally.draining.load(Ordering::SeqCst),
+        host: config.host.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        lease_ms: i64::try_from(config.lease.as_millis()).unwrap_or(i64::MAX),
+        busy_slots: i32::try_from(context.slots.in_use()).unwrap_or(i32::MAX),
+        processed: tally.processed.load(Ordering::SeqCst),
+        failed: tally.failed.load(Ordering::SeqCst),
+        last_fetch_at_ms: Some(tally.last_fetch_at_ms.load(Ordering::SeqCst)).filter(|at| *at > 0),
+        drain_asked_at_ms: None,
+        stopped_at_ms: None,
     };
-    context.store().heartbeat(row).await?;
+    let is_to_drain = context.store().heartbeat(row).await?;
     context.lease.renew(sent);
+    if is_to_drain && !context.drain.is_cancelled() {
+        info!(worker.id = %context.worker, "worker {} was asked to drain", context.worker);
+        tally.draining.store(true, Ordering::SeqCst);
+        context.drain.cancel();
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! One worker: its consumer, its heartbeat, its ticks, and how it shuts down.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::consume;
-use crate::context::Context;
+use crate::context::{Context, Tally};
 use crate::driving::Driving;
 use crate::effects::Effects;
 use crate::lease::Lease;
@@ -29,6 +29,8 @@ use crate::{heartbeat, listen, tick};
 pub struct WorkerConfig {
     /// Name for people; need not be unique.
     pub name: String,
+    /// Name of its machine.
+    pub host: String,
     /// Queues it serves.
     pub queues: Vec<String>,
     /// How many executions it drives at once.
@@ -73,6 +75,9 @@ impl Worker {
             claiming: RwLock::new(()),
             claims_in_doubt: AtomicBool::new(false),
             slots_place: Mutex::default(),
+            retention_place: tokio::sync::Mutex::default(),
+            tally: Tally::default(),
+            drain: CancellationToken::new(),
             tick_now: Notify::new(),
             hand_back: CancellationToken::new(),
             queues: config.queues.clone(),
@@ -102,9 +107,15 @@ impl Worker {
         &self.context
     }
 
+    /// Waits until somebody has asked it to drain: then it should be shut down.
+    pub async fn drain_asked(&self) {
+        self.context.drain.cancelled().await;
+    }
+
     /// Stops claiming, lets what runs end or park within the grace time, hands back the rest.
     pub async fn shut_down(self) {
         self.stop_consuming.cancel();
+        self.context.tally.draining.store(true, Ordering::SeqCst);
         self.context.slots.close();
         let running = self.context.driving.len();
         info!(worker.id = %self.context.worker, running, "worker {} shuts down, {running} executions have {:?} to end or park", self.context.worker, self.config.grace);

@@ -77,6 +77,7 @@ impl Bed {
         let starts = Arc::new(ServiceExecutions(services.clone()));
         let config = WorkerConfig {
             name: "test".to_owned(),
+            host: "here".to_owned(),
             queues: vec!["default".to_owned()],
             slots: 4,
             lease: Duration::from_secs(2),

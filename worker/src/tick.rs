@@ -15,7 +15,7 @@ use tracing::debug;
 use crate::consume;
 use crate::context::Context;
 use crate::faults;
-use crate::reconcile::Reconciler;
+use crate::reconcile::{Reconciler, report};
 
 /// Every second.
 const EVERY_SECOND: &str = "* * * * * *";
@@ -30,6 +30,7 @@ pub(crate) async fn run(context: Arc<Context>, queues: Vec<String>, stop: Cancel
             reconciler.run(&context).await;
         }
         context.signs.ticked.beat();
+        report(&context).await;
         if !context.services.queue().is_up() {
             consume::poll(&context, &queues).await;
         }

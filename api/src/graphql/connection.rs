@@ -90,6 +90,7 @@ pub(super) enum CountOf {
     Executions(Box<ExecutionFilter>),
     Workflows(Box<WorkflowFilter>),
     Events(Box<EventFilter>),
+    Workers,
     Known(usize),
 }
 
@@ -100,6 +101,7 @@ impl CountOf {
             Self::Executions(filter) => service::executions::count(services, viewer, filter).await.graphql(),
             Self::Workflows(filter) => service::workflows::count(services, viewer, filter).await.graphql(),
             Self::Events(filter) => service::events::count(services, viewer, filter).await.graphql(),
+            Self::Workers => service::operations::count_workers(services, viewer).await.graphql(),
             Self::Known(total) => Ok((*total as u64, true)),
         }
     }

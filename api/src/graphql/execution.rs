@@ -13,12 +13,13 @@ use super::errors::IntoGraphql;
 use super::event::Event;
 use super::explanation::Explanation;
 use super::history::{ExecutionEvent, LogLine};
-use super::loaders::{HistoryOf, TraceOf, loader, shared};
+use super::loaders::{HistoryOf, TraceOf, WakeReasonsOf, loader, shared};
 use super::payload::Payload;
 use super::scalars::{DateTime, Duration, Json};
 use super::step::{StepExecution, StepExecutionFilter};
 use super::viewer::Actor;
 use super::viewer_of;
+use super::waking::WakeReason;
 use super::workflow::{Workflow, WorkflowVersion};
 
 /// Where an execution stands.
@@ -346,6 +347,12 @@ impl Execution {
     /// When its whole life is over.
     async fn deadline_at(&self) -> Option<DateTime> {
         self.0.deadline_at_ms.map(DateTime::from_ms)
+    }
+
+    /// Why it will move again; empty when it has ended.
+    async fn wake_reasons(&self, ctx: &Context<'_>) -> Result<Vec<WakeReason>> {
+        let reasons = loader(ctx)?.load_one(WakeReasonsOf(self.0.id)).await.map_err(|error| shared(&error))?;
+        Ok(reasons.unwrap_or_default().iter().cloned().map(WakeReason::from).collect())
     }
 
     /// Steps that run or wait now.

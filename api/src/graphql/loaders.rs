@@ -8,8 +8,9 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use engine::machine::Trace;
 use ids::{EventId, ExecutionId, WorkflowId, WorkflowVersionId};
 use service::executions::JournalEvent;
+use service::operations::WakeReason;
 use service::{ServiceError, Services, Viewer};
-use store::{EventRow, ExecutionRow, VersionRow, WorkflowRow};
+use store::{EventRow, ExecutionRow, Retention, VersionRow, WorkflowRow};
 
 use super::errors::top_level;
 
@@ -107,5 +108,35 @@ impl Loader<HistoryOf> for Reader {
         let ids: Vec<ExecutionId> = keys.iter().map(|key| key.0).collect();
         let histories = service::executions::histories(&self.services, &self.viewer, &ids).await?;
         Ok(histories.into_iter().map(|(id, events)| (HistoryOf(id), Arc::new(events))).collect())
+    }
+}
+
+/// Why an execution will move again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct WakeReasonsOf(pub(super) ExecutionId);
+
+impl Loader<WakeReasonsOf> for Reader {
+    type Value = Arc<Vec<WakeReason>>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[WakeReasonsOf]) -> Result<HashMap<WakeReasonsOf, Self::Value>, Self::Error> {
+        let ids: Vec<ExecutionId> = keys.iter().map(|key| key.0).collect();
+        let reasons = service::operations::wake_reasons(&self.services, &self.viewer, &ids).await?;
+        Ok(reasons.into_iter().map(|(id, reasons)| (WakeReasonsOf(id), Arc::new(reasons))).collect())
+    }
+}
+
+/// How long the executions of a workflow are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct RetentionOf(pub(super) WorkflowId);
+
+impl Loader<RetentionOf> for Reader {
+    type Value = Retention;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[RetentionOf]) -> Result<HashMap<RetentionOf, Retention>, Self::Error> {
+        let ids: Vec<WorkflowId> = keys.iter().map(|key| key.0).collect();
+        let known = service::retention::of_workflows(&self.services, &self.viewer, &ids).await?;
+        Ok(known.into_iter().map(|(id, retention)| (RetentionOf(id), retention)).collect())
     }
 }

@@ -10,9 +10,12 @@ mod filters;
 mod history;
 mod loaders;
 mod mutations;
+mod operations;
+mod operator;
 mod payload;
 mod problem;
 mod queries;
+mod retention;
 mod scalars;
 mod server;
 mod step;
@@ -20,23 +23,30 @@ mod subscriptions;
 mod summary;
 mod test_run;
 mod viewer;
+mod waking;
 mod workflow;
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest};
-use async_graphql::{Context, Request, SDLExportOptions, Schema, SchemaBuilder, ServerResult};
+use async_graphql::{Context, MergedObject, Request, SDLExportOptions, Schema, SchemaBuilder, ServerResult};
 use service::Services;
 
 use crate::limits;
 
 use self::loaders::LoaderCell;
 use self::mutations::Mutation;
+use self::operator::OperatorMutation;
 use self::queries::Query;
 use self::subscriptions::Subscription;
 
 pub use self::server::ServerMode;
 
+/// Changes.
+#[derive(MergedObject)]
+#[graphql(name = "Mutation")]
+pub struct Mutations(Mutation, OperatorMutation);
+
 /// The schema of this API.
-pub type ApiSchema = Schema<Query, Mutation, Subscription>;
+pub type ApiSchema = Schema<Query, Mutations, Subscription>;
 
 /// Who asks.
 fn viewer_of<'a>(ctx: &Context<'a>) -> async_graphql::Result<&'a service::Viewer> {
@@ -64,8 +74,8 @@ impl Extension for LoaderPerRequest {
     }
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query, Mutation, Subscription)
+fn builder() -> SchemaBuilder<Query, Mutations, Subscription> {
+    Schema::build(Query, Mutations(Mutation, OperatorMutation), Subscription)
         .limit_depth(limits::MAX_DEPTH)
         .limit_complexity(limits::MAX_COST)
         .limit_directives(limits::MAX_DIRECTIVES_PER_FIELD)

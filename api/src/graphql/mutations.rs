@@ -238,7 +238,7 @@ pub struct EventEmitInput {
 }
 
 /// What can be changed.
-#[Object]
+#[Object(name = "MainMutation")]
 impl Mutation {
     /// Brings definitions in, each as a draft or as a published version.
     async fn workflow_import(

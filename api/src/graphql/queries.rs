@@ -10,6 +10,7 @@ use super::execution::Execution;
 use super::filters::{
     EventFilter, EventOrder, ExecutionFilter, ExecutionOrder, WorkflowFilter, WorkflowOrder, WorkflowRef, parse_id,
 };
+use super::operations::{self, Queue, SystemCheck, SystemHealth, Worker};
 use super::problem::Problem;
 use super::scalars::{DateTime, Json};
 use super::server::{ServerInfo, ServerMode};
@@ -214,5 +215,38 @@ impl Query {
             Ok(paged(page, &list, CountOf::Events(Box::new(filter)), Event))
         };
         or_null(ctx, read.await)
+    }
+
+    /// Workers, newest first; those that are gone stay in the list for an hour.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    async fn workers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+    ) -> Option<Paged<Worker>> {
+        or_null(ctx, operations::workers(ctx, PageArguments { first, after, last, before }).await)
+    }
+
+    /// Queues that a live worker serves or in which executions wait.
+    async fn queues(&self, ctx: &Context<'_>) -> Option<Vec<Queue>> {
+        or_null(ctx, operations::queues(ctx).await)
+    }
+
+    /// How the installation is.
+    async fn system_health(&self, ctx: &Context<'_>) -> Option<SystemHealth> {
+        or_null(ctx, operations::health(ctx).await)
+    }
+
+    /// Looks through a part of the database for what must not be there; ask on until `next` is null.
+    async fn system_check(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Where the part begins; the first one when absent.")] after: Option<String>,
+        #[graphql(desc = "True: look at the journals too.", default = false)] deep: bool,
+    ) -> Option<SystemCheck> {
+        or_null(ctx, operations::check(ctx, after, deep).await)
     }
 }

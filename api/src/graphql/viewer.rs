@@ -1,8 +1,10 @@
 //! Who asks, and who did something.
 
-use async_graphql::{Enum, ID, Object, SimpleObject};
-use service::viewer as known;
+use async_graphql::{ComplexObject, Context, Enum, ID, Object, Result, SimpleObject};
+use service::{Services, viewer as known};
 
+use super::errors::IntoGraphql;
+use super::retention::RetentionPolicy;
 use super::scalars::DateTime;
 
 /// Sorts of actors.
@@ -64,10 +66,17 @@ pub enum Permission {
     EventRead,
     /// Emit events.
     EventEmit,
+    /// Change an organization.
+    OrganizationWrite,
+    /// See workers, queues and the health of the installation.
+    OperationsRead,
+    /// Drain workers, repair what is damaged.
+    OperationsWrite,
 }
 
 /// A tenant.
 #[derive(Debug, Clone, SimpleObject)]
+#[graphql(complex)]
 pub struct Organization {
     /// Global id, prefix `org_`.
     id: ID,
@@ -77,6 +86,15 @@ pub struct Organization {
     name: String,
     /// When it was created.
     created_at: DateTime,
+}
+
+#[ComplexObject]
+impl Organization {
+    /// How long executions are kept whose workflow says nothing.
+    async fn default_retention(&self, ctx: &Context<'_>) -> Result<RetentionPolicy> {
+        let (services, viewer) = (ctx.data::<Services>()?, super::viewer_of(ctx)?);
+        Ok(service::retention::of_organization(services, viewer).await.graphql()?.into())
+    }
 }
 
 impl From<store::OrganizationRow> for Organization {

@@ -9,8 +9,9 @@ use super::connection::{CountOf, PageArguments, Paged, paged};
 use super::errors::{IntoGraphql, UserError};
 use super::execution::Execution;
 use super::filters::{ExecutionFilter, ExecutionOrder};
-use super::loaders::{loader, shared};
+use super::loaders::{RetentionOf, loader, shared};
 use super::problem::Problem;
+use super::retention::RetentionPolicy;
 use super::scalars::{DateTime, Json};
 use super::viewer::{Actor, Permission, permissions_of};
 use super::viewer_of;
@@ -81,6 +82,12 @@ impl Workflow {
     /// Tags for searching.
     async fn tags(&self) -> &[String] {
         &self.0.tags
+    }
+
+    /// How long its executions are kept: as set for it, for the organization, or for the installation.
+    async fn retention(&self, ctx: &Context<'_>) -> Result<RetentionPolicy> {
+        let known = loader(ctx)?.load_one(RetentionOf(self.0.id)).await.map_err(|error| shared(&error))?;
+        Ok(known.unwrap_or_default().into())
     }
 
     /// Disabled workflows ignore triggers and starts; running executions go on.
@@ -318,7 +325,7 @@ pub struct WorkflowPublishPayload {
     pub(super) user_errors: Vec<UserError>,
 }
 
-/// Answer of `workflowEnable` and `workflowDisable`.
+/// Answer of `workflowEnable`, `workflowDisable` and `workflowUpdate`.
 #[derive(SimpleObject)]
 pub struct WorkflowPayload {
     /// The workflow; null when nothing was changed.

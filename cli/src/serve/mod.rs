@@ -134,7 +134,10 @@ pub async fn worker(options: WorkerOptions) -> Result<ExitCode, Failure> {
     if let Some(listener) = health {
         serve_probes_until_signal(&services, metrics, listener, worker).await;
     } else {
-        Signals::listen().first().await;
+        tokio::select! {
+            () = Signals::listen().first() => {}
+            () = worker.drain_asked() => {}
+        }
         tokio::spawn(Signals::exit_on_next());
         worker.shut_down().await;
     }
@@ -249,7 +252,13 @@ async fn serve(
     worker: Option<Worker>,
 ) {
     let serving = tokio::spawn(api::serve(listener, router, ServerLimits::default(), shutdown.clone(), REQUEST_GRACE));
-    signals.first().await;
+    match &worker {
+        Some(worker) => tokio::select! {
+            () = signals.first() => {}
+            () = worker.drain_asked() => {}
+        },
+        None => signals.first().await,
+    }
     info!("a shutdown was asked for");
     tokio::spawn(Signals::exit_on_next());
     shutdown.begin();
@@ -282,6 +291,7 @@ async fn start_worker(
         .unwrap_or_else(|| config.text("SLUICE_WORKER_QUEUES").split(',').map(|name| name.trim().to_owned()).collect());
     let worker = WorkerConfig {
         name: std::env::var("HOSTNAME").unwrap_or_else(|_unset| "worker".to_owned()),
+        host: host(),
         queues,
         slots: options.slots.unwrap_or(config.number("SLUICE_WORKER_SLOTS") as usize),
         lease: config.duration("SLUICE_LEASE"),
@@ -293,11 +303,23 @@ async fn start_worker(
         .map_err(|problem| Failure::of("the worker cannot be registered", &problem))
 }
 
+/// Name of this machine: containers have it in the environment, Linux in a file.
+fn host() -> String {
+    let from_file = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
+    std::env::var("HOSTNAME").ok().or_else(from_file).unwrap_or_else(|| "unknown".to_owned())
+}
+
 async fn services(config: &Config, store: Store, queue: WorkQueue, notices: Notices) -> Result<Services, Failure> {
     let settings = Settings {
         max_payload_bytes: config.bytes("SLUICE_MAX_PAYLOAD"),
         execution_timeout: config.duration("SLUICE_EXECUTION_TIMEOUT"),
         public_url: config.public_url(),
+        retention: store::Retention {
+            completed_ms: config.maybe_ms("SLUICE_RETENTION"),
+            failed_ms: config.maybe_ms("SLUICE_RETENTION"),
+            cancelled_ms: config.maybe_ms("SLUICE_RETENTION"),
+        },
+        event_retention_ms: config.maybe_ms("SLUICE_RETENTION_EVENTS"),
         ..Settings::default()
     };
     Services::new(store, queue, notices, Clock::System, settings)

@@ -1,11 +1,11 @@
 with
--- claims of workers that fell silent or have no row at all, unless somebody is writing them right now
+-- claims of workers that fell silent, signed off, or have no row at all, unless somebody is writing them right now
 lost as (
     select id
     from execution
     where
         worker_id is not null
-        and worker_id not in (select worker.id from worker where worker.heartbeat_at_ms >= $1)
+        and worker_id not in (select worker.id from worker where worker.heartbeat_at_ms >= $1 and worker.stopped_at_ms is null)
     limit $3
     for update skip locked
 )

@@ -6,7 +6,7 @@ use store::{
 use crate::harness::Database;
 use crate::on_both_databases;
 
-fn new_event(database: &Database, event_type: &str) -> NewEvent {
+pub fn new_event(database: &Database, event_type: &str) -> NewEvent {
     let now_ms = database.now();
     NewEvent {
         id: EventId::new(),

@@ -109,6 +109,25 @@ impl Database {
         sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("test.db"))
     }
 
+    /// Runs a statement behind the store's back, to damage something.
+    pub async fn damage(&self, statement: &'static str) -> u64 {
+        match &self.place {
+            Place::Folder { folder } => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("test.db"));
+                let mut connection = options.connect().await.unwrap();
+                let changed = connection.execute(statement).await.unwrap().rows_affected();
+                connection.close().await.unwrap();
+                changed
+            }
+            Place::Server { .. } => {
+                let mut connection = self.postgresql_options().connect().await.unwrap();
+                let changed = connection.execute(statement).await.unwrap().rows_affected();
+                connection.close().await.unwrap();
+                changed
+            }
+        }
+    }
+
     /// Closes and removes it.
     pub async fn end(self) {
         self.store.close().await;

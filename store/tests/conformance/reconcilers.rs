@@ -10,7 +10,7 @@ fn ids_of(runnable: &[Runnable]) -> BTreeSet<ExecutionId> {
     runnable.iter().map(|runnable| runnable.id).collect()
 }
 
-fn heartbeat(worker: WorkerId, at_ms: i64) -> WorkerRow {
+pub fn heartbeat(worker: WorkerId, at_ms: i64) -> WorkerRow {
     WorkerRow {
         id: worker,
         name: "test".to_owned(),
@@ -19,6 +19,15 @@ fn heartbeat(worker: WorkerId, at_ms: i64) -> WorkerRow {
         started_at_ms: at_ms,
         heartbeat_at_ms: at_ms,
         draining: false,
+        host: "here".to_owned(),
+        version: "0".to_owned(),
+        lease_ms: 10_000,
+        busy_slots: 0,
+        processed: 0,
+        failed: 0,
+        last_fetch_at_ms: None,
+        drain_asked_at_ms: None,
+        stopped_at_ms: None,
     }
 }
 

@@ -100,6 +100,7 @@ impl Execution {
         self.commit(context, Patch::Ended(end)).await?;
         self.free_slot(context).await;
         self.audit(context);
+        context.tally.ended(self.state.status() == machine::Status::Failed);
         metrics::counter!("sluice_executions_ended_total", "status" => self.state.status().name()).increment(1);
         Ok(())
     }

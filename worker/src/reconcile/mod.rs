@@ -8,6 +8,7 @@ mod due_waits;
 mod lost_workers;
 mod own_claims;
 mod requeue;
+mod retention;
 mod slots;
 mod status;
 mod undelivered_signals;
@@ -23,6 +24,7 @@ use tracing::{error, info};
 use crate::context::Context;
 use crate::faults;
 
+pub(crate) use status::report;
 pub use status::{ReconcilerStatus, Statuses};
 
 /// One kind of reconciling.
@@ -42,6 +44,8 @@ pub enum Reconciler {
     Slots,
     /// Hands back claims of this worker that it does not drive.
     OwnClaims,
+    /// Deletes what is kept no longer.
+    Retention,
 }
 
 /// What went wrong in one run.
@@ -60,7 +64,7 @@ pub enum ReconcileError {
 
 impl Reconciler {
     /// Every reconciler, in the order in which a tick runs them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::LostWorkers,
         Self::OwnClaims,
         Self::DueWaits,
@@ -68,6 +72,7 @@ impl Reconciler {
         Self::Slots,
         Self::UndeliveredSignals,
         Self::Requeue,
+        Self::Retention,
     ];
 
     /// Name in logs and metrics.
@@ -81,6 +86,7 @@ impl Reconciler {
             Self::UndeliveredSignals => "undelivered_signals",
             Self::Slots => "slots",
             Self::OwnClaims => "own_claims",
+            Self::Retention => "retention",
         }
     }
 
@@ -93,6 +99,7 @@ impl Reconciler {
             Self::UndeliveredSignals => undelivered_signals::run(context).await,
             Self::Slots => slots::run(context).await,
             Self::OwnClaims => own_claims::run(context).await,
+            Self::Retention => retention::run(context).await,
         }
     }
 

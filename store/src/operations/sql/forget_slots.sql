@@ -1,0 +1,1 @@
+delete from slot where execution_id in ({ids})
