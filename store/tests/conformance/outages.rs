@@ -23,6 +23,15 @@ fn heartbeat(id: WorkerId) -> WorkerRow {
         started_at_ms: 1,
         heartbeat_at_ms: 1,
         draining: false,
+        host: "here".to_owned(),
+        version: "0.0.0".to_owned(),
+        lease_ms: 10_000,
+        busy_slots: 0,
+        processed: 0,
+        failed: 0,
+        last_fetch_at_ms: None,
+        drain_asked_at_ms: None,
+        stopped_at_ms: None,
     }
 }
 
