@@ -327,16 +327,18 @@ async fn more_than_the_memory_for_starts_allows_is_refused_at_once_and_the_rest_
     })
     .await;
     drop(hold);
-    let (mut accepted, mut refused) = (0, 0);
+    // Those that waited for the table may have given up before it was free: they are not recorded either.
+    let (mut accepted, mut refused, mut gave_up) = (0, 0, 0);
     for start in starts {
         let answer = start.await.unwrap();
         match answer["errors"][0]["message"].as_str() {
             None => accepted += 1,
             Some(message) if message.contains("accepts as much as it can") => refused += 1,
+            Some(message) if message.contains("cannot be reached") => gave_up += 1,
             Some(_other) => unreachable!("{answer}"),
         }
     }
-    assert!(refused > 0 && accepted > 0, "{accepted} accepted, {refused} refused");
+    assert!(refused > 0 && accepted + gave_up > 0, "{accepted} accepted, {refused} refused, {gave_up} gave up");
     fleet.drained().await;
     assert_eq!(fleet.services.number("select count(*) from execution where status = 5").await, accepted);
 }

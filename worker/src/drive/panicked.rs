@@ -31,7 +31,8 @@ pub(super) fn count(id: ExecutionId) {
 
 /// Goes on with an execution whose drive under `epoch` panicked; returns whether it is given up.
 pub(super) async fn go_on(context: &Arc<Context>, id: ExecutionId, mut epoch: i32, term: Term) -> bool {
-    for begin in [Begin::FailSteps, Begin::FailExecution] {
+    let (mut begin, mut got_to) = (Begin::FailSteps, None);
+    loop {
         let (claimed, in_hand) = match claim_again(context, id, epoch).await {
             Ok(Some(again)) => again,
             // Another worker has it, and goes on where this one stopped.
@@ -41,13 +42,18 @@ pub(super) async fn go_on(context: &Arc<Context>, id: ExecutionId, mut epoch: i3
                 return true;
             }
         };
-        epoch = claimed.epoch;
+        // A drive that had committed something panicked for a reason of its own.
+        begin = match begin {
+            _ if got_to != Some(claimed.seq) => Begin::FailSteps,
+            Begin::Usual | Begin::FailSteps => Begin::FailExecution,
+            Begin::FailExecution => return true,
+        };
+        (epoch, got_to) = (claimed.epoch, Some(claimed.seq));
         match AssertUnwindSafe(drive(context, claimed, &in_hand, term, begin)).catch_unwind().await {
             Ok(outcome) => return gives_up(id, outcome),
             Err(_panic) => count(id),
         }
     }
-    true
 }
 
 /// What the database has, under a new epoch.
