@@ -134,7 +134,7 @@ impl Store {
     pub async fn ask_to_drain(&self, worker: WorkerId, now_ms: i64) -> Result<Option<WorkerRow>, StoreError> {
         let transaction = self.backend.begin().await?;
         Entity::update_many()
-            .col_expr(Column::DrainAskedAtMs, Expr::val(now_ms).into())
+            .col_expr(Column::DrainAskedAtMs, Expr::val(now_ms))
             .filter(Column::Id.eq(worker.uuid()))
             .filter(Column::DrainAskedAtMs.is_null())
             .filter(Column::StoppedAtMs.is_null())
@@ -148,8 +148,8 @@ impl Store {
     pub(crate) async fn sign_off(&self, worker: WorkerId, now_ms: i64) -> Result<(), StoreError> {
         let transaction = self.backend.begin().await?;
         Entity::update_many()
-            .col_expr(Column::StoppedAtMs, Expr::val(now_ms).into())
-            .col_expr(Column::BusySlots, Expr::val(0).into())
+            .col_expr(Column::StoppedAtMs, Expr::val(now_ms))
+            .col_expr(Column::BusySlots, Expr::val(0))
             .filter(Column::Id.eq(worker.uuid()))
             .exec(&*transaction)
             .await?;
