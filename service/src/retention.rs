@@ -15,9 +15,9 @@ const GROUP: u64 = 200;
 /// Groups in one run, full ones or not.
 const GROUPS: usize = 20;
 /// Time between two passes through all workflows, in milliseconds.
-const PAUSE_MS: i64 = 60_000;
+const PAUSE_MS: i64 = 20_000;
 /// Each so many passes one begins at the oldest executions again, for those that ended late.
-const FULL_EVERY: u32 = 60;
+const FULL_EVERY: u32 = 180;
 /// Workflows whose policies are read at once.
 const WORKFLOWS: u64 = 200;
 

@@ -121,9 +121,9 @@ async fn how_long_executions_are_kept_is_set_for_an_organization_and_for_a_workf
     let told = api.data(set, json!({ "id": before["waits"]["id"] })).await;
     assert_eq!(told["workflowUpdate"], json!({ "workflow": { "slug": "waits" }, "userErrors": [] }));
     let after = api.data(asked, json!({})).await;
-    assert_eq!(after["viewer"]["organization"]["defaultRetention"], json!({ "completed": "P7D", "failed": null }));
-    assert_eq!(after["waits"]["retention"], json!({ "completed": null, "failed": "P1D", "cancelled": null }));
-    assert_eq!(after["ends"]["retention"]["completed"], "P7D");
+    assert_eq!(after["viewer"]["organization"]["defaultRetention"], json!({ "completed": "PT168H", "failed": null }));
+    assert_eq!(after["waits"]["retention"], json!({ "completed": null, "failed": "PT24H", "cancelled": null }));
+    assert_eq!(after["ends"]["retention"]["completed"], "PT168H");
     // A policy of a moment: what has ended goes with the next pass.
     let gone = api.run("ends", json!({})).await;
     let set = "mutation($id: ID!) { workflowUpdate(input: { id: $id, retention: { completed: \"1ms\" } }) { userErrors { code } } }";
