@@ -75,10 +75,6 @@ async fn run_client(shared: Arc<Shared>, client: usize, mut random: Random) {
         number += 1;
         let job = draw(&mut random, &key, &shared.sink);
         let replica = random.place(shared.api.replicas());
-        if job.company == Company::Emit && random.between(0, 2) == 0 {
-            // The event comes before anybody waits for it.
-            emit(&shared, &key, replica).await;
-        }
         shared.recorder.note(|history| {
             let start = Start { workflow: job.workflow.to_owned(), expected: job.expected, executions: Vec::new() };
             history.starts.insert(key.clone(), start);
@@ -105,6 +101,8 @@ async fn run_client(shared: Arc<Shared>, client: usize, mut random: Random) {
             Company::Alone => {}
             Company::Emit => {
                 let (shared, key) = (Arc::clone(&shared), key.clone());
+                // Every third event comes before its step waits for it.
+                let pause = if random.between(0, 2) == 0 { Duration::ZERO } else { pause };
                 company.spawn(async move {
                     tokio::time::sleep(pause).await;
                     emit(&shared, &key, replica).await;
