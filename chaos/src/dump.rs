@@ -109,7 +109,10 @@ macro_rules! read {
             let execution = Execution {
                 id: id.clone(),
                 workflow: row.try_get("workflow")?,
-                key: row.try_get("key")?,
+                // Events and parents start with keys of their own making, which clients know nothing of.
+                key: row
+                    .try_get::<Option<String>, _>("key")?
+                    .filter(|key| !key.starts_with("event:") && !key.contains("/child/")),
                 tag: input["tag"].as_str().map(str::to_owned),
                 parent: row.try_get::<Option<String>, _>("parent")?.filter(|parent| !parent.is_empty()),
                 status: row.try_get("status")?,

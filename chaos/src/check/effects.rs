@@ -61,7 +61,7 @@ fn allowances(execution: &Execution) -> BTreeMap<String, Allowance> {
     // Attempts that have begun and have no result yet: key and epoch of the beginning.
     let mut open: BTreeMap<&str, (&str, i64)> = BTreeMap::new();
     let mut known: BTreeMap<String, Allowance> = BTreeMap::new();
-    let epochs = |from: i64, to: i64| usize::try_from(to - from + 1).unwrap_or(1);
+    let epochs = |from: i64, to: i64| usize::try_from((to - from + 1).max(1)).unwrap_or(1);
     for entry in &execution.journal {
         for fact in &entry.facts {
             match fact {
