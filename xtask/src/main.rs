@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
 mod bench;
+mod chaos;
 mod ci;
 mod dev;
 mod failure;
@@ -29,6 +30,8 @@ Commands of this repository
         start PostgreSQL and Redis for tests, print their addresses, stop them on Ctrl+C
   cargo xtask bench [ARGUMENTS…]
         release build, durable services, then the benchmarks; arguments go to them
+  cargo xtask chaos [--minutes N] [--seed S] [--mode cluster|embedded] [ARGUMENTS…]
+        release build, then load and faults at random on servers of its own, and the check that nothing was lost
   cargo xtask schema
         write schema.graphql anew
   cargo xtask tidy
@@ -60,6 +63,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode, Failure> {
         "ci" => ci::run(&Workspace::locate()?, rest),
         "services" => services::run(&Workspace::locate()?, rest),
         "bench" => bench::run(&Workspace::locate()?, rest),
+        "chaos" => chaos::run(&Workspace::locate()?, rest),
         "schema" => schema::run(&Workspace::locate()?),
         "tidy" => tidy::run(&Workspace::locate()?),
         other => Err(Failure::usage(format!("`{other}` is not a command; `cargo xtask help` lists them"))),

@@ -39,6 +39,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("testing", &["engine"]),
     // A model of what stands around the engine: it must not share code with what it models.
     ("sim", &["engine"]),
+    // It looks at the product from outside, as users and operators do.
+    ("chaos", &[]),
     ("xtask", &[]),
 ];
 /// The composition root and what looks at the whole from outside.
@@ -46,9 +48,9 @@ const MAY_USE_ALL: &[&str] = &["cli", "tests", "bench"];
 
 /// Outside packages that only some of ours may use: package or prefix ending in `*`, who, why.
 const RESERVED: &[(&str, &[&str], &str)] = &[
-    ("sqlx*", &["store", "entity", "migration", "tests", "bench"], "SQL lives in `store`"),
-    ("sea-orm*", &["store", "entity", "migration", "tests", "bench"], "SQL lives in `store`"),
-    ("redis", &["queue", "tests", "bench"], "Redis lives in `queue`"),
+    ("sqlx*", &["store", "entity", "migration", "tests", "bench", "chaos"], "SQL lives in `store`"),
+    ("sea-orm*", &["store", "entity", "migration", "tests", "bench", "chaos"], "SQL lives in `store`"),
+    ("redis", &["queue", "tests", "bench", "chaos"], "Redis lives in `queue`"),
     ("apalis*", &["queue", "worker"], "delivery lives in `queue` and `worker`"),
     ("async-graphql*", &["api"], "GraphQL lives in `api`"),
 ];

@@ -39,7 +39,7 @@ const RULES: &[Rule] = &[
         name: "sql-in-store",
         reason: "SQL lives in `store`, in `.sql` files",
         applies_to: |file| {
-            is_rust(file) && !["store", "migration", "tests", "bench", "xtask"].contains(&file.top_folder())
+            is_rust(file) && !["store", "migration", "tests", "bench", "chaos", "xtask"].contains(&file.top_folder())
         },
         is_on_tests_only: false,
         breaks: holds_sql,

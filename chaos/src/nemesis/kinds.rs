@@ -1,0 +1,167 @@
+//! The faults there are: names, weights, and where each makes sense.
+
+use std::fmt;
+
+use crate::settings::Mode;
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// `kill -9` of a worker (of the one process in embedded mode).
+    KillWorker,
+    /// `kill -9` of an API replica.
+    KillApi,
+    /// SIGSTOP of a worker for longer than its lease, then SIGCONT.
+    StopWorker,
+    /// SIGSTOP of an API replica, then SIGCONT.
+    StopApi,
+    /// SIGTERM of every process of the product, one after the other.
+    RollingRestart,
+    /// `FLUSHALL`.
+    RedisFlush,
+    /// Redis ends and comes back empty.
+    RedisRestart,
+    /// Redis answers nobody for a while.
+    RedisPause,
+    /// Redis has no memory for writes.
+    RedisFull,
+    /// Redis takes no writes.
+    RedisReadOnly,
+    /// PostgreSQL ends in order and comes back.
+    PostgresRestart,
+    /// PostgreSQL crashes and comes back.
+    PostgresCrash,
+    /// PostgreSQL ends connections of the product, twice a second.
+    PostgresTerminate,
+    /// A table is locked against writes.
+    PostgresLock,
+    /// Every connection is taken.
+    PostgresExhausted,
+    /// Transactions are read-only.
+    PostgresReadOnly,
+    /// Lines to PostgreSQL are reset.
+    DatabaseCut,
+    /// Lines to PostgreSQL are slow.
+    DatabaseSlow,
+    /// Lines to PostgreSQL pass nothing on.
+    DatabaseSilent,
+    /// Lines to PostgreSQL carry requests, no answers: commits whose outcome is unknown.
+    DatabaseDeaf,
+    /// Lines to Redis are reset.
+    RedisCut,
+    /// Lines to Redis are slow.
+    RedisSlow,
+    /// Lines to Redis pass nothing on.
+    RedisSilent,
+    /// Another process holds the lock of the embedded database.
+    SqliteLock,
+}
+
+/// Name, weight in cluster mode, weight in embedded mode, what a run with it must have seen.
+const KINDS: [(Kind, &str, u64, u64); 24] = [
+    (Kind::KillWorker, "kill-worker", 12, 6),
+    (Kind::KillApi, "kill-api", 5, 0),
+    (Kind::StopWorker, "stop-worker", 6, 2),
+    (Kind::StopApi, "stop-api", 2, 0),
+    (Kind::RollingRestart, "rolling-restart", 3, 3),
+    (Kind::RedisFlush, "redis-flush", 6, 0),
+    (Kind::RedisRestart, "redis-restart", 4, 0),
+    (Kind::RedisPause, "redis-pause", 3, 0),
+    (Kind::RedisFull, "redis-full", 3, 0),
+    (Kind::RedisReadOnly, "redis-read-only", 3, 0),
+    (Kind::PostgresRestart, "postgres-restart", 3, 0),
+    (Kind::PostgresCrash, "postgres-crash", 3, 0),
+    (Kind::PostgresTerminate, "postgres-terminate", 4, 0),
+    (Kind::PostgresLock, "postgres-lock", 3, 0),
+    (Kind::PostgresExhausted, "postgres-exhausted", 3, 0),
+    (Kind::PostgresReadOnly, "postgres-read-only", 3, 0),
+    (Kind::DatabaseCut, "database-cut", 4, 0),
+    (Kind::DatabaseSlow, "database-slow", 3, 0),
+    (Kind::DatabaseSilent, "database-silent", 3, 0),
+    (Kind::DatabaseDeaf, "database-deaf", 4, 0),
+    (Kind::RedisCut, "redis-cut", 3, 0),
+    (Kind::RedisSlow, "redis-slow", 2, 0),
+    (Kind::RedisSilent, "redis-silent", 3, 0),
+    (Kind::SqliteLock, "sqlite-lock", 0, 3),
+];
+
+impl Kind {
+    /// Kinds that a mode can have, with the weight of each.
+    #[must_use]
+    pub fn of(mode: Mode) -> Vec<(Self, u64)> {
+        KINDS
+            .iter()
+            .map(|(kind, _name, cluster, embedded)| match mode {
+                Mode::Cluster => (*kind, *cluster),
+                Mode::Embedded => (*kind, *embedded),
+            })
+            .filter(|(_kind, weight)| *weight > 0)
+            .collect()
+    }
+
+    /// The kind with a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        KINDS.iter().find(|(_kind, known, _cluster, _embedded)| *known == name).map(|(kind, ..)| *kind)
+    }
+
+    /// What it takes away: two faults that need the same thing are not there at once.
+    #[must_use]
+    pub const fn target(self) -> Target {
+        match self {
+            Self::KillWorker | Self::KillApi | Self::StopWorker | Self::StopApi | Self::RollingRestart => {
+                Target::Processes
+            }
+            Self::RedisFlush
+            | Self::RedisRestart
+            | Self::RedisPause
+            | Self::RedisFull
+            | Self::RedisReadOnly
+            | Self::RedisCut
+            | Self::RedisSlow
+            | Self::RedisSilent => Target::Redis,
+            Self::PostgresRestart
+            | Self::PostgresCrash
+            | Self::PostgresTerminate
+            | Self::PostgresLock
+            | Self::PostgresExhausted
+            | Self::PostgresReadOnly
+            | Self::DatabaseCut
+            | Self::DatabaseSlow
+            | Self::DatabaseSilent
+            | Self::DatabaseDeaf
+            | Self::SqliteLock => Target::Database,
+        }
+    }
+}
+
+/// What a fault takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// Processes of the product.
+    Processes,
+    /// Redis or the way there.
+    Redis,
+    /// The database or the way there.
+    Database,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = KINDS.iter().find(|(kind, ..)| kind == self).map_or("unnamed", |(_kind, name, ..)| name);
+        f.pad(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_its_name() {
+        for (kind, name, ..) in KINDS {
+            assert_eq!(Kind::named(name), Some(kind));
+            assert_eq!(kind.to_string(), name);
+        }
+    }
+}

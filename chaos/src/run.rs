@@ -1,0 +1,104 @@
+//! The phases of a run: warm-up, faults under load, healing, liveness, quiescence, check.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::api::{Answer, Api};
+use crate::check::check;
+use crate::driver::Driver;
+use crate::dump::{self, Dump};
+use crate::history::Recorder;
+use crate::nemesis::{self, Nemesis};
+use crate::report::Report;
+use crate::rig::Rig;
+use crate::settings::Settings;
+use crate::sink::Sink;
+use crate::workflows::FILES;
+
+/// How long a replica may take to answer after everything was healed.
+const HEALED: Duration = Duration::from_secs(30);
+
+/// Runs all phases.
+pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
+    let kinds = nemesis::selected(settings)?;
+    ensure!(
+        settings.sluice.exists(),
+        "{} does not exist: build it with `cargo build --workspace`",
+        settings.sluice.display()
+    );
+    let mut rig = Rig::start(settings).await.context("the fleet could not be started")?;
+    let recorder = Arc::new(Recorder::create(&rig.folder)?);
+    let sink = Sink::start().await?;
+    let api = Api::new(rig.doors())?;
+    api.publish(&FILES).await?;
+    let driver = Driver::start(&api, &recorder, &sink.url, settings.clients, settings.seed);
+    say(settings, "warm-up");
+    tokio::time::sleep(settings.warm_up).await;
+    say(settings, "faults");
+    let mut diary = Nemesis::new(&mut rig, settings, &recorder)?.run().await?;
+    say(settings, "healed");
+    alive(&rig, &api, &sink).await.context("not alive after everything was healed")?;
+    // Load goes on for a while, so that what faults left behind meets new work.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    say(settings, "quiet");
+    if !driver.finish(settings.quiescence).await {
+        recorder.note(|history| history.surprises.push("clients had no answer long after all faults".to_owned()));
+    }
+    quiet(&rig, settings.quiescence).await?;
+    for node in &rig.nodes {
+        for (name, value) in nemesis::counters(node.port).await {
+            let known = diary.counters.entry(format!("{name} {}", node.process.id().unwrap_or(0))).or_default();
+            *known = value.max(*known);
+        }
+    }
+    let dump = Dump::read(&rig).await?;
+    let history = recorder.history();
+    let verdict = check(&history, &sink.ledger(), &dump);
+    Ok(Report::of(settings, &kinds, &history, &diary, &dump, verdict))
+}
+
+/// Each process is ready, and new work flows through each replica.
+async fn alive(rig: &Rig, api: &Api, sink: &Sink) -> anyhow::Result<()> {
+    for node in 0..rig.nodes.len() {
+        rig.ready(node, HEALED).await?;
+    }
+    let query = "mutation($i: ExecutionStartInput!) { executionStart(input: $i) {
+        execution { status } userErrors { code } } }";
+    let input = json!({
+        "workflow": { "slug": "chaos_fanned" }, "wait": "COMPLETION", "waitTimeout": "5s",
+        "input": { "tag": "alive", "url": sink.url },
+    });
+    for replica in 0..api.replicas() {
+        let limit = Instant::now() + HEALED;
+        loop {
+            let answer = api.ask(replica, "executionStart", query, &json!({ "i": input })).await;
+            if matches!(&answer, Answer::Done(value) if value["execution"]["status"] == "COMPLETED") {
+                break;
+            }
+            ensure!(Instant::now() < limit, "replica {replica} answers {answer:?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until nothing is live; what still is then, the checker finds.
+async fn quiet(rig: &Rig, limit: Duration) -> anyhow::Result<()> {
+    let until = Instant::now() + limit;
+    // An event that was just routed starts an execution: twice nothing, one second apart.
+    let mut times = 0;
+    while times < 2 && Instant::now() < until {
+        let open = dump::live(rig).await? + dump::unrouted(rig).await?;
+        times = if open == 0 { times + 1 } else { 0 };
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Ok(())
+}
+
+fn say(settings: &Settings, phase: &str) {
+    eprintln!("chaos {:?}, seed {}: {phase}", settings.mode, settings.seed);
+}
