@@ -149,16 +149,12 @@ macro_rules! read {
 impl Dump {
     /// Reads the whole database of the run.
     pub async fn read(rig: &Rig) -> anyhow::Result<Self> {
-        Ok(match &rig.servers {
-            Some(servers) => {
-                let mut connection = servers.postgres.admin().await?;
-                read!(connection, POSTGRES_EXECUTIONS, POSTGRES_JOURNAL)
-            }
-            None => {
-                let mut connection = sqlite(rig).await?;
-                read!(connection, SQLITE_EXECUTIONS, SQLITE_JOURNAL)
-            }
-        })
+        if let Some(servers) = &rig.servers {
+            let mut connection = servers.postgres.admin().await?;
+            return Ok(read!(connection, POSTGRES_EXECUTIONS, POSTGRES_JOURNAL));
+        }
+        let mut connection = sqlite(rig).await?;
+        Ok(read!(connection, SQLITE_EXECUTIONS, SQLITE_JOURNAL))
     }
 }
 
