@@ -23,7 +23,8 @@ const EVERY_SECOND: &str = "* * * * * *";
 /// Runs all reconcilers at each tick and signal until `stop`; once at the start.
 pub(crate) async fn run(context: Arc<Context>, queues: Vec<String>, stop: CancellationToken) {
     let schedule = Schedule::from_str(EVERY_SECOND).expect("the constant is a cron expression");
-    let mut ticks = std::pin::pin!(CronScheduler::new(schedule).into_stream());
+    let ticker = || Box::pin(CronScheduler::new(schedule.clone()).into_stream());
+    let mut ticks = ticker();
     loop {
         faults::point(&context, "tick");
         for reconciler in Reconciler::ALL {
@@ -35,9 +36,11 @@ pub(crate) async fn run(context: Arc<Context>, queues: Vec<String>, stop: Cancel
             consume::poll(&context, &queues).await;
         }
         tokio::select! {
-            // A tick that is late says so as an error: it is a tick all the same.
-            tick = ticks.next() => if let Some(Err(problem)) = tick {
-                debug!(error = %problem, "the tick came late");
+            tick = ticks.next() => if !matches!(tick, Some(Ok(_))) {
+                // A tick that is late is a tick all the same. Its source keeps it and would say so again at once, and
+                // for ever, so it is made anew.
+                debug!(?tick, "the tick came late");
+                ticks = ticker();
             },
             () = context.tick_now.notified() => {}
             () = stop.cancelled() => return,
