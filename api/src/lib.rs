@@ -12,6 +12,7 @@ mod health;
 mod http;
 pub mod limits;
 mod operation;
+mod origin;
 mod request_id;
 mod runner;
 mod server;

@@ -4,11 +4,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::{Executor, Response, ServerError};
+use async_graphql::{Executor, Request, Response, ServerError};
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use service::{Code, Viewer};
+use service::audit::Trail;
+use service::{Code, Origin, Viewer};
 use tracing::Instrument;
 
 use crate::errors;
@@ -38,8 +39,23 @@ pub(crate) enum ReplySort {
 /// Who asks, and under which id.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
-    pub viewer: Viewer,
+    /// Nobody, when the request carries no credentials.
+    pub viewer: Option<Viewer>,
+    pub origin: Origin,
     pub id: RequestId,
+}
+
+impl Caller {
+    /// What resolvers find in the data of the request.
+    fn into_data(self, request: Request) -> Request {
+        // A socket has many operations, and each leaves a trail of its own.
+        let origin = Origin { trail: Trail::default(), ..self.origin };
+        let request = match self.viewer {
+            Some(viewer) => request.data(Viewer { origin: origin.clone(), ..viewer }),
+            None => request,
+        };
+        request.data(origin).data(self.id)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -107,7 +123,7 @@ impl<E: Executor> Runner<E> {
 
     /// Runs a query or mutation to its end.
     pub async fn once(&self, operation: Operation, caller: &Caller) -> Reply {
-        let request = operation.request.data(caller.viewer.clone()).data(caller.id.clone());
+        let request = caller.clone().into_data(operation.request);
         let execution = AssertUnwindSafe(self.executor.execute(request)).catch_unwind();
         match tokio::time::timeout(self.time_limit, execution).await {
             Ok(Ok(response)) => Reply::of(response, &caller.id),
@@ -128,14 +144,15 @@ impl<E: Executor> Runner<E> {
     }
 
     fn events(self: Arc<Self>, operation: Operation, caller: Caller) -> BoxStream<'static, Reply> {
-        let request = operation.request.data(caller.viewer).data(caller.id.clone());
+        let id = caller.id.clone();
+        let request = caller.into_data(operation.request);
         // Lazily, so that a panic on the way to the stream is caught like one inside it.
         let events = stream::once(async move { self.executor.execute_stream(request, None) }).flatten();
         AssertUnwindSafe(events)
             .catch_unwind()
             .map(move |event| match event {
-                Ok(response) => Reply::of(response, &caller.id),
-                Err(payload) => Reply::broken(&*payload, &caller.id),
+                Ok(response) => Reply::of(response, &id),
+                Err(payload) => Reply::broken(&*payload, &id),
             })
             .boxed()
     }

@@ -5,17 +5,21 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use futures::future::{self, BoxFuture};
 use ids::OrganizationId;
-use service::{Code, Viewer};
+use service::{Code, Origin, Viewer};
 
 /// Turns the credentials of a request into a viewer.
 pub trait Authenticate: Send + Sync {
-    /// Who sent these headers.
+    /// Who sent these headers; `None` when they carry no credentials.
     ///
     /// A WebSocket asks once, with the headers of the upgrade and the `Authorization` of `connection_init`.
     ///
     /// # Errors
-    /// [`AuthError`] when the credentials are missing, wrong, or cannot be checked now.
-    fn authenticate<'a>(&'a self, headers: &'a HeaderMap) -> BoxFuture<'a, Result<Viewer, AuthError>>;
+    /// [`AuthError`] when the credentials are wrong, or cannot be checked now.
+    fn authenticate<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        origin: &'a Origin,
+    ) -> BoxFuture<'a, Result<Option<Viewer>, AuthError>>;
 }
 
 /// Shared [`Authenticate`].
@@ -24,7 +28,7 @@ pub type ViewerSource = Arc<dyn Authenticate>;
 /// Why nobody could be recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// No credentials, or credentials that are not valid.
+    /// Credentials that are not valid.
     #[error("the request carries no valid credentials")]
     Unauthenticated,
     /// The credentials cannot be checked now.
@@ -48,7 +52,12 @@ impl AuthError {
 pub struct OwnerOf(pub OrganizationId);
 
 impl Authenticate for OwnerOf {
-    fn authenticate<'a>(&'a self, _headers: &'a HeaderMap) -> BoxFuture<'a, Result<Viewer, AuthError>> {
-        Box::pin(future::ready(Ok(Viewer::owner(self.0))))
+    fn authenticate<'a>(
+        &'a self,
+        _headers: &'a HeaderMap,
+        origin: &'a Origin,
+    ) -> BoxFuture<'a, Result<Option<Viewer>, AuthError>> {
+        let viewer = Viewer { origin: origin.clone(), ..Viewer::owner(self.0) };
+        Box::pin(future::ready(Ok(Some(viewer))))
     }
 }

@@ -115,8 +115,22 @@ macro_rules! typed_ids {
 typed_ids! {
     /// A tenant: everything stored belongs to exactly one.
     OrganizationId = "org";
-    /// A person.
+    /// A person, or a service account.
     UserId = "usr";
+    /// A person's place in an organization.
+    MembershipId = "mem";
+    /// A named set of permissions.
+    RoleId = "rol";
+    /// An invitation to an organization.
+    InvitationId = "inv";
+    /// A signed-in browser or program.
+    SessionId = "ses";
+    /// A key of a program.
+    ApiKeyId = "key";
+    /// An identity provider of an organization.
+    IdentityProviderId = "idp";
+    /// An entry of the audit log.
+    AuditEntryId = "aud";
     /// A workflow, across all of its versions.
     WorkflowId = "wf";
     /// One immutable, published content of a workflow.

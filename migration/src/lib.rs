@@ -10,6 +10,7 @@ mod m0005_signals;
 mod m0006_operations;
 mod m0007_slots;
 mod m0008_state_seq;
+mod m0009_identity;
 
 use sea_orm_migration::prelude::*;
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_operations::Migration),
             Box::new(m0007_slots::Migration),
             Box::new(m0008_state_seq::Migration),
+            Box::new(m0009_identity::Migration),
         ]
     }
 }

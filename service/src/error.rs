@@ -37,6 +37,9 @@ impl Mistake {
 /// Why a use case did nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
+    /// Nobody signed in, or what was signed in with does not count any more.
+    #[error("this needs a sign-in or an API key")]
+    Unauthenticated,
     /// The viewer lacks a permission.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
@@ -76,6 +79,7 @@ impl ServiceError {
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
+            Self::Unauthenticated => Code::Unauthenticated,
             Self::Forbidden(_) => Code::Forbidden,
             Self::Mistakes(mistakes) => mistakes.first().map_or(Code::Invalid, |mistake| mistake.code),
             Self::Unavailable(_) | Self::Overloaded => Code::Unavailable,

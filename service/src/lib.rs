@@ -4,16 +4,20 @@
 //! the viewer's organization. The API and the worker call these and nothing below.
 
 pub mod admission;
+pub mod audit;
 pub mod clock;
 pub mod code;
 pub mod cursor;
 mod error;
 pub mod events;
 pub mod executions;
+pub mod identity;
 mod live;
 pub mod operations;
+mod permission;
 pub mod plans;
 pub mod retention;
+mod secret_key;
 mod services;
 pub mod signals;
 pub mod slots;
@@ -26,8 +30,9 @@ pub use code::Code;
 pub use error::{Mistake, ServiceError, chain};
 pub use executions::queue_priority;
 pub use live::{Listener, Live, News};
+pub use secret_key::SecretKey;
 pub use services::{Services, Settings};
-pub use viewer::Viewer;
+pub use viewer::{Origin, Viewer};
 
 /// The viewer's organization.
 ///

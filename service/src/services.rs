@@ -12,6 +12,7 @@ use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::live::Live;
 use crate::plans::Plans;
+use crate::secret_key::SecretKey;
 
 /// Limits and defaults that use cases keep to.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Settings {
     pub event_retention_ms: Option<i64>,
     /// Slug of the organization that requests without credentials act in.
     pub default_organization: String,
+    /// What tokens are signed and stored secrets are encrypted with.
+    pub secret_key: SecretKey,
     /// Memory that starts and events may take while they are on their way into the database, in bytes.
     pub max_accepting_bytes: usize,
 }
@@ -41,6 +44,8 @@ impl Default for Settings {
             retention: store::Retention::default(),
             event_retention_ms: None,
             default_organization: "default".to_owned(),
+            // For tests: whoever runs an installation gives one.
+            secret_key: SecretKey::new([0; 32]),
             max_accepting_bytes: 64 * 1_024 * 1_024,
         }
     }

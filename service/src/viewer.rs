@@ -1,107 +1,25 @@
 //! Who asks, in which organization, and what they may do: the first argument of every use case.
 
-use ids::OrganizationId;
+use std::net::IpAddr;
+use std::sync::Arc;
 
-/// An action that can be allowed or refused in an organization.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Permission {
-    /// See workflows and their versions.
-    WorkflowRead,
-    /// Create and change workflows.
-    WorkflowWrite,
-    /// Publish, enable and disable workflows.
-    WorkflowPublish,
-    /// See executions.
-    ExecutionRead,
-    /// See inputs, outputs and data of executions.
-    ExecutionDataRead,
-    /// Start executions.
-    ExecutionStart,
-    /// Pause, resume and cancel executions.
-    ExecutionControl,
-    /// See events.
-    EventRead,
-    /// Emit events.
-    EventEmit,
-    /// Change an organization.
-    OrganizationWrite,
-    /// See workers, queues and the health of the installation.
-    OperationsRead,
-    /// Drain workers, repair what is damaged.
-    OperationsWrite,
-}
+use ids::{ApiKeyId, OrganizationId, SessionId, UserId};
 
-impl Permission {
-    /// Every permission there is.
-    pub const ALL: [Self; 12] = [
-        Self::WorkflowRead,
-        Self::WorkflowWrite,
-        Self::WorkflowPublish,
-        Self::ExecutionRead,
-        Self::ExecutionDataRead,
-        Self::ExecutionStart,
-        Self::ExecutionControl,
-        Self::EventRead,
-        Self::EventEmit,
-        Self::OrganizationWrite,
-        Self::OperationsRead,
-        Self::OperationsWrite,
-    ];
+use crate::audit::Trail;
 
-    /// Name in the API and in messages.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::WorkflowRead => "WORKFLOW_READ",
-            Self::WorkflowWrite => "WORKFLOW_WRITE",
-            Self::WorkflowPublish => "WORKFLOW_PUBLISH",
-            Self::ExecutionRead => "EXECUTION_READ",
-            Self::ExecutionDataRead => "EXECUTION_DATA_READ",
-            Self::ExecutionStart => "EXECUTION_START",
-            Self::ExecutionControl => "EXECUTION_CONTROL",
-            Self::EventRead => "EVENT_READ",
-            Self::EventEmit => "EVENT_EMIT",
-            Self::OrganizationWrite => "ORGANIZATION_WRITE",
-            Self::OperationsRead => "OPERATIONS_READ",
-            Self::OperationsWrite => "OPERATIONS_WRITE",
-        }
-    }
-
-    const fn bit(self) -> u32 {
-        1 << self as u8
-    }
-}
-
-/// A set of permissions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Permissions(u32);
-
-impl Permissions {
-    /// Every permission.
-    #[must_use]
-    pub fn all() -> Self {
-        Permission::ALL.into_iter().collect()
-    }
-
-    /// Whether `permission` is in the set.
-    #[must_use]
-    pub const fn contains(self, permission: Permission) -> bool {
-        self.0 & permission.bit() != 0
-    }
-}
-
-impl FromIterator<Permission> for Permissions {
-    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
-        Self(permissions.into_iter().fold(0, |bits, permission| bits | permission.bit()))
-    }
-}
+pub use crate::permission::{Permission, Permissions};
 
 /// Sorts of actors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActorKind {
     /// A person.
     User,
+    /// A program with a membership of its own.
+    ServiceAccount,
+    /// A program with a key.
+    ApiKey,
+    /// An AI agent with a key.
+    Agent,
     /// The engine itself.
     System,
 }
@@ -130,13 +48,50 @@ impl Actor {
         if id == SYSTEM_ACTOR_ID {
             return Self::system();
         }
+        let kind = if id.starts_with(ApiKeyId::PREFIX) { ActorKind::ApiKey } else { ActorKind::User };
         let display_name = if id == OWNER_ACTOR_ID { "Owner" } else { id };
-        Self { id: id.to_owned(), display_name: display_name.to_owned(), kind: ActorKind::User }
+        Self { id: id.to_owned(), display_name: display_name.to_owned(), kind }
     }
 }
 
 const SYSTEM_ACTOR_ID: &str = "sys_engine";
 const OWNER_ACTOR_ID: &str = "usr_00000000000000000000000000";
+
+/// Where a request came from, for the record and for limits; never for decisions about rights.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Address of the other side of the connection, or what a trusted proxy says it is.
+    pub address: Option<IpAddr>,
+    /// What the client calls itself, cut to 256 characters.
+    pub user_agent: Option<String>,
+    /// Id of the request in the log.
+    pub request_id: String,
+    /// What the request changes, for the audit log.
+    pub trail: Trail,
+}
+
+/// What a viewer was recognised by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// A person who signed in.
+    Session {
+        /// Who.
+        user: UserId,
+        /// The signed-in browser or program.
+        session: SessionId,
+    },
+    /// A key.
+    ApiKey {
+        /// Which.
+        key: ApiKeyId,
+        /// Whose rights bound those of the key: its maker, or the service account that it belongs to.
+        on_behalf_of: UserId,
+    },
+    /// None: an installation without sign-in, where everybody acts as the owner.
+    Unguarded,
+    /// The engine acts by itself.
+    System,
+}
 
 /// Someone who asks for something in one organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +102,15 @@ pub struct Viewer {
     pub actor: Actor,
     /// What they may do there.
     pub permissions: Permissions,
+    /// Names of the roles held there, as approvals name them.
+    pub roles: Arc<[String]>,
+    /// Workflow folders (`namespace`) to which everything about workflows and executions is limited,
+    /// folders below them included; everywhere when absent.
+    pub folders: Option<Arc<[String]>>,
+    /// What they were recognised by.
+    pub credential: Credential,
+    /// Where the request came from.
+    pub origin: Origin,
 }
 
 /// The viewer lacks a permission.
@@ -155,16 +119,28 @@ pub struct Viewer {
 pub struct Forbidden(pub Permission);
 
 impl Viewer {
-    /// The owner of an organization, who may do everything in it.
+    /// The owner of an organization, who may do everything in it: for installations without sign-in.
     #[must_use]
     pub fn owner(organization: OrganizationId) -> Self {
-        Self { organization, actor: Actor::from_id(OWNER_ACTOR_ID), permissions: Permissions::all() }
+        Self::unlimited(organization, Actor::from_id(OWNER_ACTOR_ID), Credential::Unguarded)
     }
 
     /// The engine acting in an organization, for example when a step emits an event.
     #[must_use]
     pub fn system(organization: OrganizationId) -> Self {
-        Self { organization, actor: Actor::system(), permissions: Permissions::all() }
+        Self::unlimited(organization, Actor::system(), Credential::System)
+    }
+
+    fn unlimited(organization: OrganizationId, actor: Actor, credential: Credential) -> Self {
+        Self {
+            organization,
+            actor,
+            permissions: Permissions::all(),
+            roles: Arc::from(vec!["owner".to_owned()]),
+            folders: None,
+            credential,
+            origin: Origin::default(),
+        }
     }
 
     /// Refuses unless the viewer holds `permission`.
@@ -173,6 +149,26 @@ impl Viewer {
     /// [`Forbidden`] names the permission that is missing.
     pub const fn require(&self, permission: Permission) -> Result<(), Forbidden> {
         if self.permissions.contains(permission) { Ok(()) } else { Err(Forbidden(permission)) }
+    }
+
+    /// Whether things in `folder` are within the viewer's reach.
+    #[must_use]
+    pub fn reaches(&self, folder: &str) -> bool {
+        self.folders.as_ref().is_none_or(|folders| {
+            folders.iter().any(|allowed| {
+                folder.strip_prefix(allowed.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        })
+    }
+
+    /// The person or service account behind the request, where there is one.
+    #[must_use]
+    pub const fn user(&self) -> Option<UserId> {
+        match self.credential {
+            Credential::Session { user, .. } => Some(user),
+            Credential::ApiKey { on_behalf_of, .. } => Some(on_behalf_of),
+            Credential::Unguarded | Credential::System => None,
+        }
     }
 }
 
@@ -194,6 +190,14 @@ mod tests {
     #[test]
     fn an_owner_holds_every_permission() {
         let owner = Viewer::owner(OrganizationId::new());
-        assert!(Permission::ALL.into_iter().all(|permission| owner.require(permission).is_ok()));
+        assert!(Permission::ALL.iter().all(|permission| owner.require(*permission).is_ok()));
+    }
+
+    #[test]
+    fn a_folder_reaches_what_is_below_it_and_not_what_is_named_alike() {
+        let folders: Arc<[String]> = Arc::from(vec!["sales".to_owned()]);
+        let viewer = Viewer { folders: Some(folders), ..Viewer::owner(OrganizationId::new()) };
+        assert!(viewer.reaches("sales") && viewer.reaches("sales/emea"));
+        assert!(!viewer.reaches("salesforce") && !viewer.reaches("") && !viewer.reaches("finance/sales"));
     }
 }

@@ -18,6 +18,7 @@ mod error;
 mod events;
 mod executions;
 mod filter;
+mod identity;
 mod journal;
 mod migrate;
 mod model;
@@ -43,6 +44,7 @@ pub use model::execution::{
     Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionRow, ExecutionStatus, Label, NewExecution,
     Patch, Runnable, StartKey, StartOutcome, TriggerType, UnknownCode, WaitRow,
 };
+pub use model::identity::{MembershipRow, UserRow};
 pub use model::journal::JournalRow;
 pub use model::organization::OrganizationRow;
 pub use model::signal::{Delivered, EventWait, NewSignal, SignalRow};

@@ -118,6 +118,7 @@ pub(super) fn user_errors<T>(result: Result<T, ServiceError>) -> async_graphql::
 pub(super) fn top_level(error: &ServiceError) -> async_graphql::Error {
     let code = error.code();
     let message = match error {
+        ServiceError::Unauthenticated => error.to_string(),
         ServiceError::Forbidden(forbidden) => forbidden.to_string(),
         ServiceError::Mistakes(mistakes) => {
             let help = |mistake: &Mistake| mistake.help.as_ref().map_or_else(String::new, |help| format!(" {help}"));

@@ -28,7 +28,7 @@ mod workflow;
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest};
 use async_graphql::{Context, MergedObject, Request, SDLExportOptions, Schema, SchemaBuilder, ServerResult};
-use service::Services;
+use service::{ServiceError, Services};
 
 use crate::limits;
 
@@ -49,8 +49,17 @@ pub struct Mutations(Mutation, OperatorMutation);
 pub type ApiSchema = Schema<Query, Mutations, Subscription>;
 
 /// Who asks.
+///
+/// # Errors
+/// `UNAUTHENTICATED` when the request carries no credentials.
 fn viewer_of<'a>(ctx: &Context<'a>) -> async_graphql::Result<&'a service::Viewer> {
-    ctx.data::<service::Viewer>()
+    ctx.data_opt::<service::Viewer>().ok_or_else(|| errors::top_level(&ServiceError::Unauthenticated))
+}
+
+/// Where the request came from.
+#[expect(dead_code, reason = "signing in needs it")]
+fn origin_of<'a>(ctx: &Context<'a>) -> &'a service::Origin {
+    ctx.data_unchecked::<service::Origin>()
 }
 
 /// Gives every request a loader of its own: what one viewer reads is never another's.

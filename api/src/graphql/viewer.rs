@@ -12,6 +12,12 @@ use super::scalars::DateTime;
 pub enum ActorKind {
     /// A person.
     User,
+    /// A program with a membership of its own.
+    ServiceAccount,
+    /// A program with a key.
+    ApiKey,
+    /// An AI agent with a key.
+    Agent,
     /// The engine itself: a schedule, a deadline, a reconciler.
     System,
 }
@@ -38,6 +44,9 @@ impl From<known::Actor> for Actor {
     fn from(actor: known::Actor) -> Self {
         let kind = match actor.kind {
             known::ActorKind::User => ActorKind::User,
+            known::ActorKind::ServiceAccount => ActorKind::ServiceAccount,
+            known::ActorKind::ApiKey => ActorKind::ApiKey,
+            known::ActorKind::Agent => ActorKind::Agent,
             known::ActorKind::System => ActorKind::System,
         };
         Self { id: ID(actor.id), display_name: actor.display_name, kind }
@@ -48,30 +57,74 @@ impl From<known::Actor> for Actor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "service::viewer::Permission")]
 pub enum Permission {
-    /// See workflows and their versions.
+    /// See workflows, their versions and drafts.
     WorkflowRead,
-    /// Create and change workflows.
+    /// Create workflows, edit drafts, try them out.
     WorkflowWrite,
-    /// Publish, enable and disable workflows.
+    /// Publish, enable, disable, roll back.
     WorkflowPublish,
-    /// See executions.
+    /// Archive and delete.
+    WorkflowDelete,
+    /// See executions without their data.
     ExecutionRead,
-    /// See inputs, outputs and data of executions.
+    /// See inputs, outputs and logs.
     ExecutionDataRead,
-    /// Start executions.
+    /// Start executions of workflows.
     ExecutionStart,
-    /// Pause, resume and cancel executions.
+    /// Pause, resume, retry, cancel, signal.
     ExecutionControl,
-    /// See events.
+    /// Edit data, skip steps, migrate, delete.
+    ExecutionRepair,
+    /// See events and what came of them.
     EventRead,
-    /// Emit events.
+    /// Send events that start or wake executions.
     EventEmit,
-    /// Change an organization.
+    /// See approvals, open and decided.
+    ApprovalRead,
+    /// Decide, where the approval asks for the caller.
+    ApprovalDecide,
+    /// Reassign and cancel approvals of others.
+    ApprovalAdmin,
+    /// See schedules and when they fire.
+    ScheduleRead,
+    /// Create, change, pause and delete schedules.
+    ScheduleWrite,
+    /// See rules and where they are used.
+    RuleRead,
+    /// Create, change and delete rules.
+    RuleWrite,
+    /// See services and loaders.
+    ServiceRead,
+    /// Edit services and loaders, hold and release.
+    ServiceWrite,
+    /// Refer to secrets in definitions.
+    SecretUse,
+    /// Set and delete secrets.
+    SecretWrite,
+    /// Set and delete variables.
+    VariableWrite,
+    /// See members, roles and invitations.
+    MemberRead,
+    /// Invite, remove, change roles of members.
+    MemberWrite,
+    /// Create, change and delete roles.
+    RoleWrite,
+    /// Make and revoke keys.
+    ApiKeyWrite,
+    /// Change and delete the organization.
     OrganizationWrite,
+    /// See, export and verify the audit log.
+    AuditRead,
+    /// See statistics of executions.
+    AnalyticsRead,
     /// See workers, queues and the health of the installation.
     OperationsRead,
     /// Drain workers, repair what is damaged.
     OperationsWrite,
+    /// Use model features.
+    AiUse,
+    /// Edit outgoing and incoming webhooks.
+    WebhookWrite,
 }
 
 /// A tenant.
@@ -135,6 +188,5 @@ impl Viewer {
 
 /// What the viewer may do.
 pub(super) fn permissions_of(viewer: &known::Viewer) -> Vec<Permission> {
-    let held = known::Permission::ALL.into_iter().filter(|permission| viewer.permissions.contains(*permission));
-    held.map(Permission::from).collect()
+    viewer.permissions.iter().map(Permission::from).collect()
 }

@@ -14,6 +14,7 @@ use super::{Shared, answer, body, refusal, sse};
 use crate::config::admits_origin;
 use crate::guard::OperationKind;
 use crate::operation::{Params, ParamsError};
+use crate::origin;
 use crate::request_id::RequestId;
 use crate::runner::{Caller, Reply};
 use crate::viewers::AuthError;
@@ -46,7 +47,8 @@ async fn prepare<E>(shared: &Shared<E>, request: Request<Body>) -> Result<Prepar
             "the answer is application/graphql-response+json, application/json or text/event-stream",
         ));
     };
-    let viewer = shared.viewers.authenticate(&parts.headers).await.map_err(unauthenticated)?;
+    let origin = origin::of(&parts.headers, &parts.extensions);
+    let viewer = shared.viewers.authenticate(&parts.headers, &origin).await.map_err(unauthenticated)?;
     let bytes = body::read_json(&parts.headers, body, config.max_body, config.body_timeout).await.map_err(|error| {
         if let body::BodyError::Broken(source) = &error {
             tracing::debug!(error = %service::chain(&**source), "a request body broke off");
@@ -56,7 +58,7 @@ async fn prepare<E>(shared: &Shared<E>, request: Request<Body>) -> Result<Prepar
     let params = Params::parse(&bytes)
         .map_err(|error: ParamsError| refusal(StatusCode::BAD_REQUEST, Code::BadRequest, error.told()))?;
     let id = parts.extensions.get::<RequestId>().cloned().unwrap_or_default();
-    Ok(Prepared { params, caller: Caller { viewer, id }, transport })
+    Ok(Prepared { params, caller: Caller { viewer, origin, id }, transport })
 }
 
 async fn run<E: Executor>(shared: &Shared<E>, params: Params, caller: Caller, transport: Transport) -> Response {

@@ -10,19 +10,23 @@ mod outbox;
 mod protocol;
 mod session;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_graphql::Executor;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Extension, State, WebSocketUpgrade};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::{ConnectInfo, Extension, State, WebSocketUpgrade};
+use axum::http::{Extensions, HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use service::Code;
 
 use crate::config::admits_origin;
 use crate::http::{Shared, refusal};
+use crate::origin;
 use crate::request_id::RequestId;
 use crate::server::ConnectionSlot;
+
+use self::session::Opened;
 
 /// The only protocol spoken here. `graphql-ws`, its predecessor with the confusing name, is not.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -32,6 +36,7 @@ pub(crate) async fn upgrade<E: Executor>(
     State(shared): State<Arc<Shared<E>>>,
     Extension(id): Extension<RequestId>,
     slot: Option<Extension<ConnectionSlot>>,
+    peer: Option<ConnectInfo<SocketAddr>>,
     uri: Uri,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -51,6 +56,10 @@ pub(crate) async fn upgrade<E: Executor>(
         let message = format!("ask for the WebSocket protocol `{PROTOCOL}`");
         return refusal(StatusCode::BAD_REQUEST, Code::BadRequest, message);
     }
+    let mut known = Extensions::new();
+    known.insert(id.clone());
+    peer.map(|peer| known.insert(peer));
+    let origin = origin::of(&headers, &known);
     let limits = shared.config.ws;
     let task = shared.shutdown.tasks().token();
     upgrade
@@ -61,7 +70,7 @@ pub(crate) async fn upgrade<E: Executor>(
         .max_message_size(2 * limits.message_bytes)
         .max_frame_size(2 * limits.message_bytes)
         .on_upgrade(move |socket| async move {
-            session::run(socket, shared, headers, id).await;
+            session::run(socket, shared, Opened { headers, origin, id }).await;
             drop((slot, task));
         })
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream;
 use serde_json::{Map, Value};
-use service::{Code, Viewer};
+use service::{Code, Origin, Viewer};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 use tracing::Instrument;
@@ -40,15 +40,23 @@ enum End {
 
 type Step = Result<(), End>;
 
+/// What is known of a socket from its upgrade.
+pub(super) struct Opened {
+    pub headers: HeaderMap,
+    pub origin: Origin,
+    pub id: RequestId,
+}
+
 /// Serves the socket until either side closes it.
-pub(super) async fn run<E: Executor>(socket: WebSocket, shared: Arc<Shared<E>>, headers: HeaderMap, id: RequestId) {
+pub(super) async fn run<E: Executor>(socket: WebSocket, shared: Arc<Shared<E>>, opened: Opened) {
+    let Opened { headers, origin, id } = opened;
     let connections = metrics::gauge!("sluice_ws_connections");
     connections.increment(1.0);
     let span = tracing::info_span!("ws.session", request.id = %id);
     let limits = shared.config.ws;
     let (outbox, outgoing) = Outbox::new(limits.backlog_bytes);
     let operations = Operations::new(limits.operations);
-    let session = Session { socket, shared, headers, id, limits, viewer: None, operations, outbox };
+    let session = Session { socket, shared, headers, origin, id, limits, viewer: None, operations, outbox };
     session.serve(outgoing).instrument(span).await;
     connections.decrement(1.0);
 }
@@ -58,6 +66,7 @@ struct Session<E> {
     shared: Arc<Shared<E>>,
     /// Those of the upgrade.
     headers: HeaderMap,
+    origin: Origin,
     id: RequestId,
     limits: WsLimits,
     /// Known once `connection_init` was acknowledged.
@@ -144,13 +153,14 @@ impl<E: Executor> Session<E> {
         if let Some(credentials) = payload.as_ref().and_then(authorization) {
             self.headers.insert(header::AUTHORIZATION, credentials);
         }
-        let viewer = self.shared.viewers.authenticate(&self.headers).await.map_err(|error| {
+        let viewer = self.shared.viewers.authenticate(&self.headers, &self.origin).await.map_err(|error| {
             End::Close(match error {
                 AuthError::Unauthenticated => CloseReason::Forbidden,
                 AuthError::Unavailable => CloseReason::TryAgainLater,
             })
         })?;
-        self.viewer = Some(viewer);
+        // A socket without credentials is of no use: whoever signs in does it over HTTP first.
+        self.viewer = Some(viewer.ok_or(End::Close(CloseReason::Forbidden))?);
         // Nothing reads them again, and there may be thousands of idle sockets.
         self.headers = HeaderMap::new();
         self.send_message(&ServerMessage::ConnectionAck).await
@@ -173,7 +183,7 @@ impl<E: Executor> Session<E> {
                 return self.send_message(&ServerMessage::Error { id: &id, payload: &[error] }).await;
             }
         }
-        let caller = Caller { viewer, id: self.id.clone() };
+        let caller = Caller { viewer: Some(viewer), origin: self.origin.clone(), id: self.id.clone() };
         let replies = match payload.prepare(&self.shared.documents) {
             Ok(operation) => self.shared.runner.clone().stream(operation, caller),
             // Through the same queue as everything else of an operation, so that order holds.

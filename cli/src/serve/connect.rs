@@ -8,6 +8,7 @@ use queue::WorkQueue;
 use store::{DatabaseUrl, Delays, Store, StoreConfig};
 use tracing::warn;
 
+use super::secret;
 use crate::config::Config;
 use crate::failure::Failure;
 
@@ -57,19 +58,7 @@ pub fn require_production(config: &Config) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{} must be set", missing.join(", ")))
             .help("`sluice config` tells what each means; `sluice dev` needs none of them"));
     }
-    let is_key = is_32_bytes_of_base64(config.text("SLUICE_SECRET_KEY"));
-    if is_key {
-        Ok(())
-    } else {
-        Err(Failure::usage("SLUICE_SECRET_KEY is not 32 bytes in base64")
-            .help("make one with `openssl rand -base64 32`"))
-    }
-}
-
-fn is_32_bytes_of_base64(text: &str) -> bool {
-    text.len() == 44
-        && text.ends_with('=')
-        && text[..43].bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+    secret::from_environment(config).map(|_good| ())
 }
 
 /// The production database, waited for.

@@ -4,6 +4,7 @@ mod connect;
 mod examples;
 mod health;
 mod logs;
+mod secret;
 mod signals;
 
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use api::graphql::{ServerMode, schema};
 use api::{FrontDoor, Health, HostCheck, HttpConfig, OwnerOf, Probes, ServerLimits, Shutdown};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queue::{Notices, RedisConfig, WorkQueue};
-use service::{Clock, Services, Settings};
+use service::{Clock, SecretKey, Services, Settings};
 use store::{DatabaseUrl, MigrationStatus, Store, StoreConfig};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
@@ -61,7 +62,7 @@ pub async fn dev(options: DevOptions) -> Result<ExitCode, Failure> {
     store.migrate_up().await.map_err(|problem| {
         Failure::of(&format!("the database {} cannot be brought up to date", path.display()), &problem)
     })?;
-    let services = services(&config, store, WorkQueue::memory(), Notices::memory()).await?;
+    let services = services(&config, secret::embedded(&config, &folder)?, store, WorkQueue::memory(), Notices::memory()).await?;
     let loaded = examples::load(&services).await?;
     let egress = policy(&config)?.with_loopback();
     let worker =
@@ -309,11 +310,18 @@ fn host() -> String {
     std::env::var("HOSTNAME").ok().or_else(from_file).unwrap_or_else(|| "unknown".to_owned())
 }
 
-async fn services(config: &Config, store: Store, queue: WorkQueue, notices: Notices) -> Result<Services, Failure> {
+async fn services(
+    config: &Config,
+    secret_key: SecretKey,
+    store: Store,
+    queue: WorkQueue,
+    notices: Notices,
+) -> Result<Services, Failure> {
     let settings = Settings {
         max_payload_bytes: config.bytes("SLUICE_MAX_PAYLOAD"),
         execution_timeout: config.duration("SLUICE_EXECUTION_TIMEOUT"),
         public_url: config.public_url(),
+        secret_key,
         retention: store::Retention {
             completed_ms: config.maybe_ms("SLUICE_RETENTION"),
             failed_ms: config.maybe_ms("SLUICE_RETENTION"),
@@ -335,7 +343,7 @@ async fn cluster_services(config: &Config) -> Result<Services, Failure> {
     let queue = WorkQueue::redis(redis.clone()).map_err(unusable)?;
     let notices = Notices::redis(&redis).map_err(unusable)?;
     connect::redis(config, &queue).await?;
-    services(config, store, queue, notices).await
+    services(config, secret::from_environment(config)?, store, queue, notices).await
 }
 
 fn policy(config: &Config) -> Result<EgressPolicy, Failure> {

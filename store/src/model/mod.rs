@@ -3,6 +3,7 @@
 pub mod change;
 pub mod event;
 pub mod execution;
+pub mod identity;
 pub mod journal;
 pub mod organization;
 pub mod signal;

@@ -19,6 +19,7 @@ mod commits;
 mod events;
 mod filters;
 mod groups;
+mod identity;
 mod journals;
 mod line;
 mod operations;

@@ -1,0 +1,4 @@
+//! People, programs, and what they belong to.
+
+mod memberships;
+mod users;
