@@ -36,7 +36,7 @@ pub(crate) async fn upgrade<E: Executor>(
     State(shared): State<Arc<Shared<E>>>,
     Extension(id): Extension<RequestId>,
     slot: Option<Extension<ConnectionSlot>>,
-    peer: Option<ConnectInfo<SocketAddr>>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     uri: Uri,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -58,7 +58,9 @@ pub(crate) async fn upgrade<E: Executor>(
     }
     let mut known = Extensions::new();
     known.insert(id.clone());
-    peer.map(|peer| known.insert(peer));
+    if let Some(Extension(peer)) = peer {
+        known.insert(peer);
+    }
     let origin = origin::of(&headers, &known);
     let limits = shared.config.ws;
     let task = shared.shutdown.tasks().token();

@@ -62,7 +62,8 @@ pub async fn dev(options: DevOptions) -> Result<ExitCode, Failure> {
     store.migrate_up().await.map_err(|problem| {
         Failure::of(&format!("the database {} cannot be brought up to date", path.display()), &problem)
     })?;
-    let services = services(&config, secret::embedded(&config, &folder)?, store, WorkQueue::memory(), Notices::memory()).await?;
+    let services =
+        services(&config, secret::embedded(&config, &folder)?, store, WorkQueue::memory(), Notices::memory()).await?;
     let loaded = examples::load(&services).await?;
     let egress = policy(&config)?.with_loopback();
     let worker =

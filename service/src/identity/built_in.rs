@@ -59,7 +59,9 @@ impl BuiltInRole {
         match self {
             Self::Owner => "Everything, the organization itself included.",
             Self::Admin => "Everything but changing and deleting the organization.",
-            Self::WorkflowManager => "Writes, publishes and runs workflows, schedules and rules, and repairs executions.",
+            Self::WorkflowManager => {
+                "Writes, publishes and runs workflows, schedules and rules, and repairs executions."
+            }
             Self::WorkflowViewer => "Looks at workflows, executions with their data, schedules, rules and statistics.",
             Self::Approver => "Looks at executions and decides approvals, where they ask for them.",
             Self::Agent => "Starts executions and sends events, without seeing payloads and outputs.",
@@ -127,9 +129,9 @@ impl BuiltInRole {
                     .into_iter()
                     .collect()
             }
-            Self::Agent => [P::ExecutionRead, P::ExecutionStart, P::EventRead, P::EventEmit, P::AiUse]
-                .into_iter()
-                .collect(),
+            Self::Agent => {
+                [P::ExecutionRead, P::ExecutionStart, P::EventRead, P::EventEmit, P::AiUse].into_iter().collect()
+            }
         }
     }
 }
