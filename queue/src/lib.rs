@@ -6,7 +6,6 @@
 
 mod delays;
 mod error;
-pub mod limits;
 mod message;
 mod notice;
 mod pulse;

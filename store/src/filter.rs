@@ -9,7 +9,6 @@ use crate::error::StoreError;
 
 pub use event::EventFilter;
 pub use execution::ExecutionFilter;
-pub(crate) use parts::contains;
 pub use parts::{LabelFilter, StringFilter, TimeFilter};
 pub use workflow::WorkflowFilter;
 

@@ -18,7 +18,6 @@ use crate::lease::Lease;
 use crate::readiness::Signs;
 use crate::reconcile::Statuses;
 use crate::slots::Slots;
-use crate::turns::Turns;
 
 /// Waits shorter than this are not left to the tick alone.
 const SOON: Duration = Duration::from_secs(2);
@@ -59,8 +58,6 @@ pub struct Context {
     pub lease: Lease,
     /// What runs effects.
     pub effects: Arc<Effects>,
-    /// Turns of executions whose workflow has a rate.
-    pub turns: Turns,
     /// The last run of each reconciler.
     pub statuses: Statuses,
     /// Held for reading from before a claim until its executions are in `driving`.

@@ -8,7 +8,6 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use service::SecretKey;
-use store::AuditKey;
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -18,11 +17,6 @@ pub fn from_environment(config: &Config) -> Result<SecretKey, Failure> {
     SecretKey::parse(config.text("SLUICE_SECRET_KEY")).ok_or_else(|| {
         Failure::usage("SLUICE_SECRET_KEY is not 32 bytes in base64").help("make one with `openssl rand -base64 32`")
     })
-}
-
-/// What the audit log is chained with.
-pub fn audit_key(key: &SecretKey) -> AuditKey {
-    AuditKey::new(key.derive("audit"))
 }
 
 /// The key in the environment, or the one that the embedded mode keeps in its folder; made when there is none.

@@ -13,7 +13,6 @@ mod loops;
 mod parallel;
 mod people;
 mod properties;
-mod rates;
 mod sim;
 mod slots;
 mod timeline;

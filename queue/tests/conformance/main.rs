@@ -10,6 +10,5 @@ mod server;
 
 mod delivery;
 mod faults;
-mod limits;
 mod notices;
 mod order;

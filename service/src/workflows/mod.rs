@@ -1,7 +1,6 @@
 //! Use cases of workflows: importing definitions, publishing, switching on and off, reading.
 
 mod check;
-mod folder;
 mod import;
 mod publish;
 mod read;
@@ -9,7 +8,6 @@ mod switch;
 mod test_run;
 
 pub use check::check;
-pub use folder::move_to;
 pub use import::{ImportFile, ImportOutcome, ImportRequest, Imported, import};
 pub use publish::{PublishRequest, PublishResult, publish};
 pub use read::{

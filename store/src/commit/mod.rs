@@ -1,7 +1,6 @@
-//! The writes of executions, in groups: starts, claims, checkpoints; and those of the audit log.
+//! The writes of executions, in groups: starts, claims, checkpoints.
 
 mod attempt;
-mod audit;
 mod checkpoint;
 mod claim;
 mod committer;
@@ -13,7 +12,6 @@ use crate::backend::{ANSWER_GRACE, Backend};
 use crate::breaker::Breaker;
 use crate::config::StoreConfig;
 
-use audit::Audits;
 use checkpoint::Checkpoints;
 use claim::Claims;
 use committer::{Bounds, Committer};
@@ -22,7 +20,6 @@ use start::Starts;
 /// One committer for each kind of write.
 #[derive(Debug)]
 pub struct Committers {
-    audits: Committer<Audits>,
     starts: Committer<Starts>,
     claims: Committer<Claims>,
     checkpoints: Committer<Checkpoints>,
@@ -37,15 +34,14 @@ impl Committers {
             breaker: breaker.clone(),
         };
         Self {
-            audits: Committer::spawn(Audits { backend: Arc::clone(backend), key: config.audit_key }, bounds.clone()),
             starts: Committer::spawn(Starts(Arc::clone(backend)), bounds.clone()),
-            claims: Committer::spawn(Claims::new(Arc::clone(backend)), bounds.clone()),
+            claims: Committer::spawn(Claims(Arc::clone(backend)), bounds.clone()),
             checkpoints: Committer::spawn(Checkpoints(Arc::clone(backend)), bounds),
         }
     }
 
     /// Writes what was handed in and ends.
     pub async fn close(&self) {
-        tokio::join!(self.audits.close(), self.starts.close(), self.claims.close(), self.checkpoints.close());
+        tokio::join!(self.starts.close(), self.claims.close(), self.checkpoints.close());
     }
 }

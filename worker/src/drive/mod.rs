@@ -16,7 +16,6 @@ mod panicked;
 mod patch;
 mod slot;
 mod snapshot;
-mod turn;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -62,9 +61,6 @@ enum DriveError {
     /// An event cannot be read.
     #[error("a stored event cannot be read")]
     Event(#[source] serde_json::Error),
-    /// No turn of a rate could be taken.
-    #[error(transparent)]
-    Turn(#[from] crate::turns::TurnError),
     /// The engine refused a command: a fault of this program.
     #[error(transparent)]
     Refused(#[from] engine::machine::Refused),
@@ -168,9 +164,6 @@ async fn drive(
         if execution.has_ended() {
             in_flight.cancel();
             return execution.end(context).await;
-        }
-        if execution.take_turn(context).await? {
-            continue;
         }
         if execution.has_effects() {
             execution.checkpoint(context).await?;

@@ -1,3 +1,0 @@
-select coalesce(max(seq), 0)
-from audit_entry
-where organization_id = ?1
