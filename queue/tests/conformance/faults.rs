@@ -1,8 +1,10 @@
 //! A Redis that is away, emptied, started anew or fed by strangers costs time, never the worker.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use queue::{Backlog, Priority, QueueError, RedisConfig, WorkQueue};
+use tokio::sync::Semaphore;
 
 use crate::harness::{Bed, Handling, all_of, eventually, executions};
 use crate::server::{HalfOpen, Server};
@@ -75,6 +77,22 @@ async fn a_worker_drains_while_redis_is_away() {
     bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
     eventually("it works", || async { worker.handled().len() == 1 }).await;
     server.kill().await;
+    worker.drain().await;
+}
+
+/// The end was told where nobody read it while an acknowledgement was tried again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_worker_drains_although_redis_went_away_before_its_work_was_acknowledged() {
+    let Some(mut server) = Server::start("draining with work that cannot be acknowledged").await else { return };
+    let bed = Bed::redis(&server.url());
+    let permits = Arc::new(Semaphore::new(0));
+    let worker = bed.worker(&["default"], Handling::Waits(Arc::clone(&permits)));
+    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    eventually("it is in hand", || async { bed.backlog("default").await.pending == 1 }).await;
+    server.kill().await;
+    permits.add_permits(1);
+    eventually("it is handled", || async { worker.handled().len() == 1 }).await;
+    eventually("Redis is missed", || async { bed.queue.ping().await.is_err() }).await;
     worker.drain().await;
 }
 

@@ -8,6 +8,7 @@ use redis::streams::StreamId;
 use redis::{Pipeline, RedisError, Value};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Redis;
@@ -42,6 +43,8 @@ enum Settled {
 pub(super) struct Acknowledger {
     in_hand: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
     settled: mpsc::UnboundedSender<Option<Settled>>,
+    /// Tells the end to whoever is trying again, and so reads nothing.
+    closing: CancellationToken,
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -80,8 +83,9 @@ impl Settle for Entry {
 impl Acknowledger {
     pub(super) fn start(redis: Redis, connection: Line) -> Self {
         let (settled, receiver) = mpsc::unbounded_channel();
-        let task = tokio::spawn(run(redis, connection, receiver));
-        Self { in_hand: Arc::default(), settled, task: tokio::sync::Mutex::new(Some(task)) }
+        let closing = CancellationToken::new();
+        let task = tokio::spawn(run(redis, connection, receiver, closing.clone()));
+        Self { in_hand: Arc::default(), settled, closing, task: tokio::sync::Mutex::new(Some(task)) }
     }
 
     /// Notes an entry as handed on; what is returned settles it.
@@ -105,6 +109,7 @@ impl Acknowledger {
 
     /// Settles what is known so far, and ends.
     pub(super) async fn close(&self) {
+        self.closing.cancel();
         // Fails only when the task has ended already.
         let asked = self.settled.send(None);
         if let (Ok(()), Some(task)) = (asked, self.task.lock().await.take())
@@ -115,7 +120,12 @@ impl Acknowledger {
     }
 }
 
-async fn run(redis: Redis, mut connection: Line, mut receiver: mpsc::UnboundedReceiver<Option<Settled>>) {
+async fn run(
+    redis: Redis,
+    mut connection: Line,
+    mut receiver: mpsc::UnboundedReceiver<Option<Settled>>,
+    closing: CancellationToken,
+) {
     let mut group = Vec::with_capacity(MAX_GROUP);
     let mut is_over = false;
     while !is_over && receiver.recv_many(&mut group, MAX_GROUP).await > 0 {
@@ -125,16 +135,22 @@ async fn run(redis: Redis, mut connection: Line, mut receiver: mpsc::UnboundedRe
             continue;
         }
         let mut delays = Delays::new();
-        let mut tries = 0;
+        let mut last_tries = 0;
         while let Err(problem) = send(&mut connection, &settled).await {
             redis.saw(&Err::<(), _>(problem.clone()));
-            tries += 1;
-            if is_over && tries >= LAST_TRIES {
-                warn!(count = settled.len(), error = %problem, "cannot acknowledge at the end, other workers will find the work claimed");
-                break;
+            if closing.is_cancelled() {
+                last_tries += 1;
+                if last_tries >= LAST_TRIES {
+                    warn!(count = settled.len(), error = %problem, "cannot acknowledge at the end, other workers will find the work claimed");
+                    break;
+                }
             }
             warn!(count = settled.len(), error = %problem, "cannot acknowledge, will try again");
-            delays.wait().await;
+            if last_tries > 0 {
+                delays.wait().await;
+            } else if closing.run_until_cancelled(delays.wait()).await.is_none() {
+                delays.reset();
+            }
         }
     }
 }
