@@ -1,10 +1,16 @@
 //! How the front door behaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Uri, header};
+use service::rates::Rates;
 
+use crate::credentials::CookieStyle;
 use crate::limits::{GuardLimits, WsLimits};
+use crate::persisted::PersistedDocuments;
+use crate::policy::{Introspection, OperationPolicy};
+use crate::proxies::TrustedProxies;
 
 /// Settings of the HTTP side; every one has a default that fits.
 #[derive(Debug, Clone)]
@@ -19,8 +25,30 @@ pub struct HttpConfig {
     pub allowed_origins: Vec<String>,
     /// Which `Host` headers are served.
     pub hosts: HostCheck,
+    /// How browsers that ask for it keep tokens.
+    pub cookies: CookieStyle,
     /// Limits of documents.
     pub guard: GuardLimits,
+    /// Longest body in bytes of a request that is nobody's.
+    pub max_body_of_strangers: usize,
+    /// How much callers may ask for in a time.
+    pub rates: Rates,
+    /// Proxies whose word about addresses is taken.
+    pub proxies: TrustedProxies,
+    /// Who may ask for the schema.
+    pub introspection: Introspection,
+    /// Which documents are executed.
+    pub operations: OperationPolicy,
+    /// Where documents are kept that are named by their digest; none are when absent.
+    pub persisted: Option<Arc<dyn PersistedDocuments>>,
+    /// Whether browsers get the GraphiQL page.
+    pub graphiql: bool,
+    /// For how long browsers shall use nothing but TLS for this name; they are not told when absent.
+    pub hsts: Option<Duration>,
+    /// Where to report a weakness of this installation, as a URI; `/.well-known/security.txt` tells it.
+    pub security_contact: Option<Arc<str>>,
+    /// Whether `/readyz` names the parts that it asks.
+    pub tells_parts: bool,
     /// Limits of WebSockets.
     pub ws: WsLimits,
     /// Interval of comments that keep an SSE connection open.
@@ -37,7 +65,18 @@ impl Default for HttpConfig {
             request_timeout: Duration::from_secs(35),
             allowed_origins: Vec::new(),
             hosts: HostCheck::Any,
+            cookies: CookieStyle::Secure,
             guard: GuardLimits::SIGNED_IN,
+            max_body_of_strangers: 64 * 1024,
+            rates: Rates::off(),
+            proxies: TrustedProxies::default(),
+            introspection: Introspection::default(),
+            operations: OperationPolicy::default(),
+            persisted: None,
+            graphiql: false,
+            hsts: None,
+            security_contact: None,
+            tells_parts: false,
             ws: WsLimits::default(),
             sse_keep_alive: Duration::from_secs(15),
             health_timeout: Duration::from_secs(2),
@@ -95,6 +134,11 @@ fn name_of(host: &str) -> &str {
         Some(rest) => rest.split(']').next().unwrap_or(rest),
         None => host.split(':').next().unwrap_or(host),
     }
+}
+
+/// Whether a host, with or without its port, is this machine.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
+    is_loopback(name_of(host))
 }
 
 fn is_loopback(name: &str) -> bool {

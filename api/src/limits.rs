@@ -67,6 +67,25 @@ impl GuardLimits {
 
     /// For callers that showed no credentials.
     pub const ANONYMOUS: Self = Self { bytes: 16 * 1024, tokens: 2_000, expanded_tokens: 10_000, ..Self::SIGNED_IN };
+
+    /// The smaller of each of the two.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.min(other.bytes),
+            tokens: self.tokens.min(other.tokens),
+            depth: self.depth.min(other.depth),
+            fragments: self.fragments.min(other.fragments),
+            spreads: self.spreads.min(other.spreads),
+            expanded: self.expanded.min(other.expanded),
+            expanded_tokens: self.expanded_tokens.min(other.expanded_tokens),
+            aliases: self.aliases.min(other.aliases),
+            root_fields: self.root_fields.min(other.root_fields),
+            directives_per_field: self.directives_per_field.min(other.directives_per_field),
+            directives: self.directives.min(other.directives),
+            name_bytes: self.name_bytes.min(other.name_bytes),
+        }
+    }
 }
 
 impl Default for GuardLimits {
@@ -84,6 +103,14 @@ pub struct WsLimits {
     pub message_bytes: usize,
     /// Operations that run at once.
     pub operations: usize,
+    /// WebSockets and streams of one person at once.
+    pub per_person: usize,
+    /// WebSockets and streams of one key at once.
+    pub per_key: usize,
+    /// WebSockets of one address that wait for `connection_init`.
+    pub waiting_per_address: usize,
+    /// How long a WebSocket or a stream lives; then the client connects again and is recognised anew.
+    pub life: Duration,
     /// Length of an operation's id in bytes.
     pub operation_id_bytes: usize,
     /// Bytes that wait to be sent; operations pause when it is reached.
@@ -102,6 +129,10 @@ impl Default for WsLimits {
             init_timeout: Duration::from_secs(10),
             message_bytes: 128 * 1024,
             operations: 50,
+            per_person: 20,
+            per_key: 1_000,
+            waiting_per_address: 1_000,
+            life: Duration::from_hours(12),
             operation_id_bytes: 128,
             backlog_bytes: 1024 * 1024,
             send_timeout: Duration::from_secs(10),

@@ -1,13 +1,18 @@
 //! A GraphQL request as it arrives on every transport, and its check before the engine sees it.
 
+use std::sync::Arc;
+
 use async_graphql::{Request, ServerError, Variables};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use service::Code;
 
-use crate::documents::Documents;
+use crate::documents::{Documents, Known};
 use crate::errors;
 use crate::guard::OperationKind;
+
+/// The member of `extensions` that names a document.
+const PERSISTED: &str = "persistedQuery";
 
 /// The members of a GraphQL request.
 #[derive(Debug, Deserialize)]
@@ -19,7 +24,7 @@ pub(crate) struct Params {
     operation_name: Option<String>,
     #[serde(default)]
     variables: Option<Map<String, Value>>,
-    // Its type is checked; nothing in it is used yet.
+    // Of what may stand in it, `persistedQuery` is used.
     #[serde(default)]
     extensions: Option<Map<String, Value>>,
 }
@@ -53,19 +58,34 @@ impl Params {
             serde_json::error::Category::Data => ParamsError::Shape(error.to_string()),
             _ => ParamsError::Json(error),
         })?;
-        if !params.has_query() {
+        if !params.has_document() {
             return Err(ParamsError::Shape("`query` is missing".to_owned()));
         }
         Ok(params)
     }
 
-    /// Whether there is a document at all.
-    pub const fn has_query(&self) -> bool {
-        self.query.is_some()
+    /// Whether there is a document, or something that names one.
+    pub fn has_document(&self) -> bool {
+        self.query.is_some() || self.extensions.as_ref().is_some_and(|extensions| extensions.contains_key(PERSISTED))
+    }
+
+    /// The document, if it came along.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// The document that was meant.
+    pub fn set_query(&mut self, document: String) {
+        self.query = Some(document);
+    }
+
+    /// What the request says beside its document.
+    pub const fn extensions(&self) -> Option<&Map<String, Value>> {
+        self.extensions.as_ref()
     }
 
     /// Checks the document.
-    pub fn prepare(self, documents: &Documents) -> Result<Operation, ServerError> {
+    pub fn prepare(self, documents: &Documents) -> Result<(Operation, Arc<Known>), ServerError> {
         let document = self.query.ok_or_else(|| errors::server_error(Code::BadRequest, "`query` is missing"))?;
         let known = documents.check(&document)?;
         let kind = known.outline.kind(self.operation_name.as_deref());
@@ -77,8 +97,7 @@ impl Params {
         if let Some(variables) = self.variables {
             request.variables = Variables::from_json(Value::Object(variables));
         }
-        drop(self.extensions);
-        Ok(Operation { request, kind })
+        Ok((Operation { request, kind }, known))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_graphql::{Executor, Request, Response, ServerError};
@@ -12,10 +13,13 @@ use service::audit::Trail;
 use service::{Code, Origin, Viewer};
 use tracing::Instrument;
 
+use crate::cookies::Cookies;
 use crate::errors;
 use crate::guard::OperationKind;
 use crate::operation::Operation;
+use crate::rates::Account;
 use crate::request_id::RequestId;
+use crate::watch::{Ended, Watch};
 
 /// What one operation, or one event of a subscription, answers.
 #[derive(Debug)]
@@ -43,6 +47,10 @@ pub(crate) struct Caller {
     pub viewer: Option<Viewer>,
     pub origin: Origin,
     pub id: RequestId,
+    /// What the answer leaves in a browser.
+    pub cookies: Cookies,
+    /// Who pays.
+    pub account: Account,
 }
 
 impl Caller {
@@ -54,7 +62,7 @@ impl Caller {
             Some(viewer) => request.data(Viewer { origin: origin.clone(), ..viewer }),
             None => request,
         };
-        request.data(origin).data(self.id)
+        request.data(origin).data(self.id).data(self.cookies).data(self.account)
     }
 }
 
@@ -68,6 +76,14 @@ pub(crate) struct Runner<E> {
 impl Reply {
     pub fn refused(error: ServerError) -> Self {
         Self { response: Response::from_errors(vec![error]), sort: ReplySort::Refused }
+    }
+
+    /// The last reply of a stream whose caller is served no more.
+    fn ended(why: Ended) -> Self {
+        Self {
+            response: Response::from_errors(vec![errors::server_error(why.code(), why.told())]),
+            sort: ReplySort::Refused,
+        }
     }
 
     fn of(mut response: Response, id: &RequestId) -> Self {
@@ -130,6 +146,31 @@ impl<E: Executor> Runner<E> {
             Ok(Err(payload)) => Reply::broken(&*payload, &caller.id),
             Err(_elapsed) => Reply::timed_out(self.time_limit),
         }
+    }
+
+    /// Like [`Self::stream`], for as long as the caller may be served.
+    pub fn watched(
+        self: Arc<Self>,
+        operation: Operation,
+        caller: Caller,
+        watch: Option<Watch>,
+    ) -> BoxStream<'static, Reply> {
+        let mut replies = self.stream(operation, caller);
+        let Some(watch) = watch else { return replies };
+        let mut ended = Box::pin(watch.ended());
+        let mut is_over = false;
+        stream::poll_fn(move |cx| {
+            if is_over {
+                return Poll::Ready(None);
+            }
+            // Asked first, so that nothing of the operation follows the end.
+            if let Poll::Ready(why) = ended.poll_unpin(cx) {
+                is_over = true;
+                return Poll::Ready(Some(Reply::ended(why)));
+            }
+            replies.poll_next_unpin(cx)
+        })
+        .boxed()
     }
 
     /// Runs any operation; a query or mutation is a stream of one reply.

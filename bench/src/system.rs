@@ -44,7 +44,10 @@ impl Cluster {
         empty_redis(&settings.redis_url).await?;
         let port = free_port()?;
         let bind = format!("127.0.0.1:{port}");
-        let api = sluice(settings, &database_url).args(["api", "--bind", &bind]).spawn().context("sluice api")?;
+        let api = sluice(settings, &database_url)
+            .args(["api", "--insecure-no-auth", "--bind", &bind])
+            .spawn()
+            .context("sluice api")?;
         let cluster = Self { port, database_url, api, workers: Vec::new() };
         wait_ready(port, Duration::from_mins(1)).await?;
         deploy(port).await?;

@@ -14,8 +14,8 @@ use crate::dump::{self, Dump};
 use crate::history::Recorder;
 use crate::nemesis::{self, Nemesis};
 use crate::report::Report;
-use crate::rig::Rig;
-use crate::settings::Settings;
+use crate::rig::{Rig, programs};
+use crate::settings::{Mode, Settings};
 use crate::sink::Sink;
 use crate::workflows::FILES;
 
@@ -30,6 +30,9 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
         "{} does not exist: build it with `cargo build --workspace`",
         settings.sluice.display()
     );
+    if settings.mode == Mode::Cluster && programs::faketime().is_none() {
+        say(settings, "clock-skew is left out: it needs libfaketime (apt-get install faketime)");
+    }
     let mut rig = Rig::start(settings).await.context("the fleet could not be started")?;
     let recorder = Arc::new(Recorder::create(&rig.folder)?);
     let sink = Sink::start().await?;

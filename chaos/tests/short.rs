@@ -51,7 +51,13 @@ async fn a_fleet_under_faults_loses_nothing_and_doubles_nothing() {
         eprintln!("skipped: the fault run starts PostgreSQL and Redis of its own where `cargo ci` provides for them");
         return;
     }
-    holds(Mode::Cluster, Duration::from_secs(45), &CLUSTER).await;
+    let mut kinds = CLUSTER.to_vec();
+    if sluice_chaos::rig::programs::faketime().is_some() {
+        kinds.push("clock-skew");
+    } else {
+        eprintln!("without libfaketime (apt-get install faketime) no clock is set");
+    }
+    holds(Mode::Cluster, Duration::from_secs(50), &kinds).await;
 }
 
 #[tokio::test]

@@ -66,6 +66,8 @@ pub enum Command {
     Worker(WorkerOptions),
     /// Changes the schema of the database, or tells where it stands.
     Migrate(MigrateOptions),
+    /// Makes the first owner, straight in the database; the password is typed or comes from standard input.
+    Bootstrap(BootstrapOptions),
     /// Checks definitions offline.
     Validate {
         /// Files in JSON or YAML.
@@ -76,8 +78,22 @@ pub enum Command {
     Test(TestOptions),
     /// Publishes definitions on a server.
     Deploy(DeployOptions),
+    /// Signs in at a server; the password is typed or comes from standard input.
+    Login(LoginOptions),
+    /// Signs out, and forgets what `login` kept.
+    Logout(ServerOptions),
+    /// Says who the server takes the commands for.
+    Whoami(ServerOptions),
     /// Lists the workflows of a server.
     List(ServerOptions),
+    /// Lists the members of the organization.
+    Members(ServerOptions),
+    /// Invites somebody into the organization, and prints where they accept.
+    Invite(InviteOptions),
+    /// Lists the roles of the organization.
+    Roles(ServerOptions),
+    /// Lists the API keys of the organization, makes one, renews one, or makes one void.
+    Keys(KeysOptions),
     /// Starts an execution.
     Start(StartOptions),
     /// Emits an event.
@@ -86,6 +102,8 @@ pub enum Command {
     Watch(WatchOptions),
     /// Asks a worker to take no more work, finish what it has, and end.
     Drain(DrainOptions),
+    /// Prints the audit log of a server, newest first, or verifies it.
+    Audit(AuditOptions),
     /// Looks whether every live execution of an installation has a reason to wake.
     Doctor(DoctorOptions),
     /// Plays random histories of a fleet in memory, with faults, and looks whether what must hold does.
@@ -128,7 +146,7 @@ pub struct ServerOptions {
 
 #[derive(Debug, Args)]
 pub struct DevOptions {
-    /// Address to listen on; only addresses of this machine, since no sign-in is asked for.
+    /// Address to listen on; only addresses of this machine, since requests without credentials act as the owner.
     #[arg(long)]
     pub bind: Option<String>,
     /// Folder of the database.
@@ -141,7 +159,7 @@ pub struct ApiOptions {
     /// Address to listen on.
     #[arg(long)]
     pub bind: Option<String>,
-    /// Accept that everybody who reaches the address acts as the owner: there is no sign-in yet.
+    /// Ask for no sign-in: everybody who reaches the address acts as the owner.
     #[arg(long)]
     pub insecure_no_auth: bool,
 }
@@ -174,6 +192,31 @@ pub enum Migration {
     Down,
     /// Tells which steps were taken.
     Status,
+}
+
+#[derive(Debug, Args)]
+pub struct BootstrapOptions {
+    /// Address of the owner.
+    #[arg(long)]
+    pub email: String,
+    /// Name to show; the part of the address before `@` when absent.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Make one although there is an owner: for when nobody can sign in as owner any more.
+    #[arg(long)]
+    pub force_new_owner: bool,
+    /// Folder of the embedded database, when DATABASE_URL is not set.
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct LoginOptions {
+    /// Address of the account; asked for on a terminal when absent.
+    #[arg(long)]
+    pub email: Option<String>,
+    #[command(flatten)]
+    pub server: ServerOptions,
 }
 
 #[derive(Debug, Args)]
@@ -230,9 +273,13 @@ pub struct SimOptions {
     /// The history to play; the same number, the same history.
     #[arg(long)]
     pub seed: u64,
-    /// How many to play, from this one on; stops at the first in which something does not hold.
-    #[arg(long, default_value_t = 1)]
-    pub histories: u64,
+    /// How many to play, from this one on; stops at the first in which something does not hold. Without it one, or
+    /// what can be played in `--minutes`.
+    #[arg(long)]
+    pub histories: Option<u64>,
+    /// Plays for so long at most.
+    #[arg(long)]
+    pub minutes: Option<f64>,
 }
 
 #[derive(Debug, Args)]
@@ -254,6 +301,113 @@ pub struct DoctorOptions {
     /// Look at the journals too: reads the whole database.
     #[arg(long)]
     pub deep: bool,
+    /// Look at the settings here instead: tells each that is less safe than its default.
+    #[arg(long, conflicts_with_all = ["repair", "deep"])]
+    pub security: bool,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct InviteOptions {
+    /// Address of the person.
+    pub email: String,
+    /// Name or id of the role that they get.
+    #[arg(long)]
+    pub role: String,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct KeysOptions {
+    /// What to do; lists the keys when absent.
+    #[command(subcommand)]
+    pub what: Option<KeysCommand>,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Makes a key and prints it, this once.
+    Create {
+        /// Name to show.
+        name: String,
+        /// What it allows, such as `EXECUTION_START`; may be given several times.
+        #[arg(long = "permission", required = true)]
+        permissions: Vec<String>,
+        /// Only in this workflow folder and below; may be given several times.
+        #[arg(long = "namespace")]
+        namespaces: Vec<String>,
+        /// Only from this address or network; may be given several times.
+        #[arg(long = "from")]
+        addresses: Vec<String>,
+        /// Until when, such as `2027-01-01T00:00:00Z`; without end when absent.
+        #[arg(long)]
+        expires_at: Option<String>,
+        /// Id of the service account that it acts for; the caller when absent.
+        #[arg(long)]
+        service_account: Option<String>,
+    },
+    /// Makes a new key like this one and prints it; this one works for a while yet.
+    Rotate {
+        /// Id of the key.
+        id: String,
+        /// How long this one still works.
+        #[arg(long, default_value = "24h")]
+        overlap: String,
+    },
+    /// Makes a key void at once.
+    Revoke {
+        /// Id of the key.
+        id: String,
+        /// Why.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct AuditOptions {
+    #[command(subcommand)]
+    pub what: Option<AuditCommand>,
+    /// Since this moment, such as 2026-01-31T00:00:00Z, or for so long, such as `24h`.
+    #[arg(long)]
+    pub since: Option<String>,
+    /// Before this moment.
+    #[arg(long)]
+    pub until: Option<String>,
+    /// By this actor: its id.
+    #[arg(long)]
+    pub actor: Option<String>,
+    /// With this action, such as `workflow.published` or `workflow.*`; may be given several times.
+    #[arg(long = "action")]
+    pub actions: Vec<String>,
+    /// On this object: its id.
+    #[arg(long)]
+    pub target: Option<String>,
+    /// As CSV; `--output json` prints one entry a line.
+    #[arg(long)]
+    pub csv: bool,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Checks that no entry was changed or removed.
+    Verify(AuditVerifyOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct AuditVerifyOptions {
+    /// Since this moment, such as 2026-01-31T00:00:00Z, or for so long, such as `24h`; from the beginning when absent.
+    #[arg(long)]
+    pub since: Option<String>,
+    /// Before this moment; to the end when absent.
+    #[arg(long)]
+    pub until: Option<String>,
     #[command(flatten)]
     pub server: ServerOptions,
 }

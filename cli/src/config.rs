@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::json;
+use service::identity::SignUp;
+use service::mail::Mailer;
 
+use crate::door;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
@@ -63,9 +66,15 @@ pub const SETTINGS: &[Setting] = &[
     setting("SLUICE_EXECUTION_TIMEOUT", "running time of executions whose workflow states none", Some("5m")),
     setting("SLUICE_RETENTION", "how long ended executions are kept, such as `30d`; for ever when empty", Some("")),
     setting("SLUICE_RETENTION_EVENTS", "how long events are kept, 7d or more; for ever when empty", Some("")),
+    setting("SLUICE_RETENTION_AUDIT", "how long the audit log is kept, 30d or more; for ever when empty", Some("400d")),
     setting(
         "SLUICE_EGRESS_ALLOW",
         "private addresses that actions may call: CIDRs and host:port, separated by commas",
+        Some(""),
+    ),
+    setting(
+        "SLUICE_SERVICE_RATES",
+        "calls in a time that an organization makes to a host, such as `api.example.com=50/s`, separated by commas",
         Some(""),
     ),
     setting("SLUICE_DATABASE_POOL", "connections to the database besides those of the committers", Some("10")),
@@ -76,11 +85,71 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("SLUICE_DATABASE_STATEMENT_TIMEOUT", "longest time that the database works on one statement", Some("30s")),
     setting("SLUICE_DATABASE_LOCK_TIMEOUT", "longest time that a statement waits for a lock", Some("5s")),
+    setting(
+        "SLUICE_REQUIRE_RLS",
+        "`true`: start only when PostgreSQL itself keeps organizations apart, by row-level security",
+        Some("false"),
+    ),
     setting("SLUICE_START_PATIENCE", "how long a start waits for PostgreSQL, and then for Redis", Some("1m")),
     setting(
         "SLUICE_INSECURE_NO_AUTH",
-        "`true`: serve without sign-in on any address; everybody acts as the owner",
+        "`true`: ask for no sign-in; requests without credentials act as the owner",
         Some("false"),
+    ),
+    setting("SLUICE_SIGN_UP", "who may sign up: `off`, `invited` or `open`", Some("off")),
+    Setting {
+        name: "SLUICE_MAIL_URL",
+        meaning: "how mail is sent: smtp://user:password@host:587, smtps:// or file:FOLDER; none when empty",
+        default: Some(""),
+        is_secret: true,
+    },
+    setting("SLUICE_MAIL_FROM", "sender of mail", Some("Sluice <sluice@localhost>")),
+    setting(
+        "SLUICE_ALLOWED_ORIGINS",
+        "origins whose pages may use the API besides our own, separated by commas",
+        Some(""),
+    ),
+    setting(
+        "SLUICE_TRUSTED_PROXIES",
+        "addresses and networks of proxies whose word about addresses of callers is taken, separated by commas",
+        Some(""),
+    ),
+    setting(
+        "SLUICE_HSTS",
+        "how long browsers shall use TLS alone for this name, such as `365d`; not told when empty",
+        Some(""),
+    ),
+    setting(
+        "SLUICE_RATE_LIMIT",
+        "points of cost that one person or key may ask for: N/s, N/m or N/h, or `off`",
+        Some("250000/s"),
+    ),
+    setting(
+        "SLUICE_RATE_LIMIT_ANONYMOUS",
+        "points of cost that one address may ask for without credentials, written alike",
+        Some("6000/m"),
+    ),
+    setting("SLUICE_INTROSPECTION", "who may ask for the schema: `signed-in`, `on` or `off`", Some("signed-in")),
+    setting(
+        "SLUICE_GRAPHIQL",
+        "whether browsers get GraphiQL: `on` or `off`; `auto` is on in `dev` alone",
+        Some("auto"),
+    ),
+    setting(
+        "SLUICE_OPERATIONS",
+        "`any`, or `known`: only documents of the manifest for callers without API key",
+        Some("any"),
+    ),
+    setting("SLUICE_OPERATIONS_FILE", "the manifest: JSON of documents by their SHA-256", Some("")),
+    setting(
+        "SLUICE_ADMIN_BIND",
+        "a second address for /livez, /readyz and /metrics; /metrics is there alone then",
+        Some(""),
+    ),
+    setting(
+        "SLUICE_SECURITY_CONTACT",
+        "where to report a weakness, as mailto: or https:, for /.well-known/security.txt; no such page when empty",
+        Some(""),
     ),
     setting("SLUICE_URL", "server that client commands talk to", Some("http://127.0.0.1:8080")),
     Setting { name: "SLUICE_TOKEN", meaning: "credentials of client commands", default: None, is_secret: true },
@@ -154,9 +223,11 @@ impl Config {
                 Ok(_good) => {}
             }
         }
-        for (name, least) in
-            [("SLUICE_RETENTION", Duration::from_mins(1)), ("SLUICE_RETENTION_EVENTS", Duration::from_hours(7 * 24))]
-        {
+        for (name, least) in [
+            ("SLUICE_RETENTION", Duration::from_mins(1)),
+            ("SLUICE_RETENTION_EVENTS", Duration::from_hours(7 * 24)),
+            ("SLUICE_RETENTION_AUDIT", Duration::from_hours(30 * 24)),
+        ] {
             match engine::duration::parse(self.text(name)) {
                 _for_ever if self.text(name).is_empty() => {}
                 Err(problem) => problems.push(format!("{name}: {problem}")),
@@ -185,17 +256,29 @@ impl Config {
             problems
                 .push(format!("SLUICE_LOG_FORMAT: `{}` is neither `text` nor `json`", self.text("SLUICE_LOG_FORMAT")));
         }
-        if !["true", "false"].contains(&self.text("SLUICE_INSECURE_NO_AUTH")) {
+        for name in ["SLUICE_INSECURE_NO_AUTH", "SLUICE_REQUIRE_RLS"] {
+            if !["true", "false"].contains(&self.text(name)) {
+                problems.push(format!("{name}: `{}` is neither `true` nor `false`", self.text(name)));
+            }
+        }
+        if SignUp::parse(self.text("SLUICE_SIGN_UP")).is_none() {
             problems.push(format!(
-                "SLUICE_INSECURE_NO_AUTH: `{}` is neither `true` nor `false`",
-                self.text("SLUICE_INSECURE_NO_AUTH")
+                "SLUICE_SIGN_UP: `{}` is neither `off`, `invited` nor `open`",
+                self.text("SLUICE_SIGN_UP")
             ));
         }
+        if let Err(problem) = Mailer::parse(self.text("SLUICE_MAIL_URL"), self.text("SLUICE_MAIL_FROM")) {
+            problems.push(format!("SLUICE_MAIL_URL, SLUICE_MAIL_FROM: {}", service::chain(&problem)));
+        }
+        problems.extend(door::problems(self));
         if let Err(problem) = tracing_subscriber::EnvFilter::try_new(self.text("SLUICE_LOG")) {
             problems.push(format!("SLUICE_LOG: {problem}"));
         }
         if let Err(problem) = worker::egress::EgressPolicy::strict().allowing(self.text("SLUICE_EGRESS_ALLOW")) {
             problems.push(format!("SLUICE_EGRESS_ALLOW: {}", service::chain(&problem)));
+        }
+        if let Err(problem) = worker::effects::ServiceRates::parse(self.text("SLUICE_SERVICE_RATES")) {
+            problems.push(format!("SLUICE_SERVICE_RATES: {problem}"));
         }
         problems
     }
@@ -205,12 +288,36 @@ impl Config {
         self.values.get(name).map_or("", |(value, _)| value)
     }
 
+    /// Whether `sluice.toml` holds a secret.
+    pub fn has_secret_in_file(&self) -> bool {
+        let is_in_file = |name| matches!(self.values.get(name), Some((_, Origin::File)));
+        SETTINGS.iter().any(|setting| setting.is_secret && is_in_file(setting.name))
+    }
+
+    /// The defaults, and these values instead of some of them.
+    #[cfg(test)]
+    pub fn with(values: &[(&'static str, &str)]) -> Self {
+        let defaults = SETTINGS.iter().filter_map(|setting| Some((setting.name, setting.default?)));
+        let all = defaults.chain(values.iter().copied());
+        Self { values: all.map(|(name, value)| (name, (value.to_owned(), Origin::Default))).collect() }
+    }
+
     /// Where people reach the server, without a slash at the end.
     pub fn public_url(&self) -> String {
         match self.text("SLUICE_PUBLIC_URL").trim_end_matches('/') {
             "" => format!("http://{}", self.text("SLUICE_BIND")),
             url => url.to_owned(),
         }
+    }
+
+    /// Who may sign up.
+    pub fn sign_up(&self) -> SignUp {
+        SignUp::parse(self.text("SLUICE_SIGN_UP")).unwrap_or(SignUp::Off)
+    }
+
+    /// What sends mail.
+    pub fn mailer(&self) -> Mailer {
+        Mailer::parse(self.text("SLUICE_MAIL_URL"), self.text("SLUICE_MAIL_FROM")).unwrap_or_default()
     }
 
     /// A length of time.

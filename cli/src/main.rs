@@ -3,8 +3,11 @@
 mod arguments;
 mod client;
 mod config;
+mod door;
 mod failure;
+mod hardening;
 mod output;
+mod password;
 mod serve;
 mod simulate;
 mod test;
@@ -60,14 +63,24 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Api(options) => serve::api(options).await,
         Command::Worker(options) => serve::worker(options).await,
         Command::Migrate(options) => serve::migrate(options, format).await,
+        Command::Bootstrap(options) => serve::bootstrap(options, format).await,
         Command::Validate { files } => validate::run(&files, format),
         Command::Test(options) => test::run(&options, format),
+        Command::Audit(options) => client::audit::run(options, format).await,
         Command::Deploy(options) => client::deploy::run(options, format).await,
+        Command::Login(options) => client::login::login(options, format).await,
+        Command::Logout(options) => client::login::logout(options, format).await,
+        Command::Whoami(options) => client::login::whoami(options, format).await,
         Command::List(options) => client::list::run(options, format).await,
+        Command::Members(options) => client::members::run(options, format).await,
+        Command::Invite(options) => client::invite::run(options, format).await,
+        Command::Roles(options) => client::roles::run(options, format).await,
+        Command::Keys(options) => client::keys::run(options, format).await,
         Command::Start(options) => client::start::run(options, format).await,
         Command::Emit(options) => client::emit::run(options, format).await,
         Command::Watch(options) => client::watch::run(options, format).await,
         Command::Drain(options) => client::drain::run(options, format).await,
+        Command::Doctor(options) if options.security => hardening::run(format),
         Command::Doctor(options) => client::doctor::run(options, format).await,
         Command::Sim(options) => simulate::run(&options, format),
         Command::Health(options) => client::health::run(&options, format).await,

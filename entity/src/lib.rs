@@ -1,6 +1,8 @@
 //! SeaORM rows, one table a file, no logic. Times are Unix milliseconds.
 
 pub mod api_key;
+pub mod audit_entry;
+pub mod audit_head;
 pub mod event;
 pub mod event_key;
 pub mod event_trigger;
@@ -12,6 +14,7 @@ pub mod journal;
 pub mod membership;
 pub mod one_time_token;
 pub mod organization;
+pub mod persisted_document;
 pub mod role;
 pub mod session;
 pub mod sign_in_failure;

@@ -11,6 +11,12 @@ pub struct Model {
     pub slug: String,
     pub name: String,
     pub created_at_ms: i64,
+    pub description: Option<String>,
+    /// Grows with each change.
+    pub revision: i32,
+    pub updated_at_ms: Option<i64>,
+    /// Nobody has access any more; the rows go later.
+    pub deleted_at_ms: Option<i64>,
 }
 
 /// None: rows are joined where a query needs it.

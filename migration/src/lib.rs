@@ -11,6 +11,11 @@ mod m0006_operations;
 mod m0007_slots;
 mod m0008_state_seq;
 mod m0009_identity;
+mod m0010_organization;
+mod m0011_tenants;
+mod m0012_audit;
+mod m0013_persisted_documents;
+mod m0020_rates;
 
 use sea_orm_migration::prelude::*;
 
@@ -30,6 +35,11 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_slots::Migration),
             Box::new(m0008_state_seq::Migration),
             Box::new(m0009_identity::Migration),
+            Box::new(m0010_organization::Migration),
+            Box::new(m0011_tenants::Migration),
+            Box::new(m0012_audit::Migration),
+            Box::new(m0013_persisted_documents::Migration),
+            Box::new(m0020_rates::Migration),
         ]
     }
 }

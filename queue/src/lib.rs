@@ -6,6 +6,7 @@
 
 mod delays;
 mod error;
+pub mod limits;
 mod message;
 mod notice;
 mod pulse;

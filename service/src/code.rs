@@ -30,10 +30,14 @@ codes! {
     TooLarge = "TOO_LARGE";
     /// An object named in the input does not exist, or may not be seen.
     NotFound = "NOT_FOUND";
+    /// The name or the place is taken.
+    AlreadyExists = "ALREADY_EXISTS";
     /// Someone else changed the object meanwhile.
     Conflict = "CONFLICT";
     /// The object is not in a state that allows this.
     WrongState = "WRONG_STATE";
+    /// Other objects depend on it.
+    InUse = "IN_USE";
     /// The definition has errors.
     DefinitionInvalid = "DEFINITION_INVALID";
     /// The input does not fit the workflow's input schema.
@@ -48,14 +52,30 @@ codes! {
     DepthLimit = "DEPTH_LIMIT";
     /// The request carries no valid credentials.
     Unauthenticated = "UNAUTHENTICATED";
+    /// An identity provider cannot be asked; try again.
+    IdentityProviderUnavailable = "IDENTITY_PROVIDER_UNAVAILABLE";
+    /// The address at the identity provider belongs to an account, which is not taken over.
+    SignInAccountExists = "SIGN_IN_ACCOUNT_EXISTS";
+    /// The identity provider refused a sign-in.
+    SignInDeclined = "SIGN_IN_DECLINED";
+    /// An identity provider gives whoever signed in no role.
+    SignInNoRole = "SIGN_IN_NO_ROLE";
+    /// A sign-in is unknown, was used, expired, or began in another browser.
+    SignInStale = "SIGN_IN_STALE";
+    /// What an identity provider sent is not trusted.
+    SignInUntrusted = "SIGN_IN_UNTRUSTED";
     /// The caller lacks a permission.
     Forbidden = "FORBIDDEN";
+    /// Too much was tried or asked for in too short a time; try again later.
+    RateLimited = "RATE_LIMITED";
     /// The request is not a well-formed GraphQL request.
     BadRequest = "BAD_REQUEST";
     /// The document does not parse or does not fit the schema.
     BadDocument = "BAD_DOCUMENT";
     /// The document is over a limit of size, depth or cost.
     QueryTooComplex = "QUERY_TOO_COMPLEX";
+    /// A digest names a document that was not sent yet; send it with the document.
+    PersistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND";
     /// A part that is needed cannot be reached; try again.
     Unavailable = "UNAVAILABLE";
     /// Something broke on our side; the log has the request id.
@@ -66,6 +86,6 @@ impl Code {
     /// Whether the same request may succeed later without being changed.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
-        matches!(self, Self::Unavailable)
+        matches!(self, Self::Unavailable | Self::RateLimited | Self::IdentityProviderUnavailable)
     }
 }

@@ -1,6 +1,7 @@
 //! What use cases refuse with, and how a chain of causes is written.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::code::Code;
 use crate::viewer::Forbidden;
@@ -43,6 +44,12 @@ pub enum ServiceError {
     /// The viewer lacks a permission.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
+    /// Too much was tried in too short a time; the same request may succeed after `wait`.
+    #[error("too many attempts; try again in {} seconds", shown(.wait))]
+    RateLimited {
+        /// How long to wait.
+        wait: Duration,
+    },
     /// The caller can correct this; all mistakes at once.
     #[error("the input has {} mistakes", .0.len())]
     Mistakes(Vec<Mistake>),
@@ -63,6 +70,16 @@ pub enum ServiceError {
     },
 }
 
+fn shown(wait: &Duration) -> u64 {
+    wait_seconds(*wait)
+}
+
+/// Whole seconds, at least one, after which `wait` is over.
+#[must_use]
+pub fn wait_seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1)
+}
+
 impl ServiceError {
     /// One mistake of the caller.
     #[must_use]
@@ -81,6 +98,7 @@ impl ServiceError {
         match self {
             Self::Unauthenticated => Code::Unauthenticated,
             Self::Forbidden(_) => Code::Forbidden,
+            Self::RateLimited { .. } => Code::RateLimited,
             Self::Mistakes(mistakes) => mistakes.first().map_or(Code::Invalid, |mistake| mistake.code),
             Self::Unavailable(_) | Self::Overloaded => Code::Unavailable,
             Self::Internal { .. } => Code::Internal,

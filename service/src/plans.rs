@@ -54,7 +54,7 @@ pub struct Published {
 /// The caches of one process.
 #[derive(Debug)]
 pub struct Plans {
-    versions: Cache<WorkflowVersionId, Arc<LoadedVersion>>,
+    versions: Cache<(OrganizationId, WorkflowVersionId), Arc<LoadedVersion>>,
     published: Cache<(OrganizationId, WorkflowRef), Option<Arc<Published>>>,
     default_timeout: Duration,
 }
@@ -87,12 +87,12 @@ impl Plans {
         organization: OrganizationId,
         id: WorkflowVersionId,
     ) -> Result<Option<Arc<LoadedVersion>>, ServiceError> {
-        if let Some(version) = self.versions.get(&id).await {
+        if let Some(version) = self.versions.get(&(organization, id)).await {
             return Ok(Some(version));
         }
         let Some(row) = store.version(organization, id).await? else { return Ok(None) };
         let version = Arc::new(self.compile(&row)?);
-        self.versions.insert(id, Arc::clone(&version)).await;
+        self.versions.insert((organization, id), Arc::clone(&version)).await;
         Ok(Some(version))
     }
 

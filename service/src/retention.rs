@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use ids::{ExecutionId, OrganizationId, WorkflowId};
 use store::{Retention, RetentionScope, Sweep};
 
+use crate::audit::{self, Change};
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
+use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -52,6 +54,8 @@ pub async fn sweep(services: &Services, place: &mut RetentionPlace) -> Result<u6
                 continue;
             }
             deleted += sweep_events(services, now_ms).await?;
+            sweep_rates(services, now_ms).await?;
+            deleted += audit::sweep(services, now_ms).await?;
             *place = next_pass(std::mem::take(place), now_ms);
             return Ok(deleted);
         };
@@ -118,6 +122,16 @@ async fn sweep_events(services: &Services, now_ms: i64) -> Result<u64, ServiceEr
     Ok(deleted)
 }
 
+/// Forgets rates that nobody asks for any more; they are nobody's data, and not counted.
+async fn sweep_rates(services: &Services, now_ms: i64) -> Result<(), ServiceError> {
+    for _group in 0..GROUPS {
+        if services.store().sweep_rates(now_ms, GROUP).await? < GROUP {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// What holds for workflows of one organization.
 struct Policies {
     default: Retention,
@@ -181,11 +195,14 @@ pub async fn set_for_workflow(
     retention: Retention,
 ) -> Result<store::WorkflowRow, ServiceError> {
     viewer.require(Permission::WorkflowWrite)?;
-    let row = services.store().workflows_by_ids(viewer.organization, &[workflow]).await?.pop().ok_or_else(|| {
+    let row = services.store().workflows_by_ids(viewer.organization, &[workflow]).await?.pop();
+    let row = row.filter(|row| reach::has(viewer, row)).ok_or_else(|| {
         ServiceError::mistake(Mistake::new(Code::NotFound, "id", format!("there is no workflow {workflow}")))
     })?;
+    let before = Policies::read(services, viewer.organization, &[workflow]).await?.of(workflow);
     let scope = RetentionScope::Workflow(workflow);
     services.store().set_retention(viewer.organization, scope, Some(retention)).await?;
+    note(viewer, Change::of("workflow", workflow, &row.slug).named("workflow.retention_set"), before, retention);
     Ok(row)
 }
 
@@ -199,6 +216,20 @@ pub async fn set_for_organization(
     retention: Retention,
 ) -> Result<store::OrganizationRow, ServiceError> {
     viewer.require(Permission::OrganizationWrite)?;
+    let before = Policies::read(services, viewer.organization, &[]).await?.default;
     services.store().set_retention(viewer.organization, RetentionScope::Organization, Some(retention)).await?;
-    crate::organization(services, viewer).await
+    let row = crate::organization(services, viewer).await?;
+    note(viewer, Change::of("organization", row.id, &row.slug).named("organization.retention_set"), before, retention);
+    Ok(row)
+}
+
+fn note(viewer: &Viewer, change: Change, before: Retention, after: Retention) {
+    let told = |retention: Retention| {
+        serde_json::json!({
+            "completedMs": retention.completed_ms,
+            "failedMs": retention.failed_ms,
+            "cancelledMs": retention.cancelled_ms,
+        })
+    };
+    viewer.origin.trail.note(change.before(told(before)).after(told(after)));
 }

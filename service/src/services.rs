@@ -10,7 +10,9 @@ use store::Store;
 
 use crate::admission::Admission;
 use crate::clock::Clock;
+use crate::identity::{Accounts, Known, SignUp};
 use crate::live::Live;
+use crate::mail::Mailer;
 use crate::plans::Plans;
 use crate::secret_key::SecretKey;
 
@@ -27,10 +29,16 @@ pub struct Settings {
     pub retention: store::Retention,
     /// How long events are kept, in milliseconds; for ever when absent.
     pub event_retention_ms: Option<i64>,
+    /// How long entries of the audit log are kept, in milliseconds; for ever when absent.
+    pub audit_retention_ms: Option<i64>,
     /// Slug of the organization that requests without credentials act in.
     pub default_organization: String,
     /// What tokens are signed and stored secrets are encrypted with.
     pub secret_key: SecretKey,
+    /// Who may sign up.
+    pub sign_up: SignUp,
+    /// Sends mail to people.
+    pub mailer: Mailer,
     /// Memory that starts and events may take while they are on their way into the database, in bytes.
     pub max_accepting_bytes: usize,
 }
@@ -43,9 +51,12 @@ impl Default for Settings {
             public_url: "http://127.0.0.1:8080".to_owned(),
             retention: store::Retention::default(),
             event_retention_ms: None,
+            audit_retention_ms: None,
             default_organization: "default".to_owned(),
             // For tests: whoever runs an installation gives one.
             secret_key: SecretKey::new([0; 32]),
+            sign_up: SignUp::Off,
+            mailer: Mailer::default(),
             max_accepting_bytes: 64 * 1_024 * 1_024,
         }
     }
@@ -61,9 +72,11 @@ struct Parts {
     queue: WorkQueue,
     notices: Notices,
     live: Live,
+    known: Known,
     plans: Plans,
     clock: Clock,
     admission: Admission,
+    accounts: Accounts,
     settings: Settings,
     default_organization: OrganizationId,
 }
@@ -90,9 +103,11 @@ impl Services {
             queue,
             notices,
             live,
+            known: Known::default(),
             plans,
             clock,
             admission,
+            accounts: Accounts::default(),
             settings,
             default_organization,
         })))
@@ -122,10 +137,21 @@ impl Services {
         &self.0.live
     }
 
+    /// What is remembered for some seconds of members and keys.
+    pub(crate) fn known(&self) -> &Known {
+        &self.0.known
+    }
+
     /// How much may be accepted at once.
     #[must_use]
     pub fn admission(&self) -> &Admission {
         &self.0.admission
+    }
+
+    /// What signing in keeps in memory.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.0.accounts
     }
 
     /// Compiled versions.

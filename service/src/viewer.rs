@@ -42,6 +42,12 @@ impl Actor {
         Self { id: SYSTEM_ACTOR_ID.to_owned(), display_name: "Sluice".to_owned(), kind: ActorKind::System }
     }
 
+    /// Somebody who is not known: whoever tries to sign in, or sends no credentials.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self { id: "anonymous".to_owned(), display_name: "Anonymous".to_owned(), kind: ActorKind::User }
+    }
+
     /// The actor behind an id that was stored with what it did.
     #[must_use]
     pub fn from_id(id: &str) -> Self {

@@ -64,6 +64,10 @@ impl World {
     pub fn run_call(&mut self, number: CallNo) {
         let Some(mut call) = self.calls.remove(&number) else { return };
         call.stage = match std::mem::replace(&mut call.stage, Stage::Spawned) {
+            Stage::Spawned if self.is_put_off(&call) => {
+                let until = Timestamp(self.now.0 + self.rng.millis(0, 5_000));
+                Stage::Over(EffectOutcome::PutOff { until, has_turn: self.rng.chance(80) })
+            }
             Stage::Spawned => {
                 self.see(&call);
                 self.ask(&call)
@@ -79,6 +83,12 @@ impl World {
             Stage::Asked { outcome, .. } | Stage::Over(outcome) => Stage::Over(outcome),
         };
         self.calls.insert(number, call);
+    }
+
+    /// Whether the rate of its service lets the call go later; nothing leaves then.
+    fn is_put_off(&mut self, call: &Call) -> bool {
+        let has_rate = self.has_rates && matches!(call.effect.request, EffectRequest::Http(_));
+        has_rate && !call.effect.has_turn && self.mishap(15)
     }
 
     /// The other side notes the key; what must hold of that is looked at.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::Timestamp;
-use engine::machine::{Event, Origin, State, Status, WaitRow, apply};
+use engine::machine::{Event, Origin, Rate, State, Status, WaitRow, apply};
 use engine::plan::Plan;
 use serde_json::Value;
 
@@ -179,6 +179,8 @@ pub struct Database {
     pub events: Vec<EventRow>,
     /// When each live worker sent its last heartbeat.
     pub heartbeats: BTreeMap<WorkerNo, Timestamp>,
+    /// By workflow and key: when all turns that were given are over.
+    rates: BTreeMap<(String, String), Timestamp>,
     start_keys: BTreeMap<String, ExecutionNo>,
     event_keys: BTreeMap<String, usize>,
     last_position: u64,
@@ -421,6 +423,15 @@ impl Database {
             }
         }
         stale
+    }
+
+    /// Takes the next turn of a rate; answers its moment.
+    pub fn take_turn(&mut self, workflow: &str, rate: &Rate, now: Timestamp) -> Timestamp {
+        let interval = rate.per / rate.limit.max(1);
+        let free_at = self.rates.entry((workflow.to_owned(), rate.key.clone())).or_insert(now);
+        *free_at = (*free_at).max(now).plus(interval);
+        let ahead = i64::try_from((interval * rate.burst.max(1)).as_millis()).unwrap_or(i64::MAX);
+        Timestamp(free_at.0.saturating_sub(ahead)).max(now)
     }
 
     /// Executions that have not ended.

@@ -14,9 +14,9 @@ const TRIES: usize = 20;
 
 /// A checked definition of workflow `own`; it starts only workflows with higher numbers, so that no history
 /// is without end.
-pub fn definition(rng: &mut Rng, own: usize, workflows: usize) -> Definition {
+pub fn definition(rng: &mut Rng, own: usize, workflows: usize, has_rates: bool) -> Definition {
     for _ in 0..TRIES {
-        let text = Writer { rng, own, workflows, ids: 0 }.workflow().to_string();
+        let text = Writer { rng, own, workflows, has_rates, ids: 0 }.workflow().to_string();
         if let Some(definition) = check(&text, Format::Json, &Offline).definition {
             return definition;
         }
@@ -27,7 +27,7 @@ pub fn definition(rng: &mut Rng, own: usize, workflows: usize) -> Definition {
 
 /// The definition as it is written, valid or not.
 pub fn written(rng: &mut Rng, own: usize, workflows: usize) -> Value {
-    Writer { rng, own, workflows, ids: 0 }.workflow()
+    Writer { rng, own, workflows, has_rates: false, ids: 0 }.workflow()
 }
 
 /// Slug of workflow `number`.
@@ -40,6 +40,7 @@ struct Writer<'a> {
     rng: &'a mut Rng,
     own: usize,
     workflows: usize,
+    has_rates: bool,
     ids: u32,
 }
 
@@ -57,6 +58,14 @@ impl Writer<'_> {
         }
         if self.rng.chance(30) {
             workflow["deadline"] = json!(format!("{}s", 5 + self.rng.below(600)));
+        }
+        if self.has_rates && self.rng.chance(60) {
+            let (limit, seconds) = (1 + self.rng.below(3), 1 + self.rng.below(4));
+            workflow["rate_limit"] =
+                json!({ "limit": limit, "per": format!("{seconds}s"), "burst": 1 + self.rng.below(2) });
+            if self.rng.chance(50) {
+                workflow["rate_limit"]["key"] = json!("{{ n }}");
+            }
         }
         workflow
     }

@@ -23,6 +23,9 @@ const QUIET_STEPS: usize = 30_000;
 /// Leaps through time after which those who wait are helped although something will still be due.
 const PATIENCE_IN_LEAPS: u32 = 25;
 
+/// One of so many histories has rates: the others are drawn as they always were, so that their seeds stay good.
+const WITH_RATES: u64 = 5;
+
 /// What came of a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -44,11 +47,12 @@ pub struct Outcome {
 #[must_use]
 pub fn run(seed: u64, fault: Option<Fault>, recording: Recording) -> Outcome {
     let mut rng = Rng::new(seed);
+    let has_rates = seed % WITH_RATES == 3;
     let workflows = 1 + rng.index(3);
     let workflows: Vec<Arc<Plan>> = (0..workflows)
         .filter_map(|own| {
             let settings = Settings { default_timeout: Duration::from_mins(5) };
-            Plan::new(definition(&mut rng, own, workflows), settings).ok().map(Arc::new)
+            Plan::new(definition(&mut rng, own, workflows, has_rates), settings).ok().map(Arc::new)
         })
         .collect();
     let world = World {
@@ -64,6 +68,7 @@ pub fn run(seed: u64, fault: Option<Fault>, recording: Recording) -> Outcome {
         workflows,
         fault,
         is_quiet: false,
+        has_rates,
         violation: None,
         lines: matches!(recording, Recording::Lines).then(Vec::new),
         last_number: 0,

@@ -21,6 +21,17 @@ pub struct Summary {
     pub found: Option<Found>,
 }
 
+impl Summary {
+    /// Counts what came of further histories.
+    pub fn add(&mut self, further: Self) {
+        self.histories += further.histories;
+        self.executions += further.executions;
+        self.commits += further.commits;
+        self.calls += further.calls;
+        self.found = self.found.take().or(further.found);
+    }
+}
+
 /// A violation with what is needed to see it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {

@@ -95,6 +95,8 @@ pub struct World {
     pub fault: Option<Fault>,
     /// Nothing is lost any more.
     pub is_quiet: bool,
+    /// Executions and calls may begin only so often.
+    pub has_rates: bool,
     /// The first invariant that did not hold.
     pub violation: Option<Violation>,
     /// Lines of what happened, when somebody wants to read them.

@@ -25,13 +25,20 @@ impl Store {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         match &*self.backend {
             Backend::Postgres(postgres) => {
-                let rows: Vec<(String, i64, Uuid, i32)> = sqlx::query_as(include_str!("changes/after_postgres.sql"))
-                    .bind(organization.uuid())
-                    .bind(cursor.transaction.to_string())
-                    .bind(cursor.position)
-                    .bind(limit)
-                    .fetch_all(&postgres.pool)
-                    .await?;
+                let tenants = &postgres.tenants;
+                let call = async {
+                    let mut lease = tenants.lease(organization).await?;
+                    let rows = sqlx::query_as(include_str!("changes/after_postgres.sql"))
+                        .bind(organization.uuid())
+                        .bind(cursor.transaction.to_string())
+                        .bind(cursor.position)
+                        .bind(limit)
+                        .fetch_all(lease.connection())
+                        .await;
+                    lease.end(&rows);
+                    rows
+                };
+                let rows: Vec<(String, i64, Uuid, i32)> = tenants.pass(call).await?;
                 rows.into_iter()
                     .map(|(transaction, position, id, seq)| Ok(change(number(transaction)?, position, id, seq)))
                     .collect()
@@ -56,6 +63,7 @@ impl Store {
     pub async fn current_change_cursor(&self, organization: OrganizationId) -> Result<ChangeCursor, StoreError> {
         match &*self.backend {
             Backend::Postgres(postgres) => {
+                // A number of the server, of no table.
                 let (oldest_open,): (String,) =
                     sqlx::query_as(include_str!("changes/current_postgres.sql")).fetch_one(&postgres.pool).await?;
                 Ok(ChangeCursor { transaction: number(oldest_open)?, position: 0 })

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 
+use crate::audit::AuditKey;
+
 /// Where the data is. Its text never shows a password.
 #[derive(Clone)]
 pub struct DatabaseUrl(pub(crate) Location);
@@ -92,10 +94,16 @@ pub struct StoreConfig {
     pub lock_timeout: Duration,
     /// Longest time to wait for a connection, and for a place in front of a committer.
     pub acquire_timeout: Duration,
+    /// Whether reads on behalf of organizations are refused when PostgreSQL does not keep organizations apart.
+    pub require_tenant_wall: bool,
+    /// What the audit log is chained with.
+    pub audit_key: AuditKey,
 }
 
 impl StoreConfig {
     /// Defaults: 10 connections; 30 s for a statement, 10 s for a commit, 5 s for a lock, 5 s for a connection.
+    ///
+    /// The key of the audit log is one that everybody knows: whoever runs an installation gives another.
     #[must_use]
     pub const fn new(url: DatabaseUrl) -> Self {
         Self {
@@ -105,6 +113,8 @@ impl StoreConfig {
             commit_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(5),
             acquire_timeout: Duration::from_secs(5),
+            require_tenant_wall: false,
+            audit_key: AuditKey::new([0; 32]),
         }
     }
 }

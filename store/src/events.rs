@@ -139,7 +139,7 @@ impl Store {
         if let Some(about) = about {
             select = select.filter(Condition::any().add(Column::About.eq(about)).add(Column::About.is_null()));
         }
-        let models = select.order_by_asc(Column::Id).limit(limit).all(self.backend.reads()).await?;
+        let models = select.order_by_asc(Column::Id).limit(limit).all(&self.backend.reads_of(organization)).await?;
         Ok(models.into_iter().map(row).collect())
     }
 
@@ -166,7 +166,7 @@ impl Store {
         let models = Entity::find()
             .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
             .filter(Column::OrganizationId.eq(organization.uuid()))
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(organization))
             .await?;
         Ok(models.into_iter().map(row).collect())
     }
@@ -187,7 +187,8 @@ impl Store {
             .filter(filter.condition(organization, self.backend.dialect()));
         let sort = Sort { key: sort_key(order.field), table: "event", direction: order.direction };
         let cursor = |row: &EventRow| Cursor { key: key_of(row, order.field), id: row.id.uuid() };
-        page::read(self.backend.reads(), select, &sort, request, |model: Model| Ok(row(model)), cursor).await
+        page::read(&self.backend.reads_of(organization), select, &sort, request, |model: Model| Ok(row(model)), cursor)
+            .await
     }
 
     /// How many events fit, counted up to ten thousand; false when counting stopped there.
@@ -201,7 +202,7 @@ impl Store {
     ) -> Result<(u64, bool), StoreError> {
         let condition = filter.condition(organization, self.backend.dialect());
         let select = Entity::find().filter(Column::OrganizationId.eq(organization.uuid())).filter(condition);
-        page::count(self.backend.reads(), select).await
+        page::count(&self.backend.reads_of(organization), select).await
     }
 
     /// Triggers of enabled, published workflows that an event of this name may fit: those with
@@ -224,7 +225,7 @@ impl Store {
             .filter(may_fit)
             .order_by_asc(Column::WorkflowId)
             .order_by_asc(Column::Ordinal)
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(organization))
             .await?;
         let candidates = models.into_iter().map(|model| TriggerCandidate {
             workflow_id: WorkflowId::from_uuid(model.workflow_id),

@@ -32,7 +32,12 @@ impl Store {
         id: ExecutionId,
     ) -> Result<Option<ExecutionRow>, StoreError> {
         let select = shown(organization).filter(Column::Id.eq(id.uuid()));
-        select.into_model::<ExecutionRecord>().one(self.backend.reads()).await?.map(ExecutionRow::try_from).transpose()
+        select
+            .into_model::<ExecutionRecord>()
+            .one(&self.backend.reads_of(organization))
+            .await?
+            .map(ExecutionRow::try_from)
+            .transpose()
     }
 
     /// Several executions, in any order; unknown ones are left out.
@@ -48,7 +53,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let select = shown(organization).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
-        let records = select.into_model::<ExecutionRecord>().all(self.backend.reads()).await?;
+        let records = select.into_model::<ExecutionRecord>().all(&self.backend.reads_of(organization)).await?;
         records.into_iter().map(ExecutionRow::try_from).collect()
     }
 
@@ -69,7 +74,7 @@ impl Store {
         let sort = Sort { key: sort_key(order.field), table: "execution", direction: order.direction };
         let cursor = |row: &ExecutionRow| Cursor { key: key_of(row, order.field), id: row.id.uuid() };
         page::read(
-            self.backend.reads(),
+            &self.backend.reads_of(organization),
             select,
             &sort,
             request,
@@ -90,7 +95,7 @@ impl Store {
     ) -> Result<(u64, bool), StoreError> {
         let condition = filter.condition(organization, self.backend.dialect())?;
         let select = Entity::find().filter(Column::OrganizationId.eq(organization.uuid())).filter(condition);
-        page::count(self.backend.reads(), select).await
+        page::count(&self.backend.reads_of(organization), select).await
     }
 
     /// Those of `ids` that fit `filter`, in any order.
@@ -113,7 +118,7 @@ impl Store {
             .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
             .filter(filter.condition(organization, self.backend.dialect())?)
             .into_tuple()
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(organization))
             .await?;
         Ok(fitting.into_iter().map(ExecutionId::from_uuid).collect())
     }
@@ -136,7 +141,7 @@ impl Store {
             .order_by_asc(Column::Id)
             .limit(limit)
             .into_model::<ExecutionRecord>()
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(organization))
             .await?;
         records.into_iter().map(ExecutionRow::try_from).collect()
     }

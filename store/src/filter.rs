@@ -9,6 +9,7 @@ use crate::error::StoreError;
 
 pub use event::EventFilter;
 pub use execution::ExecutionFilter;
+pub(crate) use parts::contains;
 pub use parts::{LabelFilter, StringFilter, TimeFilter};
 pub use workflow::WorkflowFilter;
 

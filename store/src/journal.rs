@@ -36,7 +36,7 @@ impl Store {
             .filter(Column::OrganizationId.eq(organization.uuid()))
             .order_by_asc(Column::Seq)
             .limit(limit)
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(organization))
             .await?;
         Ok(rows.into_iter().map(row).collect())
     }
@@ -57,7 +57,7 @@ impl Store {
             .order_by_asc(Column::ExecutionId)
             .order_by_asc(Column::Seq)
             .limit(limit)
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(organization))
             .await?;
         Ok(rows.into_iter().map(row).collect())
     }

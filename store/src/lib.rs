@@ -7,6 +7,7 @@
 //! JSON travels as text that callers have serialised and will parse: no column is queried by what
 //! is inside of it, so the database neither parses nor rewrites it.
 
+mod audit;
 mod backend;
 mod breaker;
 mod changes;
@@ -14,6 +15,7 @@ mod clean;
 mod commit;
 mod config;
 mod delays;
+mod documents;
 mod error;
 mod events;
 mod executions;
@@ -25,19 +27,26 @@ mod model;
 mod operations;
 mod organizations;
 mod page;
+mod rates;
 mod reconcile;
 mod signals;
 mod slots;
 mod store;
+mod tenants;
 mod workers;
 mod workflows;
 
+pub use audit::{AuditCut, AuditFilter, AuditKey};
 pub use breaker::{BreakerState, BreakerStatus};
 pub use config::{DatabaseUrl, DatabaseUrlError, StoreConfig};
 pub use delays::Delays;
 pub use error::StoreError;
 pub use filter::{EventFilter, ExecutionFilter, LabelFilter, MAX_NESTING, StringFilter, TimeFilter, WorkflowFilter};
+pub use identity::{FirstOwner, Warrant};
 pub use migrate::{Migration, MigrationStatus};
+pub use model::access::{Acceptance, ApiKeyRow, InvitationRow, MemberFilter, MemberOutcome, RoleRow};
+pub use model::account::{Failures, OneTimeTokenRow, SessionRow, TokenPurpose, UserPatch};
+pub use model::audit::{AuditBreak, AuditFault, AuditOutcome, AuditReport, AuditRow, AuditSpan, NewAuditEntry};
 pub use model::change::{ChangeCursor, ChangeRow};
 pub use model::event::{EventOutcome, EventRow, NewEvent};
 pub use model::execution::{
@@ -46,8 +55,10 @@ pub use model::execution::{
 };
 pub use model::identity::{MembershipRow, UserRow};
 pub use model::journal::JournalRow;
-pub use model::organization::OrganizationRow;
+pub use model::organization::{OrganizationChanges, OrganizationRow};
+pub use model::rate::{Pace, RateKey, RateScope};
 pub use model::signal::{Delivered, EventWait, NewSignal, SignalRow};
+pub use model::single_sign_on::{IdentityProviderRow, SignInFlowRow, UserIdentityRow};
 pub use model::slot::{NewSlot, SlotKey, SlotTaken};
 pub use model::worker::WorkerRow;
 pub use model::workflow::{
@@ -57,8 +68,10 @@ pub use operations::{
     Damage, Damaged, JournalSpan, Phase, Place, QueueRow, ReconcilerRow, ReconcilerRun, Retention, RetentionScope,
     Sweep, Swept, WaitingFor, Waking,
 };
+pub use organizations::{KEPT_TABLES, PURGED_BY_OWNER, PURGED_TABLES};
 pub use page::{
     Cursor, Direction, EventOrder, EventOrderField, ExecutionOrder, ExecutionOrderField, Page, PageRequest, Side,
     SortKey, WorkflowOrder, WorkflowOrderField,
 };
 pub use store::Store;
+pub use tenants::TenantWall;

@@ -3,6 +3,8 @@
 use migration::Migrator;
 use migration::sea_orm_migration::{MigrationStatus as Applied, MigratorTrait};
 
+use sea_orm::ConnectionTrait;
+
 use crate::backend::Backend;
 use crate::error::StoreError;
 use crate::store::Store;
@@ -32,7 +34,13 @@ impl Store {
     /// When the database is away or refuses a step; steps before it stay applied.
     pub async fn migrate_up(&self) -> Result<(), StoreError> {
         let _turn = self.schema_turn().await?;
-        Ok(Migrator::up(self.backend.schema_connection(), None).await?)
+        Migrator::up(self.backend.schema_connection(), None).await?;
+        if let Backend::Postgres(postgres) = &*self.backend {
+            let grant = include_str!("migrate/tenants_postgres.sql");
+            self.backend.schema_connection().execute_unprepared(grant).await?;
+            postgres.tenants.forget();
+        }
+        Ok(())
     }
 
     /// Takes back the last `steps` migrations, with their data.

@@ -129,7 +129,7 @@ impl Store {
             .filter(signal::Column::ExecutionId.eq(execution.uuid()))
             .filter(signal::Column::Delivered.eq(true))
             .order_by_asc(signal::Column::Position)
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(organization))
             .await?;
         let row = |model: signal::Model| SignalRow {
             position: model.position,
@@ -165,7 +165,7 @@ impl Store {
             .filter(wait::Column::Position.gt(after))
             .order_by_asc(wait::Column::Position)
             .limit(limit)
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(organization))
             .await?;
         let row = |model: wait::Model| EventWait {
             position: model.position,

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Statement};
 
-use crate::backend::Backend;
+use crate::audit::AuditKey;
+use crate::backend::{Backend, Dialect};
 use crate::breaker::{Breaker, BreakerStatus};
 use crate::commit::Committers;
 use crate::config::StoreConfig;
@@ -19,6 +20,7 @@ use crate::error::StoreError;
 pub struct Store {
     pub(crate) backend: Arc<Backend>,
     pub(crate) committers: Arc<Committers>,
+    pub(crate) audit_key: AuditKey,
     breaker: Breaker,
     name: Arc<str>,
 }
@@ -39,7 +41,7 @@ impl Store {
         let breaker = Breaker::new(config.url.to_string());
         let backend = Arc::new(Backend::connect(config, &breaker).await?);
         let committers = Arc::new(Committers::start(&backend, config, &breaker));
-        Ok(Self { backend, committers, breaker, name: config.url.to_string().into() })
+        Ok(Self { backend, committers, audit_key: config.audit_key, breaker, name: config.url.to_string().into() })
     }
 
     /// Which database it is, for people; without the password.
@@ -55,6 +57,21 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.backend.reads().execute_unprepared("select 1").await?;
         Ok(())
+    }
+
+    /// What time the database has, Unix milliseconds: the processes of a fleet take theirs from it. An embedded
+    /// database has that of its process.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn now_ms(&self) -> Result<i64, StoreError> {
+        let reads = self.backend.reads();
+        let sql = match self.backend.dialect() {
+            Dialect::Postgres => "select (extract(epoch from clock_timestamp()) * 1000)::int8 as now_ms",
+            Dialect::Sqlite => "select cast(unixepoch('subsec') * 1000 as integer) as now_ms",
+        };
+        let row = reads.query_one_raw(Statement::from_string(reads.get_database_backend(), sql)).await?;
+        Ok(row.map(|row| row.try_get("", "now_ms")).transpose()?.unwrap_or_default())
     }
 
     /// The breaker in front of the database: closed while it answers.

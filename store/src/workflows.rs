@@ -36,7 +36,7 @@ impl Store {
         organization: OrganizationId,
         id: WorkflowId,
     ) -> Result<Option<WorkflowRow>, StoreError> {
-        let model = of(organization).filter(Column::Id.eq(id.uuid())).one(self.backend.reads()).await?;
+        let model = of(organization).filter(Column::Id.eq(id.uuid())).one(&self.backend.reads_of(organization)).await?;
         model.map(workflow_row).transpose()
     }
 
@@ -49,7 +49,7 @@ impl Store {
         organization: OrganizationId,
         slug: &str,
     ) -> Result<Option<WorkflowRow>, StoreError> {
-        let model = of(organization).filter(Column::Slug.eq(slug)).one(self.backend.reads()).await?;
+        let model = of(organization).filter(Column::Slug.eq(slug)).one(&self.backend.reads_of(organization)).await?;
         model.map(workflow_row).transpose()
     }
 
@@ -65,8 +65,10 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let models =
-            of(organization).filter(Column::Id.is_in(ids.iter().map(|id| id.uuid()))).all(self.backend.reads()).await?;
+        let models = of(organization)
+            .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+            .all(&self.backend.reads_of(organization))
+            .await?;
         models.into_iter().map(workflow_row).collect()
     }
 
@@ -84,7 +86,15 @@ impl Store {
         let select = of(organization).filter(filter.condition(self.backend.dialect())?);
         let sort = Sort { key: Some(sort_key(order.field)), table: "workflow", direction: order.direction };
         let cursor = |row: &WorkflowRow| Cursor { key: key_of(row, order.field), id: row.id.uuid() };
-        page::read(self.backend.reads(), select, &sort, request, |model: Model| workflow_row(model), cursor).await
+        page::read(
+            &self.backend.reads_of(organization),
+            select,
+            &sort,
+            request,
+            |model: Model| workflow_row(model),
+            cursor,
+        )
+        .await
     }
 
     /// How many workflows fit, counted up to ten thousand; false when counting stopped there.
@@ -96,7 +106,11 @@ impl Store {
         organization: OrganizationId,
         filter: &WorkflowFilter,
     ) -> Result<(u64, bool), StoreError> {
-        page::count(self.backend.reads(), of(organization).filter(filter.condition(self.backend.dialect())?)).await
+        page::count(
+            &self.backend.reads_of(organization),
+            of(organization).filter(filter.condition(self.backend.dialect())?),
+        )
+        .await
     }
 
     /// One version.
@@ -124,7 +138,7 @@ impl Store {
         let select = versions_of(organization)
             .filter(workflow_version::Column::WorkflowId.eq(workflow.uuid()))
             .filter(workflow_version::Column::Number.eq(number));
-        Ok(select.one(self.backend.reads()).await?.map(version_row))
+        Ok(select.one(&self.backend.reads_of(organization)).await?.map(version_row))
     }
 
     /// Several versions, in any order; unknown ones are left out.
@@ -141,7 +155,7 @@ impl Store {
         }
         let select =
             versions_of(organization).filter(workflow_version::Column::Id.is_in(ids.iter().map(|id| id.uuid())));
-        Ok(select.all(self.backend.reads()).await?.into_iter().map(version_row).collect())
+        Ok(select.all(&self.backend.reads_of(organization)).await?.into_iter().map(version_row).collect())
     }
 
     /// A page of a workflow's versions, newest first.
@@ -159,7 +173,7 @@ impl Store {
         let sort = Sort { key: Some(number), table: "workflow_version", direction: Direction::Descending };
         let cursor = |row: &VersionRow| Cursor { key: SortKey::Number(i64::from(row.number)), id: row.id.uuid() };
         page::read(
-            self.backend.reads(),
+            &self.backend.reads_of(organization),
             select,
             &sort,
             request,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use engine::Timestamp;
 use engine::machine::{
     Command, Decider, Effect as Call, EffectId, EffectOutcome, EffectRequest, Event, HttpRequest, Origin, Refused,
-    Signal, State, StepError, WaitKind, advance, apply, next_due, waits,
+    Signal, State, StepError, WaitKind, advance, apply, next_due, rate, waits,
 };
 use engine::plan::Plan;
 use serde_json::{Value, json};
@@ -158,9 +158,18 @@ impl<'a> World<'a> {
             for call in decided.effects {
                 self.answer(call);
             }
-            next = decided.goes_on.then_some(Command::Wake);
+            next = decided.goes_on.then_some(Command::Wake).or_else(|| self.turn());
         }
         Ok(happened)
+    }
+
+    /// An execution that is alone begins whatever the rate of its workflow: its turn is now.
+    fn turn(&self) -> Option<Command> {
+        let Ok(rate) = rate(self.plan, &self.origin, &self.state, self.now) else {
+            let message = "the key of the rate cannot be computed".to_owned();
+            return Some(Command::Interrupt { code: "RATE_KEY".to_owned(), message });
+        };
+        rate.map(|rate| Command::TakeTurn { key: rate.key, begins_at: self.now })
     }
 
     /// Lets the stubs answer.
@@ -374,6 +383,7 @@ fn seen_call(step: &str, request: &HttpRequest, outcome: &EffectOutcome) -> Http
     let status = match outcome {
         EffectOutcome::Succeeded { output } => output["status"].as_u64().and_then(|status| u16::try_from(status).ok()),
         EffectOutcome::Failed(error) => error.status,
+        EffectOutcome::PutOff { .. } => None,
     };
     HttpCall {
         step: step.to_owned(),

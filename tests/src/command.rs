@@ -1,6 +1,7 @@
 //! `sluice` as a command: run to its end, with what it printed.
 
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -47,14 +48,27 @@ pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     run_in(Path::new("."), arguments, variables).await
 }
 
+/// Runs `sluice` with what a file holds on its standard input.
+///
+/// # Panics
+/// When it cannot be started, or has not ended after two minutes.
+pub async fn run_with_input(arguments: &[&str], variables: &[(&str, &str)], input: &Path) -> Ran {
+    let input = std::fs::File::open(input).expect("the file of the input is there");
+    end_of(arguments, variables, Path::new("."), input.into()).await
+}
+
 /// Runs `sluice` in a folder, where it finds `sluice.toml`.
 ///
 /// # Panics
 /// When it cannot be started, or has not ended after two minutes.
 pub async fn run_in(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    end_of(arguments, variables, folder, Stdio::null()).await
+}
+
+async fn end_of(arguments: &[&str], variables: &[(&str, &str)], folder: &Path, input: Stdio) -> Ran {
     let name = arguments.join(" ");
     let mut command = command();
-    command.args(arguments).envs(variables.iter().copied()).current_dir(folder).kill_on_drop(true);
+    command.args(arguments).envs(variables.iter().copied()).current_dir(folder).stdin(input).kill_on_drop(true);
     let output = tokio::time::timeout(Duration::from_mins(2), command.output()).await;
     let output = output.unwrap_or_else(|_elapsed| panic!("sluice {name} has not ended after two minutes"));
     let output = output.unwrap_or_else(|problem| panic!("sluice {name} cannot be started: {problem}"));

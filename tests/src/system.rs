@@ -19,9 +19,17 @@ impl Embedded {
     /// # Panics
     /// When it does not start.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with further variables, until it is started again.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("there is a temporary folder");
         let port = free_port();
-        let process = Self::spawn(&folder, port);
+        let process = Self::spawn(&folder, port, variables);
         let api = Api::new(port);
         api.ready().await;
         Self { api, process, folder, port }
@@ -49,13 +57,13 @@ impl Embedded {
     /// # Panics
     /// When it does not start.
     pub async fn restart(&mut self) {
-        self.process = Self::spawn(&self.folder, self.port);
+        self.process = Self::spawn(&self.folder, self.port, &[]);
         self.api.ready().await;
     }
 
-    fn spawn(folder: &tempfile::TempDir, port: u16) -> Process {
+    fn spawn(folder: &tempfile::TempDir, port: u16, variables: &[(&str, &str)]) -> Process {
         let data = folder.path().to_str().expect("temporary folders have plain names");
-        Process::start(&["dev", "--bind", &format!("127.0.0.1:{port}"), "--data-dir", data], &[])
+        Process::start(&["dev", "--bind", &format!("127.0.0.1:{port}"), "--data-dir", data], variables)
     }
 }
 
@@ -87,6 +95,7 @@ pub struct Fleet {
     /// What they run on.
     pub services: Services,
     variables: Vec<(&'static str, String)>,
+    api_arguments: Vec<&'static str>,
     port: u16,
 }
 
@@ -99,19 +108,48 @@ impl Fleet {
     /// # Panics
     /// When they do not start.
     pub async fn start(services: Services, workers: usize, lease: &str) -> Self {
-        let variables = vec![
+        Self::start_as(services, workers, lease, &["api", "--insecure-no-auth"], &[]).await
+    }
+
+    /// The same with further variables.
+    ///
+    /// # Panics
+    /// When they do not start.
+    pub async fn start_with(services: Services, workers: usize, lease: &str, more: &[(&'static str, &str)]) -> Self {
+        Self::start_as(services, workers, lease, &["api", "--insecure-no-auth"], more).await
+    }
+
+    /// Starts an API that asks for a sign-in, and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_guarded(services: Services) -> Self {
+        Self::start_as(services, 0, "10s", &["api"], &[]).await
+    }
+
+    async fn start_as(
+        services: Services,
+        workers: usize,
+        lease: &str,
+        api_arguments: &[&'static str],
+        more: &[(&'static str, &str)],
+    ) -> Self {
+        let mut variables = vec![
             ("DATABASE_URL", services.database_url.clone()),
             ("REDIS_URL", services.redis_url.clone()),
             ("SLUICE_SECRET_KEY", SECRET_KEY.to_owned()),
             ("SLUICE_LEASE", lease.to_owned()),
             ("SLUICE_EGRESS_ALLOW", "127.0.0.0/8".to_owned()),
         ];
+        variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let port = free_port();
-        let api_process = spawn(&["api", "--bind", &format!("127.0.0.1:{port}")], &variables);
+        let bind = format!("127.0.0.1:{port}");
+        let api_process = spawn(&[api_arguments, &["--bind", &bind]].concat(), &variables);
         let api = Api::new(port);
         api.ready().await;
         let workers = (0..workers).map(|_worker| spawn(&["worker"], &variables)).collect();
-        Self { api, api_process, workers, services, variables, port }
+        let api_arguments = api_arguments.to_vec();
+        Self { api, api_process, workers, services, variables, api_arguments, port }
     }
 
     /// One more worker.
@@ -129,7 +167,8 @@ impl Fleet {
     /// # Panics
     /// When it does not start.
     pub async fn restart_api(&mut self) {
-        self.api_process = spawn(&["api", "--bind", &format!("127.0.0.1:{}", self.port)], &self.variables);
+        let bind = format!("127.0.0.1:{}", self.port);
+        self.api_process = spawn(&[self.api_arguments.as_slice(), &["--bind", &bind]].concat(), &self.variables);
         self.api.ready().await;
     }
 

@@ -266,7 +266,7 @@ async fn a_start_waits_for_database_and_redis_and_begins_when_they_are_there() {
     let api = Api::new(free_port());
     let bind = api.url.trim_start_matches("http://").to_owned();
     let variables = variables(&database.url, &redis.url);
-    let _api = Process::start(&["api", "--bind", &bind], &variables);
+    let _api = Process::start(&["api", "--insecure-no-auth", "--bind", &bind], &variables);
     let _worker = Process::start(&["worker"], &variables);
     eventually("the database is asked for", || async { database.refused() > 0 }).await;
     database.restore();

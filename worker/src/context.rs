@@ -18,6 +18,7 @@ use crate::lease::Lease;
 use crate::readiness::Signs;
 use crate::reconcile::Statuses;
 use crate::slots::Slots;
+use crate::turns::Turns;
 
 /// Waits shorter than this are not left to the tick alone.
 const SOON: Duration = Duration::from_secs(2);
@@ -58,6 +59,8 @@ pub struct Context {
     pub lease: Lease,
     /// What runs effects.
     pub effects: Arc<Effects>,
+    /// Turns of executions whose workflow has a rate.
+    pub turns: Turns,
     /// The last run of each reconciler.
     pub statuses: Statuses,
     /// Held for reading from before a claim until its executions are in `driving`.

@@ -21,12 +21,14 @@ mod runtime;
 mod slots;
 mod start;
 mod tick;
+mod turns;
 mod wake;
 
 pub use emit::ServiceEvents;
 pub use readiness::{Consuming, NotWorking, Signs};
 pub use runtime::{Worker, WorkerConfig};
 pub use start::ServiceExecutions;
+pub use turns::{TurnError, Turns};
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use queue::{ConsumerConfig, keep_running};
 use service::Services;
 use tokio::sync::{Notify, RwLock};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -22,6 +23,7 @@ use crate::lease::Lease;
 use crate::readiness::Signs;
 use crate::reconcile::Statuses;
 use crate::slots::Slots;
+use crate::turns::Turns;
 use crate::{heartbeat, listen, tick};
 
 /// How a worker runs.
@@ -65,6 +67,7 @@ impl Worker {
         config: WorkerConfig,
     ) -> Result<Self, store::StoreError> {
         let context = Arc::new(Context {
+            turns: Turns::new(services.clone()),
             services,
             worker: WorkerId::new(),
             slots: Slots::new(config.slots),
@@ -129,20 +132,32 @@ impl Worker {
             }
         }
         self.context.hand_back.cancel();
-        if let Err(problem) = self.consumer.await {
-            error!(error = %problem, "the consumer ended badly");
-        }
+        // A database that does not answer keeps nobody from ending: what is cut off is put right by others.
+        let limit = Instant::now() + ENDING;
+        ended(self.consumer, limit).await;
         self.stop_ticking.cancel();
         for task in self.background {
-            if let Err(problem) = task.await {
-                error!(error = %problem, "a background task ended badly");
-            }
+            ended(task, limit).await;
         }
-        match self.context.store().release_worker(self.context.worker, self.context.now().0).await {
-            Ok(left) => crate::wake::push(&self.context, left),
-            Err(problem) => {
+        let signing_off = self.context.store().release_worker(self.context.worker, self.context.now().0);
+        match timeout_at(limit.max(Instant::now() + SIGNING_OFF), signing_off).await {
+            Ok(Ok(left)) => crate::wake::push(&self.context, left),
+            Ok(Err(problem)) => {
                 warn!(error = %service::chain(&problem), "the worker cannot sign off, its lease will end by itself");
             }
+            Err(_elapsed) => warn!("the worker cannot sign off in time, its lease will end by itself"),
+        }
+    }
+}
+
+/// Waits for a task until `limit`, and cuts it off then.
+async fn ended(mut task: JoinHandle<()>, limit: Instant) {
+    match timeout_at(limit, &mut task).await {
+        Ok(Ok(())) => {}
+        Ok(Err(problem)) => error!(error = %problem, "a task of the worker ended badly"),
+        Err(_elapsed) => {
+            warn!("a task of the worker did not end in time and is cut off");
+            task.abort();
         }
     }
 }
@@ -160,6 +175,11 @@ fn kept<F: Future<Output = ()> + Send + 'static>(
         keep_running(place, || run(Arc::clone(&context), config.clone(), stop.clone())).await;
     })
 }
+
+/// How long tasks in the background may take to end.
+const ENDING: Duration = Duration::from_secs(3);
+/// How long signing off may take at least.
+const SIGNING_OFF: Duration = Duration::from_secs(1);
 
 /// How long handing back may take.
 const HAND_BACK: Duration = Duration::from_secs(5);

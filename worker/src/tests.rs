@@ -11,11 +11,11 @@ use service::executions::{StartRequest, Trigger, WaitFor};
 use service::plans::WorkflowRef;
 use service::workflows::{ImportFile, ImportRequest};
 use service::{Clock, Services, Settings, Viewer};
-use store::{DatabaseUrl, ExecutionRow, ExecutionStatus, Store, StoreConfig};
+use store::{DatabaseUrl, ExecutionRow, ExecutionStatus, Pace, RateKey, RateScope, Store, StoreConfig};
 
 use crate::effects::{Effects, EmitError, EmitEvent, EmittedEvent, HttpEffect, HttpLimits};
 use crate::egress::EgressPolicy;
-use crate::{Consuming, NotWorking, ServiceExecutions, Worker, WorkerConfig};
+use crate::{Consuming, NotWorking, ServiceExecutions, Turns, Worker, WorkerConfig};
 
 const WORKFLOW: &str = "
 workflow_id: told
@@ -227,4 +227,24 @@ async fn a_worker_that_fetches_nothing_says_that_it_does_not_work_although_it_is
     eventually("it is seen", || context.works() == Err(NotWorking::Consumer)).await;
     bed.worker.shut_down().await;
     bed.services.store().close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn those_who_ask_for_the_same_turn_at_once_get_one_after_the_other() {
+    let bed = Bed::new().await;
+    let turns = Turns::new(bed.services.clone());
+    let organization_id = bed.services.default_organization();
+    let key = RateKey { organization_id, scope: RateScope::Service, key: "api.example".to_owned() };
+    let pace = Pace::new(1, Duration::from_secs(1), 1);
+    let asked = (0..50).map(|_one| turns.take_next(key.clone(), pace));
+    let mut taken: Vec<i64> = futures::future::join_all(asked).await.into_iter().map(|turn| turn.unwrap().0).collect();
+    // Who asks and does not wait for the answer leaves nobody behind.
+    drop(tokio::spawn({
+        let (turns, key) = (turns.clone(), key.clone());
+        async move { turns.take_next(key, pace).await }
+    }));
+    taken.push(turns.take_next(key, pace).await.unwrap().0);
+    taken.sort_unstable();
+    assert!(taken.windows(2).all(|two| two[1] - two[0] >= 1_000), "{taken:?}");
+    bed.ends_well().await;
 }

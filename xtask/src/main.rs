@@ -9,7 +9,9 @@ mod failure;
 mod interrupt;
 mod process;
 mod schema;
+mod security;
 mod services;
+mod sim;
 mod tidy;
 mod web;
 mod workspace;
@@ -34,6 +36,10 @@ Commands of this repository
         release build, then load and faults at random on servers of its own, and the check that nothing was lost
   cargo xtask schema
         write schema.graphql anew
+  cargo xtask security [--list] [--only SUITE]…
+        suites of others and of our own against a server on loopback; fails on findings without an accepted reason
+  cargo xtask sim [--minutes N] [--seed S] [--histories N] [ARGUMENTS…]
+        release build, then histories of a whole fleet in memory; ten minutes of them, from a seed of the day
   cargo xtask tidy
         the rules of this repository that no other tool checks
 ";
@@ -65,6 +71,8 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode, Failure> {
         "bench" => bench::run(&Workspace::locate()?, rest),
         "chaos" => chaos::run(&Workspace::locate()?, rest),
         "schema" => schema::run(&Workspace::locate()?),
+        "security" => security::run(&Workspace::locate()?, rest),
+        "sim" => sim::run(&Workspace::locate()?, rest),
         "tidy" => tidy::run(&Workspace::locate()?),
         other => Err(Failure::usage(format!("`{other}` is not a command; `cargo xtask help` lists them"))),
     }

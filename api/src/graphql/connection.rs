@@ -2,8 +2,10 @@
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, Object, OutputType, Result};
-use service::{Services, cursor};
-use store::{Cursor, EventFilter, ExecutionFilter, Page, PageRequest, WorkflowFilter};
+use service::Services;
+use service::cursor::Seal;
+use service::identity::{api_keys, invitations, members, organizations};
+use store::{AuditFilter, Cursor, EventFilter, ExecutionFilter, MemberFilter, Page, PageRequest, WorkflowFilter};
 
 use super::errors::{IntoGraphql, invalid};
 use super::viewer_of;
@@ -31,7 +33,8 @@ pub struct PageArguments {
 
 impl PageArguments {
     /// What the store reads; cursors must be of `list`.
-    pub(super) fn request(&self, list: &str) -> Result<PageRequest> {
+    pub(super) fn request(&self, ctx: &Context<'_>, list: &str) -> Result<PageRequest> {
+        let seal = seal(ctx)?;
         let size = |name: &str, size: i32| match usize::try_from(size) {
             Ok(size) if (1..=MAX_PAGE).contains(&size) => Ok(size as u64),
             _out_of_range => {
@@ -39,7 +42,7 @@ impl PageArguments {
             }
         };
         let read = |name: &str, text: &Option<String>| {
-            let position = text.as_ref().map(|text| cursor::read::<Cursor>(list, text, name)).transpose();
+            let position = text.as_ref().map(|text| seal.read::<Cursor>(list, text, name)).transpose();
             position.map_err(service::ServiceError::mistake).graphql()
         };
         let mut request = match (self.first, self.last) {
@@ -54,21 +57,39 @@ impl PageArguments {
 }
 
 /// A page as clients see it.
-pub(super) fn paged<R, T: OutputType>(page: Page<R>, list: &str, count: CountOf, node: impl Fn(R) -> T) -> Paged<T> {
+pub(super) fn paged<R, T: OutputType>(
+    ctx: &Context<'_>,
+    page: Page<R>,
+    list: &str,
+    count: CountOf,
+    node: impl Fn(R) -> T,
+) -> Result<Paged<T>> {
+    let seal = seal(ctx)?;
     let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, Totals(count));
     connection
         .edges
-        .extend(page.rows.into_iter().map(|(position, row)| Edge::new(cursor::write(list, &position), node(row))));
-    connection
+        .extend(page.rows.into_iter().map(|(position, row)| Edge::new(seal.write(list, &position), node(row))));
+    Ok(connection)
+}
+
+/// What cursors of the viewer's organization are sealed with.
+fn seal(ctx: &Context<'_>) -> Result<Seal> {
+    Ok(Seal::of(ctx.data::<Services>()?, viewer_of(ctx)?))
 }
 
 /// A page of a list that is in memory as a whole; cursors are places in it.
-pub(super) fn of_list<T: OutputType>(items: Vec<T>, list: &str, arguments: &PageArguments) -> Result<Paged<T>> {
+pub(super) fn of_list<T: OutputType>(
+    ctx: &Context<'_>,
+    items: Vec<T>,
+    list: &str,
+    arguments: &PageArguments,
+) -> Result<Paged<T>> {
+    let seal = seal(ctx)?;
     let total = items.len();
     // Checks sizes; positions of such lists are plain numbers.
-    let request = PageArguments { after: None, before: None, ..arguments.clone() }.request(list)?;
+    let request = PageArguments { after: None, before: None, ..arguments.clone() }.request(ctx, list)?;
     let read = |name: &str, text: &Option<String>| {
-        let position = text.as_ref().map(|text| cursor::read::<usize>(list, text, name)).transpose();
+        let position = text.as_ref().map(|text| seal.read::<usize>(list, text, name)).transpose();
         position.map_err(service::ServiceError::mistake).graphql()
     };
     let from = read("after", &arguments.after)?.map_or(0, |place| place + 1).min(total);
@@ -80,17 +101,22 @@ pub(super) fn of_list<T: OutputType>(items: Vec<T>, list: &str, arguments: &Page
     };
     let mut connection = Connection::with_additional_fields(from > 0, to < total, Totals(CountOf::Known(total)));
     let page = items.into_iter().enumerate().skip(from).take(to - from);
-    connection.edges.extend(page.map(|(place, item)| Edge::new(cursor::write(list, &place), item)));
+    connection.edges.extend(page.map(|(place, item)| Edge::new(seal.write(list, &place), item)));
     Ok(connection)
 }
 
 /// What a total counts.
 #[derive(Debug)]
 pub(super) enum CountOf {
+    AuditEntries(Box<AuditFilter>),
     Executions(Box<ExecutionFilter>),
     Workflows(Box<WorkflowFilter>),
     Events(Box<EventFilter>),
     Workers,
+    Organizations,
+    Members(Box<MemberFilter>),
+    Invitations,
+    ApiKeys,
     Known(usize),
 }
 
@@ -98,10 +124,15 @@ impl CountOf {
     async fn count(&self, ctx: &Context<'_>) -> Result<(u64, bool)> {
         let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
         match self {
+            Self::AuditEntries(filter) => service::audit::count(services, viewer, filter).await.graphql(),
             Self::Executions(filter) => service::executions::count(services, viewer, filter).await.graphql(),
             Self::Workflows(filter) => service::workflows::count(services, viewer, filter).await.graphql(),
             Self::Events(filter) => service::events::count(services, viewer, filter).await.graphql(),
             Self::Workers => service::operations::count_workers(services, viewer).await.graphql(),
+            Self::Organizations => organizations::count(services, viewer).await.graphql(),
+            Self::Members(filter) => members::count(services, viewer, filter).await.graphql(),
+            Self::Invitations => invitations::count(services, viewer).await.graphql(),
+            Self::ApiKeys => api_keys::count(services, viewer).await.graphql(),
             Self::Known(total) => Ok((*total as u64, true)),
         }
     }

@@ -6,6 +6,7 @@
 use async_graphql::{ComplexObject, Context, Enum, ErrorExtensions, SimpleObject};
 use service::{Code, Mistake, ServiceError, Services, chain};
 
+use super::audit;
 use super::scalars::Url;
 
 /// Codes of `UserError`. New ones may be added.
@@ -19,10 +20,14 @@ pub enum ErrorCode {
     TooLarge,
     /// An object named in the input does not exist, or the caller may not see it.
     NotFound,
+    /// The name or the place is taken.
+    AlreadyExists,
     /// Someone else changed the object: `expectedRevision` is old.
     Conflict,
     /// The object is not in a state that allows this.
     WrongState,
+    /// Other objects depend on it.
+    InUse,
     /// The workflow has problems; see `problems`.
     DefinitionInvalid,
     /// Execution input does not fit its JSON Schema.
@@ -43,8 +48,10 @@ impl ErrorCode {
             Code::Required => Some(Self::Required),
             Code::TooLarge => Some(Self::TooLarge),
             Code::NotFound => Some(Self::NotFound),
+            Code::AlreadyExists => Some(Self::AlreadyExists),
             Code::Conflict => Some(Self::Conflict),
             Code::WrongState => Some(Self::WrongState),
+            Code::InUse => Some(Self::InUse),
             Code::DefinitionInvalid => Some(Self::DefinitionInvalid),
             Code::InputSchemaMismatch => Some(Self::InputSchemaMismatch),
             Code::WorkflowDisabled => Some(Self::WorkflowDisabled),
@@ -52,11 +59,20 @@ impl ErrorCode {
             Code::Duplicate => Some(Self::Duplicate),
             Code::Unauthenticated
             | Code::Forbidden
+            | Code::RateLimited
             | Code::BadRequest
             | Code::BadDocument
             | Code::QueryTooComplex
+            // Shown on the pages of a sign-in.
+            | Code::IdentityProviderUnavailable
+            | Code::SignInAccountExists
+            | Code::SignInDeclined
+            | Code::SignInNoRole
+            | Code::SignInStale
+            | Code::SignInUntrusted
             // Told to executions, not to callers.
             | Code::DepthLimit
+            | Code::PersistedQueryNotFound
             | Code::Unavailable
             | Code::Internal => None,
         }
@@ -109,8 +125,19 @@ pub(super) fn documentation(ctx: &Context<'_>, path: &str) -> async_graphql::Res
 pub(super) fn user_errors<T>(result: Result<T, ServiceError>) -> async_graphql::Result<Result<T, Vec<UserError>>> {
     match result {
         Ok(value) => Ok(Ok(value)),
-        Err(ServiceError::Mistakes(mistakes)) => Ok(Err(mistakes.into_iter().map(UserError::of).collect())),
+        Err(ServiceError::Mistakes(mistakes)) => {
+            audit::note_refusal(mistakes.first().map_or(Code::Invalid, |mistake| mistake.code));
+            Ok(Err(mistakes.into_iter().map(UserError::of).collect()))
+        }
         Err(error) => Err(top_level(&error)),
+    }
+}
+
+/// As [`user_errors`], for one item of many: that it is refused does not make the mutation refused.
+pub(super) fn item_errors<T>(result: Result<T, ServiceError>) -> async_graphql::Result<Result<T, Vec<UserError>>> {
+    match result {
+        Err(ServiceError::Mistakes(mistakes)) => Ok(Err(mistakes.into_iter().map(UserError::of).collect())),
+        settled => user_errors(settled),
     }
 }
 
@@ -120,6 +147,7 @@ pub(super) fn top_level(error: &ServiceError) -> async_graphql::Error {
     let message = match error {
         ServiceError::Unauthenticated => error.to_string(),
         ServiceError::Forbidden(forbidden) => forbidden.to_string(),
+        ServiceError::RateLimited { .. } => error.to_string(),
         ServiceError::Mistakes(mistakes) => {
             let help = |mistake: &Mistake| mistake.help.as_ref().map_or_else(String::new, |help| format!(" {help}"));
             mistakes
@@ -144,6 +172,9 @@ pub(super) fn top_level(error: &ServiceError) -> async_graphql::Error {
     async_graphql::Error::new(message).extend_with(|_, extensions| {
         extensions.set("code", code.as_str());
         extensions.set("isRetryable", code.is_retryable());
+        if let ServiceError::RateLimited { wait } = error {
+            extensions.set("retryAfter", service::wait_seconds(*wait));
+        }
     })
 }
 
@@ -160,6 +191,7 @@ pub(super) fn or_null<T>(ctx: &Context<'_>, result: async_graphql::Result<T>) ->
     match result {
         Ok(value) => Some(value),
         Err(error) => {
+            audit::note_error(ctx, &error);
             ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
             None
         }

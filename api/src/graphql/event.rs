@@ -4,12 +4,14 @@ use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use service::events::{self, Match};
 use store::EventRow;
 
+use super::directives::authorized;
 use super::errors::IntoGraphql;
 use super::execution::{Decision, DecisionOutcome, Execution, decision_of};
 use super::explanation::Explanation;
 use super::loaders::{loader, shared};
 use super::payload::Payload;
 use super::scalars::DateTime;
+use super::viewer::Permission;
 use super::workflow::Workflow;
 
 /// What came of holding an event against a workflow.
@@ -34,6 +36,7 @@ pub struct EventMatch(Match);
 #[Object]
 impl EventMatch {
     /// Workflow.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn workflow(&self, ctx: &Context<'_>) -> Result<Option<Workflow>> {
         Ok(loader(ctx)?.load_one(self.0.workflow).await.map_err(|error| shared(&error))?.map(Workflow))
     }
@@ -44,6 +47,7 @@ impl EventMatch {
     }
 
     /// Result of the filter.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn why(&self) -> Option<Explanation> {
         self.0.why.clone().map(Explanation)
     }
@@ -54,6 +58,7 @@ impl EventMatch {
     }
 
     /// Execution that was started.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     async fn execution(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
         let Some(id) = self.0.execution else { return Ok(None) };
         Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Execution::of))
@@ -104,6 +109,7 @@ impl Event {
     }
 
     /// Data.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn payload(
         &self,
         #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>,
@@ -134,11 +140,13 @@ impl Event {
     }
 
     /// Executions it started.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     async fn executions(&self, ctx: &Context<'_>) -> Result<Vec<Execution>> {
         self.started(ctx).await
     }
 
     /// Combined decision of all started executions, once all have one: a block wins.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     async fn decision(&self, ctx: &Context<'_>) -> Result<Option<Decision>> {
         combined(&self.started(ctx).await?)
     }
@@ -171,6 +179,7 @@ pub struct EventEmitPayload {
     /// The combined decision, if it was waited for and came in time.
     pub(super) decision: Option<Decision>,
     /// Executions that were started.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     pub(super) executions: Vec<Execution>,
     /// What the caller can correct; empty on success.
     pub(super) user_errors: Vec<super::errors::UserError>,

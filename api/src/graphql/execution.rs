@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Object, Result, SimpleObject, Union};
 use engine::machine::{self, Trace};
+use ids::EventId;
 use serde_json::Value;
 use service::{Services, executions};
 use store::ExecutionRow;
 
 use super::connection::{PageArguments, Paged, of_list};
+use super::directives::authorized;
 use super::errors::IntoGraphql;
 use super::event::Event;
 use super::explanation::Explanation;
@@ -17,7 +19,7 @@ use super::loaders::{HistoryOf, TraceOf, WakeReasonsOf, loader, shared};
 use super::payload::Payload;
 use super::scalars::{DateTime, Duration, Json};
 use super::step::{StepExecution, StepExecutionFilter};
-use super::viewer::Actor;
+use super::viewer::{Actor, Permission};
 use super::viewer_of;
 use super::waking::WakeReason;
 use super::workflow::{Workflow, WorkflowVersion};
@@ -106,6 +108,7 @@ impl Decision {
 #[ComplexObject]
 impl Decision {
     /// Which condition led here: that of the last condition or switch on the way to the deciding step.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn why(&self, ctx: &Context<'_>) -> Result<Option<Explanation>> {
         let Some(step) = &self.step_path else { return Ok(None) };
         let Some(trace) = trace_of(ctx, &self.execution).await? else { return Ok(None) };
@@ -155,10 +158,17 @@ pub struct Label {
 }
 
 /// Started by an event.
-#[derive(Debug, Clone, SimpleObject)]
-pub struct EventTrigger {
+#[derive(Debug, Clone)]
+pub struct EventTrigger(EventId);
+
+/// Started by an event.
+#[Object]
+impl EventTrigger {
     /// The event, unless it was deleted.
-    event: Option<Event>,
+    #[graphql(directive = authorized::apply(Permission::EventRead))]
+    async fn event(&self, ctx: &Context<'_>) -> Result<Option<Event>> {
+        Ok(loader(ctx)?.load_one(self.0).await.map_err(|error| shared(&error))?.map(Event))
+    }
 }
 
 /// Started by a person or a program.
@@ -241,12 +251,14 @@ impl Execution {
     }
 
     /// Its workflow.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn workflow(&self, ctx: &Context<'_>) -> Result<Workflow> {
         let row = loader(ctx)?.load_one(self.0.workflow_id).await.map_err(|error| shared(&error))?;
         row.map(Workflow).ok_or_else(|| async_graphql::Error::new("the workflow of an execution is missing"))
     }
 
     /// The version it runs.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn version(&self, ctx: &Context<'_>) -> Result<WorkflowVersion> {
         let row = loader(ctx)?.load_one(self.0.version_id).await.map_err(|error| shared(&error))?;
         row.map(WorkflowVersion).ok_or_else(|| async_graphql::Error::new("the version of an execution is missing"))
@@ -263,6 +275,7 @@ impl Execution {
     }
 
     /// What it was started with.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn input(
         &self,
         #[graphql(desc = "JSON Pointer of the part to return; the whole value when absent.")] path: Option<String>,
@@ -271,6 +284,7 @@ impl Execution {
     }
 
     /// Its data at this moment.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn context(
         &self,
         ctx: &Context<'_>,
@@ -281,6 +295,7 @@ impl Execution {
     }
 
     /// Why it failed.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn error(&self, ctx: &Context<'_>) -> Result<Option<ExecutionError>> {
         if self.0.error_code.is_none() {
             return Ok(None);
@@ -292,8 +307,7 @@ impl Execution {
     /// What started it.
     async fn trigger(&self, ctx: &Context<'_>) -> Result<ExecutionTrigger> {
         if let Some(id) = self.0.event_id {
-            let row = loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?;
-            return Ok(ExecutionTrigger::Event(EventTrigger { event: row.map(Event) }));
+            return Ok(ExecutionTrigger::Event(EventTrigger(id)));
         }
         if self.0.parent_id.is_some() {
             let step_path = parse(&self.0.trigger)?["step"].as_str().unwrap_or_default().to_owned();
@@ -304,6 +318,7 @@ impl Execution {
     }
 
     /// The execution that started it with a step.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
         self.parent_of(ctx).await
     }
@@ -350,18 +365,20 @@ impl Execution {
     }
 
     /// Why it will move again; empty when it has ended.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     async fn wake_reasons(&self, ctx: &Context<'_>) -> Result<Vec<WakeReason>> {
         let reasons = loader(ctx)?.load_one(WakeReasonsOf(self.0.id)).await.map_err(|error| shared(&error))?;
         Ok(reasons.unwrap_or_default().iter().cloned().map(WakeReason::from).collect())
     }
 
     /// Steps that run or wait now.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn current_steps(&self, ctx: &Context<'_>) -> Result<Vec<StepExecution>> {
         Ok(self.passages(ctx).await?.into_iter().filter(|passage| passage.step.ended_at.is_none()).collect())
     }
 
     /// Steps, in the order they began.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn steps(
         &self,
         ctx: &Context<'_>,
@@ -373,10 +390,11 @@ impl Execution {
     ) -> Result<Paged<StepExecution>> {
         let filter = filter.unwrap_or_default();
         let passages = self.passages(ctx).await?.into_iter().filter(|passage| filter.fits(passage)).collect();
-        of_list(passages, &format!("steps:{}", self.0.id), &PageArguments { first, after, last, before })
+        of_list(ctx, passages, &format!("steps:{}", self.0.id), &PageArguments { first, after, last, before })
     }
 
     /// The last passage through one step.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn step(
         &self,
         ctx: &Context<'_>,
@@ -387,7 +405,7 @@ impl Execution {
     }
 
     /// The journal, oldest first.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn history(
         &self,
         ctx: &Context<'_>,
@@ -399,11 +417,11 @@ impl Execution {
         let events =
             loader(ctx)?.load_one(HistoryOf(self.0.id)).await.map_err(|error| shared(&error))?.unwrap_or_default();
         let events = events.iter().cloned().map(|event| ExecutionEvent { execution: self.0.id, event }).collect();
-        of_list(events, &format!("history:{}", self.0.id), &PageArguments { first, after, last, before })
+        of_list(ctx, events, &format!("history:{}", self.0.id), &PageArguments { first, after, last, before })
     }
 
     /// Log lines of all steps.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn logs(
         &self,
         ctx: &Context<'_>,
@@ -414,10 +432,11 @@ impl Execution {
     ) -> Result<Paged<LogLine>> {
         let trace = self.trace(ctx).await?;
         let lines = trace.logs.iter().cloned().map(LogLine).collect();
-        of_list(lines, &format!("logs:{}", self.0.id), &PageArguments { first, after, last, before })
+        of_list(ctx, lines, &format!("logs:{}", self.0.id), &PageArguments { first, after, last, before })
     }
 
     /// The event that started it.
+    #[graphql(directive = authorized::apply(Permission::EventRead))]
     async fn event(&self, ctx: &Context<'_>) -> Result<Option<Event>> {
         let Some(id) = self.0.event_id else { return Ok(None) };
         Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Event))

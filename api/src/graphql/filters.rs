@@ -29,7 +29,10 @@ impl WorkflowRef {
 
 /// An id of the wanted kind, or an error that says what was expected.
 pub(super) fn parse_id<T: std::str::FromStr<Err = ids::ParseIdError>>(id: &ID) -> Result<T> {
-    id.parse().map_err(|problem: ids::ParseIdError| invalid(problem.to_string()))
+    let parsed = id.parse().map_err(|problem: ids::ParseIdError| invalid(problem.to_string()))?;
+    // Only what is an id: anything else may be a secret in the wrong place.
+    super::audit::note_target(id);
+    Ok(parsed)
 }
 
 fn parse_ids<T: std::str::FromStr<Err = ids::ParseIdError>>(ids: &[ID]) -> Result<Vec<T>> {
@@ -95,7 +98,7 @@ pub struct DateTimeFilter {
 }
 
 impl DateTimeFilter {
-    fn resolve(self, services: &Services) -> store::TimeFilter {
+    pub(super) fn resolve(self, services: &Services) -> store::TimeFilter {
         let millis = |moment: Option<DateTime>| moment.map(|moment| moment.0.0);
         let within = self
             .within
@@ -189,6 +192,7 @@ impl ExecutionFilter {
         Ok(store::ExecutionFilter {
             ids: self.ids.as_deref().map(parse_ids::<ExecutionId>).transpose()?,
             workflow_ids,
+            folders: None,
             version_number: self.version_number,
             statuses: self.statuses.map(|list| list.into_iter().map(Into::into).collect()),
             results: self.outcomes.map(|list| list.into_iter().map(Into::into).collect()),
@@ -275,6 +279,7 @@ impl From<WorkflowFilter> for store::WorkflowFilter {
             is_archived: None,
             has_draft: filter.has_draft,
             namespace: filter.namespace,
+            folders: None,
             tags: filter.tags.unwrap_or_default(),
             name: filter.name.map(Into::into),
             search: None,

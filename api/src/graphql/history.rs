@@ -6,8 +6,10 @@ use engine::machine::{self, Event};
 use ids::ExecutionId;
 use service::executions::JournalEvent;
 
+use super::directives::authorized;
 use super::scalars::{DateTime, Json};
 use super::summary::summary;
+use super::viewer::Permission;
 
 /// Levels of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -73,6 +75,8 @@ pub enum ExecutionEventType {
     ActionStarted,
     /// An action came to its end.
     ActionFinished,
+    /// An action did not leave yet, because of the rate of its service.
+    ActionPutOff,
     /// A step is done.
     StepSucceeded,
     /// A step failed for good.
@@ -115,6 +119,8 @@ pub enum ExecutionEventType {
     SlotAwaited,
     /// It is one of those that may be under way.
     SlotTaken,
+    /// The rate of its workflow lets it begin at a moment.
+    TurnTaken,
     /// Held.
     Paused,
     /// Let go on.
@@ -158,6 +164,7 @@ impl ExecutionEvent {
             Event::StepStarted { .. } => ExecutionEventType::StepStarted,
             Event::ActionStarted { .. } => ExecutionEventType::ActionStarted,
             Event::ActionFinished { .. } => ExecutionEventType::ActionFinished,
+            Event::ActionPutOff { .. } => ExecutionEventType::ActionPutOff,
             Event::StepSucceeded { .. } => ExecutionEventType::StepSucceeded,
             Event::StepFailed { .. } => ExecutionEventType::StepFailed,
             Event::StepSkipped { .. } => ExecutionEventType::StepSkipped,
@@ -179,6 +186,7 @@ impl ExecutionEvent {
             Event::ApprovalDecided { .. } => ExecutionEventType::ApprovalDecided,
             Event::SlotAwaited { .. } => ExecutionEventType::SlotAwaited,
             Event::SlotTaken { .. } => ExecutionEventType::SlotTaken,
+            Event::TurnTaken { .. } => ExecutionEventType::TurnTaken,
             Event::Paused { .. } => ExecutionEventType::Paused,
             Event::Unpaused { .. } => ExecutionEventType::Unpaused,
             Event::Cancelled { .. } => ExecutionEventType::Cancelled,
@@ -203,11 +211,13 @@ impl ExecutionEvent {
     }
 
     /// In words.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn summary(&self) -> String {
         summary(&self.event.event)
     }
 
     /// Details.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn data(&self) -> Json {
         async_graphql::Json(serde_json::to_value(&self.event.event).unwrap_or_default())
     }

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
 use engine::machine::Trace;
-use ids::{EventId, ExecutionId, WorkflowId, WorkflowVersionId};
+use ids::{EventId, ExecutionId, RoleId, UserId, WorkflowId, WorkflowVersionId};
 use service::executions::JournalEvent;
+use service::identity::{names, roles};
 use service::operations::WakeReason;
+use service::viewer::Actor;
 use service::{ServiceError, Services, Viewer};
-use store::{EventRow, ExecutionRow, Retention, VersionRow, WorkflowRow};
+use store::{EventRow, ExecutionRow, Retention, UserRow, VersionRow, WorkflowRow};
 
 use super::errors::top_level;
 
@@ -31,10 +34,15 @@ pub struct LoaderCell(std::sync::OnceLock<Loaders>);
 pub(super) fn loader<'a>(ctx: &Context<'a>) -> async_graphql::Result<&'a Loaders> {
     let (services, viewer) = (ctx.data::<Services>()?, super::viewer_of(ctx)?);
     let cell = ctx.data::<LoaderCell>()?;
-    Ok(cell
-        .0
-        .get_or_init(|| DataLoader::new(Reader { services: services.clone(), viewer: viewer.clone() }, tokio::spawn)))
+    Ok(cell.0.get_or_init(|| {
+        let reader = Reader { services: services.clone(), viewer: viewer.clone() };
+        DataLoader::new(reader, tokio::spawn).delay(GATHERING)
+    }))
 }
+
+/// How long a read waits for others to join it: as long as it takes to walk over the rows of a page, which takes
+/// several times as long in a build that is not optimized.
+const GATHERING: Duration = Duration::from_millis(if cfg!(debug_assertions) { 8 } else { 1 });
 
 /// An error that every waiting resolver gets a share of.
 pub(super) fn shared(error: &Arc<ServiceError>) -> async_graphql::Error {
@@ -138,5 +146,54 @@ impl Loader<RetentionOf> for Reader {
         let ids: Vec<WorkflowId> = keys.iter().map(|key| key.0).collect();
         let known = service::retention::of_workflows(&self.services, &self.viewer, &ids).await?;
         Ok(known.into_iter().map(|(id, retention)| (RetentionOf(id), retention)).collect())
+    }
+}
+
+/// Whoever stands behind a stored id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ActorOf(pub(super) String);
+
+impl Loader<ActorOf> for Reader {
+    type Value = Actor;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[ActorOf]) -> Result<HashMap<ActorOf, Actor>, Self::Error> {
+        let ids: Vec<String> = keys.iter().map(|key| key.0.clone()).collect();
+        let actors = names::actors(&self.services, &self.viewer, &ids).await?;
+        Ok(actors.into_iter().map(|(id, actor)| (ActorOf(id), actor)).collect())
+    }
+}
+
+impl Loader<UserId> for Reader {
+    type Value = UserRow;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[UserId]) -> Result<HashMap<UserId, UserRow>, Self::Error> {
+        let rows = names::users(&self.services, keys).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+}
+
+impl Loader<RoleId> for Reader {
+    type Value = roles::Role;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[RoleId]) -> Result<HashMap<RoleId, roles::Role>, Self::Error> {
+        Ok(roles::by_ids(&self.services, &self.viewer, keys).await?)
+    }
+}
+
+/// How many members hold a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct MembersOf(pub(super) RoleId);
+
+impl Loader<MembersOf> for Reader {
+    type Value = u64;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[MembersOf]) -> Result<HashMap<MembersOf, u64>, Self::Error> {
+        let ids: Vec<RoleId> = keys.iter().map(|key| key.0).collect();
+        let counts = roles::member_counts(&self.services, &self.viewer, &ids).await?;
+        Ok(counts.into_iter().map(|(id, count)| (MembersOf(id), count)).collect())
     }
 }

@@ -1,15 +1,24 @@
 //! The GraphQL schema: resolvers translate, use cases decide.
 
+mod audit;
+mod browser;
 mod connection;
 mod control;
+mod deleted;
+mod directives;
+mod emit;
 mod errors;
 mod event;
 mod execution;
 mod explanation;
 mod filters;
+mod gate;
 mod history;
+mod identity;
+mod identity_provider;
 mod loaders;
 mod mutations;
+mod needs;
 mod operations;
 mod operator;
 mod payload;
@@ -26,13 +35,19 @@ mod viewer;
 mod waking;
 mod workflow;
 
-use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest};
-use async_graphql::{Context, MergedObject, Request, SDLExportOptions, Schema, SchemaBuilder, ServerResult};
+use async_graphql::{Context, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 use service::{ServiceError, Services};
 
 use crate::limits;
+use crate::rates::ChargeCost;
 
-use self::loaders::LoaderCell;
+use self::audit::{AuditMutations, AuditQuery};
+use self::gate::Gates;
+use self::identity::{
+    AccountMutation, ApiKeyMutation, MemberMutation, OrganizationMutation, OrganizationQuery, RoleMutation,
+    ServiceAccountMutation, SessionMutation,
+};
+use self::identity_provider::{SignInMutation, SignInQuery};
 use self::mutations::Mutation;
 use self::operator::OperatorMutation;
 use self::queries::Query;
@@ -40,13 +55,29 @@ use self::subscriptions::Subscription;
 
 pub use self::server::ServerMode;
 
+/// What can be asked.
+#[derive(MergedObject)]
+#[graphql(name = "Query")]
+pub struct Queries(Query, OrganizationQuery, AuditQuery, SignInQuery);
+
 /// Changes.
 #[derive(MergedObject)]
 #[graphql(name = "Mutation")]
-pub struct Mutations(Mutation, OperatorMutation);
+pub struct Mutations(
+    Mutation,
+    OperatorMutation,
+    OrganizationMutation,
+    MemberMutation,
+    RoleMutation,
+    ApiKeyMutation,
+    ServiceAccountMutation,
+    SessionMutation,
+    AccountMutation,
+    SignInMutation,
+);
 
 /// The schema of this API.
-pub type ApiSchema = Schema<Query, Mutations, Subscription>;
+pub type ApiSchema = Schema<Queries, Mutations, Subscription>;
 
 /// Who asks.
 ///
@@ -57,40 +88,39 @@ fn viewer_of<'a>(ctx: &Context<'a>) -> async_graphql::Result<&'a service::Viewer
 }
 
 /// Where the request came from.
-#[expect(dead_code, reason = "signing in needs it")]
 fn origin_of<'a>(ctx: &Context<'a>) -> &'a service::Origin {
     ctx.data_unchecked::<service::Origin>()
 }
 
-/// Gives every request a loader of its own: what one viewer reads is never another's.
-struct LoaderPerRequest;
-
-impl ExtensionFactory for LoaderPerRequest {
-    fn create(&self) -> std::sync::Arc<dyn Extension> {
-        std::sync::Arc::new(Self)
-    }
+/// The types and their fields.
+fn bare() -> SchemaBuilder<Queries, Mutations, Subscription> {
+    let queries = Queries(Query, OrganizationQuery, AuditQuery, SignInQuery);
+    let mutations = Mutations(
+        Mutation,
+        OperatorMutation,
+        OrganizationMutation,
+        MemberMutation,
+        RoleMutation,
+        ApiKeyMutation,
+        ServiceAccountMutation,
+        SessionMutation,
+        AccountMutation,
+        SignInMutation,
+    );
+    Schema::build(queries, mutations, Subscription)
 }
 
-#[async_graphql::async_trait::async_trait]
-impl Extension for LoaderPerRequest {
-    async fn prepare_request(
-        &self,
-        ctx: &ExtensionContext<'_>,
-        request: Request,
-        next: NextPrepareRequest<'_>,
-    ) -> ServerResult<Request> {
-        next.run(ctx, request.data(LoaderCell::default())).await
-    }
-}
-
-fn builder() -> SchemaBuilder<Query, Mutations, Subscription> {
-    Schema::build(Query, Mutations(Mutation, OperatorMutation), Subscription)
+fn builder() -> SchemaBuilder<Queries, Mutations, Subscription> {
+    bare()
         .limit_depth(limits::MAX_DEPTH)
         .limit_complexity(limits::MAX_COST)
         .limit_directives(limits::MAX_DIRECTIVES_PER_FIELD)
         // Looking for similar names costs more than the rest of validation on long unknown ones.
         .disable_suggestions()
-        .extension(LoaderPerRequest)
+        .extension(ChargeCost)
+        .extension(AuditMutations)
+        // The last one, so next to the resolvers: what it refuses is recorded too.
+        .extension(Gates)
 }
 
 /// The schema over the use cases.

@@ -2,17 +2,19 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use service::executions::{self, MAX_WAIT, StartRequest, Trigger};
-use service::{ServiceError, Services, events, workflows};
+use service::{ServiceError, Services, workflows};
 
-use super::connection::MAX_PAGE;
 use super::control::{self, ExecutionCancelInput, ExecutionPauseInput, ExecutionPayload, ExecutionResumeInput};
-use super::errors::{IntoGraphql, UserError, or_null, user_errors};
-use super::event::{Event, EventEmitPayload, combined};
+use super::directives::authorized;
+use super::emit::{self, EventEmitInput};
+use super::errors::{UserError, item_errors, or_null, user_errors};
+use super::event::EventEmitPayload;
 use super::execution::Execution;
 use super::filters::{WorkflowRef, parse_id};
 use super::loaders::{loader, shared};
-use super::scalars::{DateTime, Duration, Json};
+use super::scalars::{Duration, Json};
 use super::test_run::{self, WorkflowTestRunInput, WorkflowTestRunPayload};
+use super::viewer::Permission;
 use super::viewer_of;
 use super::workflow::{
     ImportResult, Workflow, WorkflowImportPayload, WorkflowPayload, WorkflowPublishPayload, WorkflowVersion,
@@ -109,7 +111,7 @@ impl From<WaitFor> for executions::WaitFor {
 }
 
 /// How long a wait lasts that states no length.
-const DEFAULT_WAIT: Duration = Duration(std::time::Duration::from_secs(5));
+pub(super) const DEFAULT_WAIT: Duration = Duration(std::time::Duration::from_secs(5));
 
 /// What to start.
 #[derive(InputObject)]
@@ -196,6 +198,7 @@ impl ExecutionStartResult {
     }
 
     /// Execution.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     async fn execution(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
         let Some(id) = self.id else { return Ok(None) };
         Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Execution::of))
@@ -213,34 +216,11 @@ pub struct ExecutionStartBatchPayload {
     user_errors: Vec<UserError>,
 }
 
-/// An event to accept.
-#[derive(InputObject)]
-pub struct EventEmitInput {
-    /// Name.
-    #[graphql(name = "type")]
-    event_type: String,
-    /// Data.
-    payload: Json,
-    /// Sender; the caller's name when absent.
-    source: Option<String>,
-    /// What it is about.
-    subject: Option<String>,
-    /// When it happened; now when absent.
-    occurred_at: Option<DateTime>,
-    /// Accepted once within seven days.
-    deduplication_key: Option<String>,
-    /// What to wait for before answering.
-    #[graphql(default_with = "WaitFor::None")]
-    wait: WaitFor,
-    /// How long, at most 30 seconds.
-    #[graphql(default_with = "DEFAULT_WAIT")]
-    wait_timeout: Duration,
-}
-
 /// What can be changed.
 #[Object(name = "MainMutation")]
 impl Mutation {
     /// Brings definitions in, each as a draft or as a published version.
+    #[graphql(directive = authorized::apply(Permission::WorkflowWrite))]
     async fn workflow_import(
         &self,
         ctx: &Context<'_>,
@@ -250,6 +230,7 @@ impl Mutation {
     }
 
     /// Makes the draft a new immutable version that new executions use.
+    #[graphql(directive = authorized::apply(Permission::WorkflowPublish))]
     async fn workflow_publish(
         &self,
         ctx: &Context<'_>,
@@ -259,6 +240,7 @@ impl Mutation {
     }
 
     /// Lets triggers and callers start it.
+    #[graphql(directive = authorized::apply(Permission::WorkflowPublish))]
     async fn workflow_enable(
         &self,
         ctx: &Context<'_>,
@@ -272,6 +254,7 @@ impl Mutation {
     }
 
     /// Stops triggers and callers from starting it.
+    #[graphql(directive = authorized::apply(Permission::WorkflowPublish))]
     async fn workflow_disable(
         &self,
         ctx: &Context<'_>,
@@ -285,7 +268,7 @@ impl Mutation {
     }
 
     /// Runs a definition against tests, in simulated time and without side effects.
-    #[graphql(complexity = "100 + child_complexity")]
+    #[graphql(complexity = "100 + child_complexity", directive = authorized::apply(Permission::WorkflowWrite))]
     async fn workflow_test_run(
         &self,
         ctx: &Context<'_>,
@@ -295,6 +278,7 @@ impl Mutation {
     }
 
     /// Starts one.
+    #[graphql(directive = authorized::apply(Permission::ExecutionStart))]
     async fn execution_start(
         &self,
         ctx: &Context<'_>,
@@ -304,7 +288,7 @@ impl Mutation {
     }
 
     /// Starts many; each succeeds or fails for itself.
-    #[graphql(complexity = "100 + child_complexity")]
+    #[graphql(complexity = "100 + child_complexity", directive = authorized::apply(Permission::ExecutionStart))]
     async fn execution_start_batch(
         &self,
         ctx: &Context<'_>,
@@ -314,6 +298,7 @@ impl Mutation {
     }
 
     /// Asks it to stop; executions that it waits for are stopped too.
+    #[graphql(directive = authorized::apply(Permission::ExecutionControl))]
     async fn execution_cancel(
         &self,
         ctx: &Context<'_>,
@@ -323,6 +308,7 @@ impl Mutation {
     }
 
     /// Holds it; what it is told meanwhile is kept.
+    #[graphql(directive = authorized::apply(Permission::ExecutionControl))]
     async fn execution_pause(
         &self,
         ctx: &Context<'_>,
@@ -332,6 +318,7 @@ impl Mutation {
     }
 
     /// Lets it go on, with data.
+    #[graphql(directive = authorized::apply(Permission::ExecutionControl))]
     async fn execution_resume(
         &self,
         ctx: &Context<'_>,
@@ -341,12 +328,13 @@ impl Mutation {
     }
 
     /// Accepts an event and starts what it triggers.
+    #[graphql(directive = authorized::apply(Permission::EventEmit))]
     async fn event_emit(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: EventEmitInput,
     ) -> Option<EventEmitPayload> {
-        or_null(ctx, emit(ctx, input).await)
+        or_null(ctx, emit::emit(ctx, input).await)
     }
 }
 
@@ -415,7 +403,7 @@ async fn start(ctx: &Context<'_>, input: ExecutionStartInput) -> Result<Executio
     };
     Ok(ExecutionStartPayload {
         execution: row.map(Execution::of),
-        events_after: Some(executions::beginning(started.execution)),
+        events_after: Some(executions::beginning(services, viewer, started.execution)),
         is_new: started.is_new,
         user_errors: Vec::new(),
     })
@@ -430,7 +418,7 @@ async fn start_batch(ctx: &Context<'_>, input: ExecutionStartBatchInput) -> Resu
     };
     let mut results = Vec::with_capacity(outcomes.len());
     for (index, outcome) in (0..).zip(outcomes) {
-        results.push(match user_errors(outcome)? {
+        results.push(match item_errors(outcome)? {
             Ok(started) => ExecutionStartResult {
                 index,
                 is_new: started.is_new,
@@ -446,42 +434,4 @@ async fn start_batch(ctx: &Context<'_>, input: ExecutionStartBatchInput) -> Resu
         started: i32::try_from(started).unwrap_or(i32::MAX),
         user_errors: Vec::new(),
     })
-}
-
-async fn emit(ctx: &Context<'_>, input: EventEmitInput) -> Result<EventEmitPayload> {
-    let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
-    let request = events::EmitRequest {
-        event_type: input.event_type,
-        payload: input.payload.0,
-        source: input.source,
-        subject: input.subject,
-        occurred_at: input.occurred_at.map(|moment| moment.0),
-        deduplication_key: input.deduplication_key,
-        depth: 0,
-    };
-    let emitted = match user_errors(events::emit(services, viewer, request).await)? {
-        Ok(emitted) => emitted,
-        Err(user_errors) => {
-            return Ok(EventEmitPayload {
-                event: None,
-                is_new: false,
-                decision: None,
-                executions: Vec::new(),
-                user_errors,
-            });
-        }
-    };
-    let event = Event(emitted.event);
-    let mut executions = event.started(ctx).await?;
-    if input.wait != WaitFor::None {
-        let limit = input.wait_timeout.0.min(MAX_WAIT);
-        let waits = executions
-            .iter()
-            .take(MAX_PAGE)
-            .map(|execution| executions::wait(services, viewer, execution.0.id, input.wait.into(), limit));
-        let rows = futures::future::try_join_all(waits).await.graphql()?;
-        executions = rows.into_iter().flatten().map(Execution::of).collect();
-    }
-    let decision = if input.wait == WaitFor::None { None } else { combined(&executions)? };
-    Ok(EventEmitPayload { event: Some(event), is_new: emitted.is_new, decision, executions, user_errors: Vec::new() })
 }

@@ -239,6 +239,8 @@ pub enum FindingCode {
     JournalGap,
     /// Its state is not what its journal says.
     StateDiffers,
+    /// PostgreSQL does not keep organizations apart: the queries alone do.
+    TenantWallMissing,
 }
 
 /// One thing that is wrong in the database.
@@ -246,7 +248,7 @@ pub enum FindingCode {
 pub struct SystemFinding {
     /// What, for programs.
     code: FindingCode,
-    /// Id of the execution or event; of any organization.
+    /// Id of the execution or event, or `database`; of any organization for whoever runs the installation.
     subject_id: ID,
     /// What is wrong, in a sentence.
     message: String,
@@ -323,9 +325,9 @@ impl WorkerPayload {
 }
 
 pub(super) async fn workers(ctx: &Context<'_>, arguments: PageArguments) -> Result<Paged<Worker>> {
-    let request = arguments.request("workers")?;
+    let request = arguments.request(ctx, "workers")?;
     let page = operations::workers(ctx.data::<Services>()?, viewer_of(ctx)?, &request).await.graphql()?;
-    Ok(paged(page, "workers", CountOf::Workers, Worker))
+    paged(ctx, page, "workers", CountOf::Workers, Worker)
 }
 
 pub(super) async fn queues(ctx: &Context<'_>) -> Result<Vec<Queue>> {

@@ -2,9 +2,11 @@
 
 use async_graphql::{Context, Object};
 
+use super::directives::authorized;
 use super::errors::or_null;
 use super::operations::{self, SystemRepairInput, SystemRepairPayload, WorkerDrainInput, WorkerPayload};
-use super::retention::{self, OrganizationPayload, OrganizationUpdateInput, WorkflowUpdateInput};
+use super::retention::{self, WorkflowUpdateInput};
+use super::viewer::Permission;
 use super::workflow::WorkflowPayload;
 
 /// Changes by operators.
@@ -13,7 +15,8 @@ pub struct OperatorMutation;
 /// Changes by operators.
 #[Object]
 impl OperatorMutation {
-    /// Changes how long executions of a workflow are kept.
+    /// Changes the folder of a workflow, and how long its executions are kept.
+    #[graphql(directive = authorized::apply(Permission::WorkflowWrite))]
     async fn workflow_update(
         &self,
         ctx: &Context<'_>,
@@ -22,16 +25,8 @@ impl OperatorMutation {
         or_null(ctx, retention::update_workflow(ctx, input).await)
     }
 
-    /// Changes how long executions are kept whose workflow says nothing.
-    async fn organization_update(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: OrganizationUpdateInput,
-    ) -> Option<OrganizationPayload> {
-        or_null(ctx, retention::update_organization(ctx, input).await)
-    }
-
     /// The worker finishes its work and takes no more.
+    #[graphql(directive = authorized::apply(Permission::OperationsWrite))]
     async fn worker_drain(
         &self,
         ctx: &Context<'_>,
@@ -41,6 +36,7 @@ impl OperatorMutation {
     }
 
     /// Looks through a part of the database as `systemCheck` does, and puts right what it finds.
+    #[graphql(directive = authorized::apply(Permission::OperationsWrite))]
     async fn system_repair(
         &self,
         ctx: &Context<'_>,

@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use service::{Services, events, executions, workflows};
 
 use super::connection::{CountOf, PageArguments, Paged, paged};
+use super::directives::{authorized, public, signed_in};
 use super::errors::{IntoGraphql, invalid, or_null};
 use super::event::Event;
 use super::execution::Execution;
@@ -14,7 +15,7 @@ use super::operations::{self, Queue, SystemCheck, SystemHealth, Worker};
 use super::problem::Problem;
 use super::scalars::{DateTime, Json};
 use super::server::{ServerInfo, ServerMode};
-use super::viewer::Viewer;
+use super::viewer::{Permission, Viewer};
 use super::viewer_of;
 use super::workflow::{DefinitionFormat, Workflow};
 
@@ -48,9 +49,10 @@ fn words(search: Option<String>) -> Option<String> {
 }
 
 /// What can be asked.
-#[Object]
+#[Object(name = "MainQuery")]
 impl Query {
     /// The caller.
+    #[graphql(directive = signed_in::apply())]
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
         let read = async {
             let viewer = viewer_of(ctx)?.clone();
@@ -61,6 +63,7 @@ impl Query {
     }
 
     /// Version, mode, limits. Needs no sign-in.
+    #[graphql(directive = public::apply())]
     async fn server_info(&self, ctx: &Context<'_>) -> Option<ServerInfo> {
         let read = || {
             let services = ctx.data::<Services>()?;
@@ -74,6 +77,7 @@ impl Query {
     }
 
     /// One workflow.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn workflow(
         &self,
         ctx: &Context<'_>,
@@ -92,7 +96,7 @@ impl Query {
     }
 
     /// Workflows.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::WorkflowRead))]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay list")]
     async fn workflows(
         &self,
@@ -113,15 +117,16 @@ impl Query {
             };
             let order = WorkflowOrder::resolve(order_by);
             let list = format!("workflows:{:?}:{:?}", order.field, order.direction);
-            let request = PageArguments { first, after, last, before }.request(&list)?;
+            let request = PageArguments { first, after, last, before }.request(ctx, &list)?;
             let page =
                 workflows::page(ctx.data::<Services>()?, viewer_of(ctx)?, &filter, order, &request).await.graphql()?;
-            Ok(paged(page, &list, CountOf::Workflows(Box::new(filter)), Workflow))
+            paged(ctx, page, &list, CountOf::Workflows(Box::new(filter)), Workflow)
         };
         or_null(ctx, read.await)
     }
 
     /// JSON Schema of the definition language, for editors.
+    #[graphql(directive = public::apply())]
     async fn definition_schema(
         &self,
         ctx: &Context<'_>,
@@ -135,6 +140,7 @@ impl Query {
     }
 
     /// Checks a definition without saving it.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn definition_check(
         &self,
         ctx: &Context<'_>,
@@ -152,6 +158,7 @@ impl Query {
     }
 
     /// One execution.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     async fn execution(&self, ctx: &Context<'_>, #[graphql(desc = "Global id.")] id: ID) -> Option<Execution> {
         let read =
             async { executions::execution(ctx.data::<Services>()?, viewer_of(ctx)?, parse_id(&id)?).await.graphql() };
@@ -159,7 +166,7 @@ impl Query {
     }
 
     /// Executions.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::ExecutionRead))]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay list")]
     async fn executions(
         &self,
@@ -179,21 +186,22 @@ impl Query {
             let filter = store::ExecutionFilter { search: words(search), ..filter };
             let order = ExecutionOrder::resolve(order_by);
             let list = format!("executions:{:?}:{:?}", order.field, order.direction);
-            let request = PageArguments { first, after, last, before }.request(&list)?;
+            let request = PageArguments { first, after, last, before }.request(ctx, &list)?;
             let page = executions::page(services, viewer, &filter, order, &request).await.graphql()?;
-            Ok(paged(page, &list, CountOf::Executions(Box::new(filter)), Execution::of))
+            paged(ctx, page, &list, CountOf::Executions(Box::new(filter)), Execution::of)
         };
         or_null(ctx, read.await)
     }
 
     /// One event.
+    #[graphql(directive = authorized::apply(Permission::EventRead))]
     async fn event(&self, ctx: &Context<'_>, #[graphql(desc = "Global id.")] id: ID) -> Option<Event> {
         let read = async { events::event(ctx.data::<Services>()?, viewer_of(ctx)?, parse_id(&id)?).await.graphql() };
         or_null(ctx, read.await).flatten().map(Event)
     }
 
     /// Events.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::EventRead))]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay list")]
     async fn events(
         &self,
@@ -210,15 +218,15 @@ impl Query {
             let filter = filter.unwrap_or_default().resolve(services);
             let order = EventOrder::resolve(order_by);
             let list = format!("events:{:?}:{:?}", order.field, order.direction);
-            let request = PageArguments { first, after, last, before }.request(&list)?;
+            let request = PageArguments { first, after, last, before }.request(ctx, &list)?;
             let page = events::page(services, viewer_of(ctx)?, &filter, order, &request).await.graphql()?;
-            Ok(paged(page, &list, CountOf::Events(Box::new(filter)), Event))
+            paged(ctx, page, &list, CountOf::Events(Box::new(filter)), Event)
         };
         or_null(ctx, read.await)
     }
 
     /// Workers, newest first; those that are gone stay in the list for an hour.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::OperationsRead))]
     async fn workers(
         &self,
         ctx: &Context<'_>,
@@ -231,16 +239,19 @@ impl Query {
     }
 
     /// Queues that a live worker serves or in which executions wait.
+    #[graphql(directive = authorized::apply(Permission::OperationsRead))]
     async fn queues(&self, ctx: &Context<'_>) -> Option<Vec<Queue>> {
         or_null(ctx, operations::queues(ctx).await)
     }
 
     /// How the installation is.
+    #[graphql(directive = authorized::apply(Permission::OperationsRead))]
     async fn system_health(&self, ctx: &Context<'_>) -> Option<SystemHealth> {
         or_null(ctx, operations::health(ctx).await)
     }
 
     /// Looks through a part of the database for what must not be there; ask on until `next` is null.
+    #[graphql(directive = authorized::apply(Permission::OperationsRead))]
     async fn system_check(
         &self,
         ctx: &Context<'_>,

@@ -1,13 +1,12 @@
 //! How long finished executions are kept.
 
 use async_graphql::{Context, ID, InputObject, Result, SimpleObject};
-use service::{Services, retention};
+use service::{Services, retention, workflows};
 use store::Retention;
 
-use super::errors::{UserError, user_errors};
+use super::errors::user_errors;
 use super::filters::parse_id;
 use super::scalars::Duration;
-use super::viewer::Organization;
 use super::viewer_of;
 use super::workflow::{Workflow, WorkflowPayload};
 
@@ -61,44 +60,23 @@ impl From<RetentionPolicyInput> for Retention {
 pub struct WorkflowUpdateInput {
     /// Which.
     id: ID,
+    /// Folder, such as `sales/emea`; empty for none.
+    namespace: Option<String>,
     /// How long executions are kept.
-    retention: RetentionPolicyInput,
-}
-
-/// What to change about the caller's organization.
-#[derive(Debug, InputObject)]
-pub struct OrganizationUpdateInput {
-    /// How long executions are kept whose workflow says nothing.
-    default_retention: RetentionPolicyInput,
-}
-
-/// Answer of an Organization mutation.
-#[derive(Debug, SimpleObject)]
-pub struct OrganizationPayload {
-    /// The organization.
-    organization: Option<Organization>,
-    /// What the caller can correct; empty on success.
-    user_errors: Vec<UserError>,
+    retention: Option<RetentionPolicyInput>,
 }
 
 pub(super) async fn update_workflow(ctx: &Context<'_>, input: WorkflowUpdateInput) -> Result<WorkflowPayload> {
     let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
     let id = parse_id(&input.id)?;
-    let outcome = retention::set_for_workflow(services, viewer, id, input.retention.into()).await;
-    Ok(match user_errors(outcome)? {
+    let outcome = async {
+        if let Some(kept) = input.retention {
+            retention::set_for_workflow(services, viewer, id, kept.into()).await?;
+        }
+        workflows::move_to(services, viewer, id, input.namespace.as_deref()).await
+    };
+    Ok(match user_errors(outcome.await)? {
         Ok(row) => WorkflowPayload { workflow: Some(Workflow(row)), user_errors: Vec::new() },
         Err(user_errors) => WorkflowPayload { workflow: None, user_errors },
-    })
-}
-
-pub(super) async fn update_organization(
-    ctx: &Context<'_>,
-    input: OrganizationUpdateInput,
-) -> Result<OrganizationPayload> {
-    let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
-    let outcome = retention::set_for_organization(services, viewer, input.default_retention.into()).await;
-    Ok(match user_errors(outcome)? {
-        Ok(row) => OrganizationPayload { organization: Some(row.into()), user_errors: Vec::new() },
-        Err(user_errors) => OrganizationPayload { organization: None, user_errors },
     })
 }

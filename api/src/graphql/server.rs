@@ -3,6 +3,7 @@
 use async_graphql::{Enum, Object, SimpleObject};
 
 use super::connection::MAX_PAGE;
+use super::identity_provider::AuthenticationInfo;
 use super::scalars::DateTime;
 use crate::limits;
 
@@ -59,6 +60,11 @@ impl ServerInfo {
     /// How it runs.
     async fn mode(&self) -> ServerMode {
         self.mode
+    }
+
+    /// Ways to sign in.
+    async fn authentication(&self) -> AuthenticationInfo {
+        AuthenticationInfo
     }
 
     /// Limits.

@@ -249,6 +249,7 @@ impl StepExecution {
         let trace = trace_of(ctx, &self.execution).await?.unwrap_or_default();
         let lines = trace.logs.iter().filter(|line| line.step_path == self.step.path).cloned().map(LogLine).collect();
         of_list(
+            ctx,
             lines,
             &format!("logs:{}:{}", self.execution.id, self.step.path),
             &PageArguments { first, after, last, before },

@@ -4,10 +4,13 @@ use async_graphql::{Context, Enum, ID, Result, SimpleObject, Subscription as Gra
 use futures::{Stream, StreamExt, TryStreamExt};
 use service::{Services, executions};
 
+use super::directives::authorized;
 use super::errors::{IntoGraphql, top_level};
 use super::execution::Execution;
 use super::filters::{ExecutionFilter, parse_id};
+use super::gate::declared;
 use super::history::ExecutionEvent;
+use super::viewer::Permission;
 use super::viewer_of;
 
 /// Live streams.
@@ -48,9 +51,10 @@ pub struct ExecutionChange {
 }
 
 /// What can be followed live.
-#[GraphqlSubscription]
+#[GraphqlSubscription(guard = "declared")]
 impl Subscription {
     /// One execution, event by event, until it has ended.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     async fn execution_updated(
         &self,
         ctx: &Context<'_>,
@@ -71,6 +75,7 @@ impl Subscription {
     }
 
     /// A live list: items that enter it, change in it, leave it.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     async fn executions(
         &self,
         ctx: &Context<'_>,

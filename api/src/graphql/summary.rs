@@ -73,6 +73,15 @@ pub(super) fn summary(event: &Event) -> String {
         Event::SlotAwaited { key, limit, .. } => {
             format!("waits: as many executions with the concurrency key `{key}` are under way as may be ({limit})")
         }
+        Event::TurnTaken { key, begins_at, .. } if key.is_empty() => {
+            format!("may begin at {}, by the rate of its workflow", begins_at.to_rfc3339())
+        }
+        Event::TurnTaken { key, begins_at, .. } => {
+            format!("may begin at {}, by the rate of its workflow for `{key}`", begins_at.to_rfc3339())
+        }
+        Event::ActionPutOff { action, until, .. } => {
+            format!("action {} is put off until {}, by the rate of its service", action + 1, until.to_rfc3339())
+        }
         Event::SlotTaken { .. } => "may begin: its turn has come".to_owned(),
         Event::Paused { by, reason, .. } => format!("paused{}", by_and_why(by.as_ref(), reason.as_ref())),
         Event::Unpaused { by, at_step, .. } => format!(

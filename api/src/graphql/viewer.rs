@@ -1,14 +1,18 @@
 //! Who asks, and who did something.
 
-use async_graphql::{ComplexObject, Context, Enum, ID, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, Result};
 use service::{Services, viewer as known};
+use store::PageRequest;
 
+use super::connection::MAX_PAGE;
 use super::errors::IntoGraphql;
-use super::retention::RetentionPolicy;
-use super::scalars::DateTime;
+use super::identity::{Organization, Session, User};
+use super::loaders::{ActorOf, loader, shared};
+use super::scalars::Json;
 
 /// Sorts of actors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "service::viewer::ActorKind")]
 pub enum ActorKind {
     /// A person.
     User,
@@ -22,34 +26,53 @@ pub enum ActorKind {
     System,
 }
 
-/// Whoever did something.
-#[derive(Debug, Clone, SimpleObject)]
+/// Whoever did something; known by a stored id until more is asked for.
+#[derive(Debug, Clone)]
 pub struct Actor {
-    /// Global id.
-    id: ID,
-    /// Name to show.
-    display_name: String,
-    /// What sort of actor.
-    kind: ActorKind,
+    id: String,
+    known: Option<known::Actor>,
 }
 
 impl Actor {
     /// The actor behind a stored id.
     pub(super) fn from_id(id: &str) -> Self {
-        known::Actor::from_id(id).into()
+        // These are no rows.
+        let actor = known::Actor::from_id(id);
+        let is_known = actor.display_name != id;
+        Self { id: id.to_owned(), known: is_known.then_some(actor) }
+    }
+
+    async fn read(&self, ctx: &Context<'_>) -> Result<known::Actor> {
+        if let Some(known) = &self.known {
+            return Ok(known.clone());
+        }
+        let read = loader(ctx)?.load_one(ActorOf(self.id.clone())).await.map_err(|error| shared(&error))?;
+        Ok(read.unwrap_or_else(|| known::Actor::from_id(&self.id)))
+    }
+}
+
+/// Whoever did something.
+#[Object]
+impl Actor {
+    /// Global id.
+    async fn id(&self) -> ID {
+        ID(self.id.clone())
+    }
+
+    /// Name to show.
+    async fn display_name(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.read(ctx).await?.display_name)
+    }
+
+    /// What sort of actor.
+    async fn kind(&self, ctx: &Context<'_>) -> Result<ActorKind> {
+        Ok(self.read(ctx).await?.kind.into())
     }
 }
 
 impl From<known::Actor> for Actor {
     fn from(actor: known::Actor) -> Self {
-        let kind = match actor.kind {
-            known::ActorKind::User => ActorKind::User,
-            known::ActorKind::ServiceAccount => ActorKind::ServiceAccount,
-            known::ActorKind::ApiKey => ActorKind::ApiKey,
-            known::ActorKind::Agent => ActorKind::Agent,
-            known::ActorKind::System => ActorKind::System,
-        };
-        Self { id: ID(actor.id), display_name: actor.display_name, kind }
+        Self { id: actor.id.clone(), known: Some(actor) }
     }
 }
 
@@ -127,40 +150,6 @@ pub enum Permission {
     WebhookWrite,
 }
 
-/// A tenant.
-#[derive(Debug, Clone, SimpleObject)]
-#[graphql(complex)]
-pub struct Organization {
-    /// Global id, prefix `org_`.
-    id: ID,
-    /// Name for addresses.
-    slug: String,
-    /// Title.
-    name: String,
-    /// When it was created.
-    created_at: DateTime,
-}
-
-#[ComplexObject]
-impl Organization {
-    /// How long executions are kept whose workflow says nothing.
-    async fn default_retention(&self, ctx: &Context<'_>) -> Result<RetentionPolicy> {
-        let (services, viewer) = (ctx.data::<Services>()?, super::viewer_of(ctx)?);
-        Ok(service::retention::of_organization(services, viewer).await.graphql()?.into())
-    }
-}
-
-impl From<store::OrganizationRow> for Organization {
-    fn from(row: store::OrganizationRow) -> Self {
-        Self {
-            id: ID(row.id.to_string()),
-            slug: row.slug,
-            name: row.name,
-            created_at: DateTime::from_ms(row.created_at_ms),
-        }
-    }
-}
-
 /// The caller.
 pub struct Viewer {
     pub(super) viewer: known::Viewer,
@@ -178,6 +167,32 @@ impl Viewer {
     /// Current organization.
     async fn organization(&self) -> &Organization {
         &self.organization
+    }
+
+    /// All of them, at most a hundred.
+    async fn organizations(&self, ctx: &Context<'_>) -> Result<Vec<Organization>> {
+        let (services, request) = (ctx.data::<Services>()?, PageRequest::first(MAX_PAGE as u64));
+        let page = service::identity::organizations::page(services, &self.viewer, &request).await.graphql()?;
+        Ok(page.rows.into_iter().map(|(_, row)| row.into()).collect())
+    }
+
+    /// The person, when it is one who signed in.
+    async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        let user = service::identity::account::of_viewer(ctx.data::<Services>()?, &self.viewer).await.graphql()?;
+        Ok(user.map(User::from))
+    }
+
+    /// Signed-in browsers and programs of the person, newest first, at most a hundred.
+    async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
+        let rows = service::identity::sessions::of_viewer(ctx.data::<Services>()?, &self.viewer).await.graphql()?;
+        Ok(rows.into_iter().map(|row| Session::of(row, self.viewer.credential)).collect())
+    }
+
+    /// Settings of the UI.
+    async fn preferences(&self, ctx: &Context<'_>) -> Result<Json> {
+        let user = service::identity::account::of_viewer(ctx.data::<Services>()?, &self.viewer).await.graphql()?;
+        let preferences = user.and_then(|user| serde_json::from_str(&user.preferences).ok());
+        Ok(async_graphql::Json(preferences.unwrap_or_else(|| serde_json::json!({}))))
     }
 
     /// In the current organization.

@@ -6,6 +6,7 @@ use service::{Services, executions, workflows};
 use store::{VersionRow, WorkflowRow};
 
 use super::connection::{CountOf, PageArguments, Paged, paged};
+use super::directives::authorized;
 use super::errors::{IntoGraphql, UserError};
 use super::execution::Execution;
 use super::filters::{ExecutionFilter, ExecutionOrder};
@@ -85,6 +86,7 @@ impl Workflow {
     }
 
     /// How long its executions are kept: as set for it, for the organization, or for the installation.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn retention(&self, ctx: &Context<'_>) -> Result<RetentionPolicy> {
         let known = loader(ctx)?.load_one(RetentionOf(self.0.id)).await.map_err(|error| shared(&error))?;
         Ok(known.unwrap_or_default().into())
@@ -106,18 +108,21 @@ impl Workflow {
     }
 
     /// Unpublished work; null when there is none.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn draft(&self) -> Option<WorkflowDraft> {
         let source = self.0.draft_source.clone()?;
         Some(WorkflowDraft { source, format: format_named(self.0.draft_format.as_deref().unwrap_or("yaml")) })
     }
 
     /// The version that new executions use.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn published_version(&self, ctx: &Context<'_>) -> Result<Option<WorkflowVersion>> {
         let Some(id) = self.0.published_version_id else { return Ok(None) };
         Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(WorkflowVersion))
     }
 
     /// One version.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn version(
         &self,
         ctx: &Context<'_>,
@@ -130,7 +135,7 @@ impl Workflow {
     }
 
     /// Published versions, newest first.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::WorkflowRead))]
     async fn versions(
         &self,
         ctx: &Context<'_>,
@@ -140,16 +145,16 @@ impl Workflow {
         #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
     ) -> Result<Paged<WorkflowVersion>> {
         let list = format!("versions:{}", self.0.id);
-        let request = PageArguments { first, after, last, before }.request(&list)?;
+        let request = PageArguments { first, after, last, before }.request(ctx, &list)?;
         let page =
             workflows::versions(ctx.data::<Services>()?, viewer_of(ctx)?, self.0.id, &request).await.graphql()?;
         // Numbers are given without gaps, so the published one is the count or close to it.
         let known = usize::try_from(self.0.published_number.unwrap_or(0)).unwrap_or(0);
-        Ok(paged(page, &list, CountOf::Known(known), WorkflowVersion))
+        paged(ctx, page, &list, CountOf::Known(known), WorkflowVersion)
     }
 
     /// Executions of all its versions.
-    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::ExecutionRead))]
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay list")]
     async fn executions(
         &self,
@@ -167,9 +172,9 @@ impl Workflow {
         let filter = store::ExecutionFilter { and: vec![wanted], ..own };
         let order = ExecutionOrder::resolve(order_by);
         let list = format!("executions:{:?}:{:?}", order.field, order.direction);
-        let request = PageArguments { first, after, last, before }.request(&list)?;
+        let request = PageArguments { first, after, last, before }.request(ctx, &list)?;
         let page = executions::page(services, viewer, &filter, order, &request).await.graphql()?;
-        Ok(paged(page, &list, CountOf::Executions(Box::new(filter)), Execution::of))
+        paged(ctx, page, &list, CountOf::Executions(Box::new(filter)), Execution::of)
     }
 
     /// When it was created.
@@ -213,6 +218,7 @@ impl WorkflowVersion {
     }
 
     /// Its workflow.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn workflow(&self, ctx: &Context<'_>) -> Result<Workflow> {
         let row = loader(ctx)?.load_one(self.0.workflow_id).await.map_err(|error| shared(&error))?;
         row.map(Workflow).ok_or_else(|| async_graphql::Error::new("the workflow of a version is missing"))
@@ -234,11 +240,13 @@ impl WorkflowVersion {
     }
 
     /// The canonical definition.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn definition(&self) -> Result<Json> {
         self.parsed().map(async_graphql::Json)
     }
 
     /// The text as written, comments kept.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn source(&self) -> &str {
         &self.0.source
     }
@@ -249,6 +257,7 @@ impl WorkflowVersion {
     }
 
     /// JSON Schema of the input; the start form is made from it.
+    #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn input_schema(&self) -> Result<Option<Json>> {
         Ok(self.parsed()?.get("input").cloned().map(async_graphql::Json))
     }

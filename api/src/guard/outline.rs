@@ -17,6 +17,8 @@ pub enum OperationKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outline {
     operations: Vec<(Option<String>, OperationKind)>,
+    root_fields: u64,
+    introspects: bool,
 }
 
 impl Outline {
@@ -25,7 +27,23 @@ impl Outline {
             DefinitionKind::Operation(kind) => Some((definition.name.map(str::to_owned), kind)),
             DefinitionKind::Fragment => None,
         });
-        Self { operations: operations.collect() }
+        Self {
+            operations: operations.collect(),
+            root_fields: definitions.iter().map(|definition| definition.root_fields).max().unwrap_or_default(),
+            introspects: definitions.iter().any(|definition| definition.introspects),
+        }
+    }
+
+    /// Root fields of the operation that has most, without those in its fragments.
+    #[must_use]
+    pub const fn root_fields(&self) -> u64 {
+        self.root_fields
+    }
+
+    /// Whether the document asks for the schema anywhere; `__typename` does not.
+    #[must_use]
+    pub const fn introspects(&self) -> bool {
+        self.introspects
     }
 
     /// The sort of the operation that a request with this `operationName` runs; none if there is no such one.

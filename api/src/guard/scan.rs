@@ -23,6 +23,8 @@ pub(super) struct Definition<'a> {
     pub selections: u64,
     /// Fields directly in the outermost selection set, also those inside inline fragments there.
     pub root_fields: u64,
+    /// Whether it asks for the schema somewhere.
+    pub introspects: bool,
     pub spreads: Vec<Spread<'a>>,
 }
 
@@ -165,6 +167,7 @@ impl<'a, 'l> Scan<'a, 'l> {
             tokens: 0,
             selections: 0,
             root_fields: 0,
+            introspects: false,
             spreads: Vec::new(),
         });
         if token.kind == TokenKind::Punctuator(b'{') {
@@ -194,32 +197,39 @@ impl<'a, 'l> Scan<'a, 'l> {
                 }
                 current.name = Some(name);
             }
-            (Some(&(Bracket::Selection { is_root }, _)), after) => match after {
-                After::At | After::On => {}
-                After::Spread if name == "on" => self.after = After::On,
-                After::Spread => {
-                    self.spreads += 1;
-                    if self.spreads > self.limits.spreads {
-                        return Err(Fault { reason: Reason::TooManySpreads { limit: self.limits.spreads }, offset });
+            (Some(&(Bracket::Selection { is_root }, _)), after) => {
+                // Behind an alias or not: both names begin with what no other field may begin with.
+                current.introspects |= matches!(name, "__schema" | "__type");
+                match after {
+                    After::At | After::On => {}
+                    After::Spread if name == "on" => self.after = After::On,
+                    After::Spread => {
+                        self.spreads += 1;
+                        if self.spreads > self.limits.spreads {
+                            return Err(Fault {
+                                reason: Reason::TooManySpreads { limit: self.limits.spreads },
+                                offset,
+                            });
+                        }
+                        current.spreads.push(Spread { target: name, offset, is_root });
                     }
-                    current.spreads.push(Spread { target: name, offset, is_root });
-                }
-                After::Alias => {
-                    let uses = self.aliases.entry(name).or_default();
-                    *uses += 1;
-                    if *uses > self.limits.aliases {
-                        let reason = Reason::TooManyAliases { field: name.to_owned(), limit: self.limits.aliases };
-                        return Err(Fault { reason, offset });
+                    After::Alias => {
+                        let uses = self.aliases.entry(name).or_default();
+                        *uses += 1;
+                        if *uses > self.limits.aliases {
+                            let reason = Reason::TooManyAliases { field: name.to_owned(), limit: self.limits.aliases };
+                            return Err(Fault { reason, offset });
+                        }
+                    }
+                    After::Other | After::Field | After::Keyword => {
+                        current.selections += 1;
+                        current.root_fields += u64::from(is_root);
+                        self.directives_here = 0;
+                        self.selected = Selected::Field;
+                        self.after = After::Field;
                     }
                 }
-                After::Other | After::Field | After::Keyword => {
-                    current.selections += 1;
-                    current.root_fields += u64::from(is_root);
-                    self.directives_here = 0;
-                    self.selected = Selected::Field;
-                    self.after = After::Field;
-                }
-            },
+            }
             (None | Some((Bracket::Arguments | Bracket::List | Bracket::Object, _)), _) => {}
         }
         Ok(())

@@ -14,24 +14,43 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::refusal;
-use crate::config::HostCheck;
+use crate::config::{HostCheck, HttpConfig};
 use crate::errors;
 use crate::request_id::{self, RequestId};
 
 /// For answers that are data. Pages bring their own.
 const NO_CONTENT: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+const SECURITY_HEADERS: [(HeaderName, &str); 8] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CONTENT_SECURITY_POLICY, NO_CONTENT),
     (header::CACHE_CONTROL, "no-store"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 ];
 
+/// What holds for every answer.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    hosts: HostCheck,
+    hsts: Option<HeaderValue>,
+}
+
+impl Rules {
+    pub fn of(config: &HttpConfig) -> Self {
+        let hsts = config.hsts.map(|time| {
+            let text = format!("max-age={}; includeSubDomains", time.as_secs());
+            HeaderValue::from_str(&text).expect("letters, digits and signs")
+        });
+        Self { hosts: config.hosts, hsts }
+    }
+}
+
 /// Bodies never reach the log; the span tells what was asked where, and how it ended.
-pub(super) async fn wrap(State(hosts): State<HostCheck>, mut request: Request, next: Next) -> Response {
+pub(super) async fn wrap(State(rules): State<Rules>, mut request: Request, next: Next) -> Response {
     let begin = Instant::now();
     let id = RequestId::of(request.headers());
     let method = method_label(request.method());
@@ -49,7 +68,7 @@ pub(super) async fn wrap(State(hosts): State<HostCheck>, mut request: Request, n
     );
     request.extensions_mut().insert(id.clone());
 
-    let mut response = if hosts.admits(request.uri(), request.headers()) {
+    let mut response = if rules.hosts.admits(request.uri(), request.headers()) {
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
         answer.await.unwrap_or_else(|payload| span.in_scope(|| broken(&*payload, &id)))
     } else {
@@ -57,6 +76,9 @@ pub(super) async fn wrap(State(hosts): State<HostCheck>, mut request: Request, n
     };
 
     finish_headers(response.headers_mut(), &id);
+    if let Some(hsts) = rules.hsts {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts);
+    }
     record(&span, method, route, response.status(), begin);
     response
 }

@@ -14,8 +14,8 @@ use super::{accept, refusal};
 #[allow_missing = true]
 struct Dist;
 
-/// Monaco puts its styles into the page itself and its icons into a data URL; scripts, workers and
-/// connections are our own only.
+/// Monaco makes its styles while it runs, which `style-src` without `'unsafe-inline'` forbids, and has its icons
+/// in a data URL. Scripts, workers and connections are our own only, none of them inline.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; \
     style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; connect-src 'self'; \
     frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
@@ -25,13 +25,7 @@ const MISSING_PAGE: &str = include_str!("graphiql_missing.html");
 /// The page for browsers; queries are sent by POST only.
 pub(super) async fn page(headers: HeaderMap) -> Response {
     if !accept::wants_page(&headers) {
-        let mut response = refusal(
-            StatusCode::METHOD_NOT_ALLOWED,
-            Code::BadRequest,
-            "send operations by POST; GET shows a page to browsers",
-        );
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
-        return response;
+        return by_post("send operations by POST; GET shows a page to browsers", "GET, POST");
     }
     let mut response = match Dist::get("index.html") {
         Some(file) => embedded(&file, "index.html", "no-cache", &headers),
@@ -40,6 +34,17 @@ pub(super) async fn page(headers: HeaderMap) -> Response {
     let policy = HeaderValue::from_static(PAGE_POLICY);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+/// `GET /graphql` where there is no page.
+pub(super) async fn no_page() -> Response {
+    by_post("send operations by POST", "POST")
+}
+
+fn by_post(message: &str, allowed: &'static str) -> Response {
+    let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, Code::BadRequest, message);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

@@ -19,7 +19,7 @@ pub(super) async fn livez() -> Response {
 pub(super) async fn readyz(State(probes): State<Arc<Probes>>) -> Response {
     let report = probes.health.report(probes.timeout, &probes.shutdown).await;
     let status = if report.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(header::CONTENT_TYPE, JSON)], report.to_json()).into_response()
+    (status, [(header::CONTENT_TYPE, JSON)], report.to_json(probes.tells_parts)).into_response()
 }
 
 /// All metrics in Prometheus' text format.

@@ -7,7 +7,9 @@ mod envelope;
 mod graphiql;
 mod graphql;
 mod health;
+mod oidc;
 mod pages;
+mod routes;
 mod sse;
 
 use std::sync::Arc;
@@ -17,22 +19,26 @@ use async_graphql::Executor;
 use axum::Router;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware;
-use axum::response::{Redirect, Response};
-use axum::routing::{any, get};
+use axum::response::Response;
 use metrics_exporter_prometheus::PrometheusHandle;
 use service::Code;
+use service::identity::oidc::SingleSignOn;
 use tower::util::option_layer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::config::HttpConfig;
+use crate::credentials::WANTS_COOKIES;
 use crate::documents::Documents;
 use crate::health::Health;
+use crate::limits::GuardLimits;
 use crate::runner::Runner;
 use crate::shutdown::Shutdown;
+use crate::sockets::Sockets;
 use crate::viewers::ViewerSource;
-use crate::{request_id, ws};
+use crate::{rates, request_id};
 
 pub(crate) use answer::refusal;
+pub use routes::{Access, routes};
 
 /// What the front door is made of.
 pub struct FrontDoor<E> {
@@ -44,6 +50,8 @@ pub struct FrontDoor<E> {
     pub viewers: ViewerSource,
     /// Where `/metrics` reads from; without it the route does not exist.
     pub metrics: Option<PrometheusHandle>,
+    /// Sign-in with identity providers; without it the routes do not exist.
+    pub single_sign_on: Option<SingleSignOn>,
     /// When to stop.
     pub shutdown: Shutdown,
     /// Settings.
@@ -57,6 +65,10 @@ pub(crate) struct Shared<E> {
     pub shutdown: Shutdown,
     /// Checked and parsed documents.
     pub documents: Documents,
+    /// The same within smaller limits, so that nobody's documents push out those of somebody.
+    pub documents_of_strangers: Documents,
+    /// WebSockets and streams by their callers.
+    pub sockets: Sockets,
     pub config: HttpConfig,
 }
 
@@ -70,43 +82,61 @@ pub struct Probes {
     pub shutdown: Shutdown,
     /// Time for one part of `/readyz` to answer.
     pub timeout: Duration,
+    /// Whether `/readyz` names the parts that it asks: where operators alone can read it.
+    pub tells_parts: bool,
 }
 
 /// `/livez`, `/readyz` and `/metrics`, and nothing else: for processes that serve no API.
 pub fn probes(probes: Probes) -> Router {
-    let has_metrics = probes.metrics.is_some();
-    let mut router = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz));
-    if has_metrics {
-        router = router.route("/metrics", get(health::metrics));
-    }
-    router.with_state(Arc::new(probes))
+    let routes = routes::probes(probes.metrics.is_some());
+    routes
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.methods))
+        .with_state(Arc::new(probes))
 }
 
 /// Every route of the API.
 ///
 /// Serve it with [`crate::serve`], which adds the limits that belong to connections.
 pub fn router<E: Executor>(door: FrontDoor<E>) -> Router {
-    let FrontDoor { executor, health, viewers, metrics, shutdown, config } = door;
+    let FrontDoor { executor, health, viewers, metrics, single_sign_on, shutdown, config } = door;
     let runner = Arc::new(Runner::new(executor, config.request_timeout));
     // Without one, nobody across origins gets any answer that a browser would show them.
     let cors = (!config.allowed_origins.is_empty()).then(|| cors(&config));
-    let hosts = config.hosts;
-    let probes = probes(Probes { health, metrics, shutdown: shutdown.clone(), timeout: config.health_timeout });
-    let shared = Arc::new(Shared { runner, viewers, shutdown, documents: Documents::new(config.guard), config });
+    let rules = envelope::Rules::of(&config);
+    let probes = probes(Probes {
+        health,
+        metrics,
+        shutdown: shutdown.clone(),
+        timeout: config.health_timeout,
+        tells_parts: config.tells_parts,
+    });
+    let has_page = config.graphiql;
+    let single_sign_on = single_sign_on.map(|single_sign_on| {
+        let desk = oidc::Desk::new(single_sign_on, Arc::clone(&viewers), config.proxies.clone());
+        let routes = routes::single_sign_on().into_iter();
+        routes.fold(Router::new(), |router, route| router.route(route.path, route.methods)).with_state(desk)
+    });
+    let shared = Arc::new(Shared {
+        runner,
+        viewers,
+        shutdown,
+        documents: Documents::new(config.guard),
+        documents_of_strangers: Documents::new(config.guard.within(GuardLimits::ANONYMOUS)),
+        sockets: Sockets::default(),
+        config,
+    });
 
-    Router::new()
-        .route("/", get(|| async { Redirect::temporary("/graphql") }))
-        .route("/graphql", get(graphiql::page).post(graphql::post::<E>).fallback(method_not_allowed))
-        .route("/graphql/assets/{*path}", get(graphiql::asset))
-        .route("/graphql/ws", any(ws::upgrade::<E>))
-        .route("/docs/problems", get(pages::problems))
-        .route("/docs/errors/{code}", get(pages::error))
+    routes::table::<E>(has_page)
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.methods))
         .with_state(shared)
         .merge(probes)
+        .merge(single_sign_on.unwrap_or_default())
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(option_layer(cors))
-        .layer(middleware::from_fn_with_state(hosts, envelope::wrap))
+        .layer(middleware::from_fn_with_state(rules, envelope::wrap))
 }
 
 /// Only configured origins; our own page needs no permission.
@@ -116,8 +146,8 @@ fn cors(config: &HttpConfig) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::CONTENT_TYPE, header::ACCEPT, header::AUTHORIZATION, request_id::HEADER])
-        .expose_headers([request_id::HEADER])
+        .allow_headers([header::CONTENT_TYPE, header::ACCEPT, header::AUTHORIZATION, WANTS_COOKIES, request_id::HEADER])
+        .expose_headers([request_id::HEADER, rates::RATE_LIMIT, rates::RATE_LIMIT_POLICY, header::RETRY_AFTER])
 }
 
 async fn nothing_here() -> Response {

@@ -3,14 +3,17 @@
 use std::convert::Infallible;
 
 use async_graphql::Executor;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream, StreamExt};
 
-use super::Shared;
+use service::Code;
+
+use super::{Shared, refusal};
 use crate::operation::Operation;
 use crate::runner::{Caller, Reply};
+use crate::watch::Watch;
 
 /// Proxies that collect an answer before passing it on leave a stream alone when they see this.
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -19,15 +22,31 @@ const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 ///
 /// The stream is pulled by the connection: a caller that reads nothing stops its operation, it does not
 /// make it queue up. On shutdown the stream ends without `complete`, so that callers come back.
-pub(super) fn stream<E: Executor>(shared: &Shared<E>, operation: Operation, caller: Caller) -> Response {
-    let replies = shared.runner.clone().stream(operation, caller);
+pub(super) fn stream<E: Executor>(
+    shared: &Shared<E>,
+    operation: Operation,
+    caller: Caller,
+    watch: Option<Watch>,
+) -> Response {
+    let limits = &shared.config.ws;
+    let place = match caller.viewer.as_ref().map(|viewer| shared.sockets.hold_for(viewer, limits)) {
+        Some(None) => {
+            let message = "as many streams and WebSockets are open as may be; close one first";
+            return refusal(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, message);
+        }
+        Some(place) => place,
+        None => None,
+    };
+    let replies = shared.runner.clone().watched(operation, caller, watch);
     let events = replies
         .map(|reply| next(&reply))
         .chain(stream::once(async { complete() }))
-        .take_until(shared.shutdown.begun_owned());
+        .take_until(shared.shutdown.begun_owned())
+        // Whoever comes back is recognised anew.
+        .take_until(tokio::time::sleep(limits.life));
     let guard = shared.shutdown.tasks().token();
     let held = events.map(move |event| {
-        let _connection = &guard;
+        let _connection = (&guard, &place);
         event
     });
     respond(Sse::new(held.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::new().interval(shared.config.sse_keep_alive)))

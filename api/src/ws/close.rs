@@ -23,6 +23,10 @@ pub(super) enum CloseReason {
     SecondInit,
     /// The peer does not read what it asked for.
     SlowConsumer,
+    /// The viewer has as many as may be.
+    TooManySockets,
+    /// It was open for as long as may be; connect again and continue with `after`.
+    LifeOver,
     /// Credentials cannot be checked at the moment.
     TryAgainLater,
 }
@@ -33,7 +37,7 @@ const MAX_TEXT: usize = 123;
 impl CloseReason {
     const fn code(&self) -> u16 {
         match self {
-            Self::GoingAway => 1001,
+            Self::GoingAway | Self::LifeOver => 1001,
             Self::MessageTooBig => 1009,
             Self::TryAgainLater => 1013,
             Self::BadMessage(_) => 4400,
@@ -41,7 +45,7 @@ impl CloseReason {
             Self::Forbidden => 4403,
             Self::InitTimeout => 4408,
             Self::DuplicateOperation(_) => 4409,
-            Self::SecondInit | Self::SlowConsumer => 4429,
+            Self::SecondInit | Self::SlowConsumer | Self::TooManySockets => 4429,
         }
     }
 
@@ -60,6 +64,8 @@ impl CloseReason {
                 if text.len() <= MAX_TEXT { text.into() } else { "Subscriber already exists".into() }
             }
             Self::SecondInit => "Too many initialisation requests".into(),
+            Self::TooManySockets => "as many streams and WebSockets are open as may be".into(),
+            Self::LifeOver => "connect again".into(),
             Self::SlowConsumer => "the connection does not take what it asked for".into(),
         }
     }

@@ -61,8 +61,12 @@ pub(crate) async fn upgrade<E: Executor>(
     if let Some(Extension(peer)) = peer {
         known.insert(peer);
     }
-    let origin = origin::of(&headers, &known);
+    let origin = origin::of(&shared.config.proxies, &headers, &known);
     let limits = shared.config.ws;
+    let Some(place) = shared.sockets.wait(&origin, &limits) else {
+        let message = "too many WebSockets of this address wait for `connection_init`";
+        return refusal(StatusCode::TOO_MANY_REQUESTS, Code::RateLimited, message);
+    };
     let task = shared.shutdown.tasks().token();
     upgrade
         // 128 KiB by default, which is most of what an idle socket costs.
@@ -72,7 +76,7 @@ pub(crate) async fn upgrade<E: Executor>(
         .max_message_size(2 * limits.message_bytes)
         .max_frame_size(2 * limits.message_bytes)
         .on_upgrade(move |socket| async move {
-            session::run(socket, shared, Opened { headers, origin, id }).await;
+            session::run(socket, shared, Opened { headers, origin, id, place }).await;
             drop((slot, task));
         })
 }

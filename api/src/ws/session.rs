@@ -8,6 +8,7 @@ use axum::extract::ws::{Message, WebSocket};
 use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::Bytes;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream;
 use serde_json::{Map, Value};
 use service::{Code, Origin, Viewer};
@@ -19,13 +20,19 @@ use super::close::CloseReason;
 use super::operations::{Admission, Operations};
 use super::outbox::{Outbox, Outgoing};
 use super::protocol::{ClientMessage, ServerMessage};
+use crate::admit::admit;
+use crate::cookies::Cookies;
+use crate::credentials;
 use crate::errors;
 use crate::http::Shared;
 use crate::limits::WsLimits;
 use crate::operation::Params;
+use crate::rates::Account;
 use crate::request_id::RequestId;
 use crate::runner::{Caller, Reply};
+use crate::sockets::Held;
 use crate::viewers::AuthError;
+use crate::watch::{Ended, Watch};
 
 /// Time for the peer to answer our close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -45,18 +52,22 @@ pub(super) struct Opened {
     pub headers: HeaderMap,
     pub origin: Origin,
     pub id: RequestId,
+    /// Among those of its address.
+    pub place: Held,
 }
 
 /// Serves the socket until either side closes it.
 pub(super) async fn run<E: Executor>(socket: WebSocket, shared: Arc<Shared<E>>, opened: Opened) {
-    let Opened { headers, origin, id } = opened;
+    let Opened { headers, origin, id, place } = opened;
     let connections = metrics::gauge!("sluice_ws_connections");
     connections.increment(1.0);
     let span = tracing::info_span!("ws.session", request.id = %id);
     let limits = shared.config.ws;
     let (outbox, outgoing) = Outbox::new(limits.backlog_bytes);
     let operations = Operations::new(limits.operations);
-    let session = Session { socket, shared, headers, origin, id, limits, viewer: None, operations, outbox };
+    let served = Box::pin(std::future::pending());
+    let session =
+        Session { socket, shared, headers, origin, id, limits, viewer: None, served, place, operations, outbox };
     session.serve(outgoing).instrument(span).await;
     connections.decrement(1.0);
 }
@@ -71,6 +82,10 @@ struct Session<E> {
     limits: WsLimits,
     /// Known once `connection_init` was acknowledged.
     viewer: Option<Viewer>,
+    /// Ends when the viewer may be served no more.
+    served: BoxFuture<'static, Ended>,
+    /// Among those of its address, and once the viewer is known among those of the viewer.
+    place: Held,
     operations: Operations,
     outbox: Outbox,
 }
@@ -95,12 +110,18 @@ impl<E: Executor> Session<E> {
         let shared = self.shared.clone();
         let mut stopping = std::pin::pin!(shared.shutdown.begun());
         let mut init_deadline = std::pin::pin!(sleep(self.limits.init_timeout));
+        let mut life = std::pin::pin!(sleep(self.limits.life));
         let mut pings = pings(self.limits.ping_interval);
         let mut last_heard = Instant::now();
         loop {
             let step = tokio::select! {
                 () = &mut stopping => Err(End::Close(CloseReason::GoingAway)),
                 () = &mut init_deadline, if self.viewer.is_none() => Err(End::Close(CloseReason::InitTimeout)),
+                ended = &mut self.served => Err(End::Close(match ended {
+                    Ended::Unauthenticated | Ended::Reduced => CloseReason::Forbidden,
+                    Ended::Unknown => CloseReason::TryAgainLater,
+                })),
+                () = &mut life => Err(End::Close(CloseReason::LifeOver)),
                 _ = pings.tick() => self.ping(last_heard).await,
                 Some(message) = outgoing.recv() => self.send(Message::text(message.text)).await,
                 frame = self.socket.recv() => {
@@ -153,16 +174,22 @@ impl<E: Executor> Session<E> {
         if let Some(credentials) = payload.as_ref().and_then(authorization) {
             self.headers.insert(header::AUTHORIZATION, credentials);
         }
-        let viewer = self.shared.viewers.authenticate(&self.headers, &self.origin).await.map_err(|error| {
+        let admitted = self.shared.viewers.authenticate(&self.headers, &self.origin).await.map_err(|error| {
             End::Close(match error {
                 AuthError::Unauthenticated => CloseReason::Forbidden,
                 AuthError::Unavailable => CloseReason::TryAgainLater,
             })
         })?;
         // A socket without credentials is of no use: whoever signs in does it over HTTP first.
-        self.viewer = Some(viewer.ok_or(End::Close(CloseReason::Forbidden))?);
-        // Nothing reads them again, and there may be thousands of idle sockets.
-        self.headers = HeaderMap::new();
+        let admitted = admitted.ok_or(End::Close(CloseReason::Forbidden))?;
+        let place = self.shared.sockets.hold_for(&admitted.viewer, &self.limits);
+        self.place = place.ok_or(End::Close(CloseReason::TooManySockets))?;
+        // There may be thousands of idle sockets: no more is kept than tells again who this is.
+        let kept = credentials::kept(&std::mem::take(&mut self.headers));
+        if let Some(watch) = Watch::new(self.shared.viewers.clone(), kept, self.origin.clone(), &admitted) {
+            self.served = Box::pin(watch.ended());
+        }
+        self.viewer = Some(admitted.viewer);
         self.send_message(&ServerMessage::ConnectionAck).await
     }
 
@@ -171,7 +198,7 @@ impl<E: Executor> Session<E> {
         if id.is_empty() || id.len() > self.limits.operation_id_bytes {
             return bad("an operation's id is empty or too long");
         }
-        if !payload.has_query() {
+        if !payload.has_document() {
             return bad("an operation has no query");
         }
         match self.operations.admission(&id) {
@@ -183,8 +210,15 @@ impl<E: Executor> Session<E> {
                 return self.send_message(&ServerMessage::Error { id: &id, payload: &[error] }).await;
             }
         }
-        let caller = Caller { viewer: Some(viewer), origin: self.origin.clone(), id: self.id.clone() };
-        let replies = match payload.prepare(&self.shared.documents) {
+        let account = Account::open(&self.shared.config.rates, Some(&viewer), &self.origin);
+        let caller = Caller {
+            viewer: Some(viewer),
+            origin: self.origin.clone(),
+            id: self.id.clone(),
+            cookies: Cookies::default(),
+            account,
+        };
+        let replies = match admit(&self.shared, payload, &caller).await {
             Ok(operation) => self.shared.runner.clone().stream(operation, caller),
             // Through the same queue as everything else of an operation, so that order holds.
             Err(error) => stream::iter([Reply::refused(error)]).boxed(),

@@ -110,6 +110,7 @@ async fn metrics_are_served_only_where_they_are_collected() {
         health: Health::default(),
         viewers: Arc::new(OwnerOf(OrganizationId::new())),
         metrics: Some(handle),
+        single_sign_on: None,
         shutdown: Shutdown::new(),
         config: config(),
     });

@@ -255,6 +255,7 @@ async fn a_schema_without_mutations_and_subscriptions_fits_the_door_too() {
         health: Health::default(),
         viewers: Arc::new(OwnerOf(OrganizationId::new())),
         metrics: None,
+        single_sign_on: None,
         shutdown: Shutdown::new(),
         config: config(),
     });

@@ -3,9 +3,13 @@
 
 mod attacks;
 mod connections;
+mod fading;
 mod graphiql;
+mod headers;
 mod health;
 mod http;
+mod limits;
+mod policies;
 mod schema;
 mod sse;
 mod support;

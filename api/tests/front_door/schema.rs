@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_graphql::{Context, EmptyMutation, Error, ErrorExtensions, Json, Object, Schema, Subscription};
 use futures::stream::{self, Stream, StreamExt};
 use service::{Code, Viewer};
-use sluice_api::{RequestId, limits, server_error};
+use sluice_api::{ChargeCost, RequestId, limits, server_error};
 use tokio::sync::Notify;
 
 /// What tests observe of the resolvers.
@@ -127,7 +127,9 @@ pub fn schema(probe: Arc<Probe>) -> TestSchema {
     Schema::build(Query, Mutation, Subscriptions)
         .limit_depth(limits::MAX_DEPTH)
         .limit_complexity(limits::MAX_COST)
+        .disable_suggestions()
         .data(probe)
+        .extension(ChargeCost)
         .finish()
 }
 

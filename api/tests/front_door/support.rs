@@ -9,11 +9,14 @@ use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use futures::future::BoxFuture;
 use futures::{FutureExt, SinkExt, StreamExt};
 use http_body_util::BodyExt;
-use ids::OrganizationId;
+use ids::uuid::Uuid;
+use ids::{ApiKeyId, OrganizationId, SessionId, UserId};
 use serde_json::{Value, json};
+use service::viewer::Credential;
 use service::{Origin, Viewer};
 use sluice_api::{
-    AuthError, Authenticate, FrontDoor, Health, HostCheck, HttpConfig, OwnerOf, ServerLimits, Shutdown, ViewerSource,
+    Admitted, AuthError, Authenticate, FrontDoor, Health, HostCheck, HttpConfig, OwnerOf, ServerLimits, Shutdown,
+    ViewerSource,
 };
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -34,7 +37,7 @@ pub struct Door {
 }
 
 pub fn config() -> HttpConfig {
-    HttpConfig::default()
+    HttpConfig { graphiql: true, tells_parts: true, ..HttpConfig::default() }
 }
 
 pub fn door() -> Door {
@@ -46,7 +49,7 @@ pub fn door_with(config: HttpConfig, health: Health) -> Door {
     door_for(config, health, Arc::new(OwnerOf(organization)), organization)
 }
 
-fn door_for(config: HttpConfig, health: Health, viewers: ViewerSource, organization: OrganizationId) -> Door {
+pub fn door_for(config: HttpConfig, health: Health, viewers: ViewerSource, organization: OrganizationId) -> Door {
     let probe = Arc::new(Probe::default());
     let shutdown = Shutdown::new();
     let router = sluice_api::router(FrontDoor {
@@ -54,6 +57,7 @@ fn door_for(config: HttpConfig, health: Health, viewers: ViewerSource, organizat
         health,
         viewers,
         metrics: None,
+        single_sign_on: None,
         shutdown: shutdown.clone(),
         config,
     });
@@ -68,12 +72,59 @@ impl Authenticate for Password {
         &'a self,
         headers: &'a HeaderMap,
         _origin: &'a Origin,
-    ) -> BoxFuture<'a, Result<Option<Viewer>, AuthError>> {
+    ) -> BoxFuture<'a, Result<Option<Admitted>, AuthError>> {
         let is_known = headers.get(header::AUTHORIZATION).is_some_and(|value| value == "Bearer open");
-        let owner = || Some(Viewer::owner(OrganizationId::new()));
+        let owner = || Some(Viewer::owner(OrganizationId::new()).into());
         let answer = if is_known { Ok(owner()) } else { Err(AuthError::Unauthenticated) };
         futures::future::ready(answer).boxed()
     }
+}
+
+/// Knows `Bearer USER` as a person of one organization, `Bearer key-…` as a key, and everybody else as a stranger.
+pub struct People(pub OrganizationId);
+
+impl Authenticate for People {
+    fn authenticate<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        origin: &'a Origin,
+    ) -> BoxFuture<'a, Result<Option<Admitted>, AuthError>> {
+        let name = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let answer = match name {
+            None => Ok(None),
+            Some("wrong") => Err(AuthError::Unauthenticated),
+            Some(name) => {
+                let number = name.bytes().fold(7, |sum: u128, byte| sum * 257 + u128::from(byte));
+                let user = UserId::from_uuid(Uuid::from_u128(number));
+                let credential = if name.starts_with("key-") {
+                    Credential::ApiKey { key: ApiKeyId::from_uuid(Uuid::from_u128(number)), on_behalf_of: user }
+                } else {
+                    Credential::Session { user, session: SessionId::new() }
+                };
+                // Those of the stranger's organization say so.
+                let organization =
+                    if name.starts_with("other-") { OrganizationId::from_uuid(Uuid::from_u128(9)) } else { self.0 };
+                let viewer = Viewer { credential, origin: origin.clone(), ..Viewer::owner(organization) };
+                Ok(Some(viewer.into()))
+            }
+        };
+        futures::future::ready(answer).boxed()
+    }
+}
+
+/// A door that tells people from strangers.
+pub fn peopled_door(config: HttpConfig) -> Door {
+    let organization = OrganizationId::new();
+    door_for(config, Health::default(), Arc::new(People(organization)), organization)
+}
+
+/// A request as somebody, or as a stranger.
+pub fn post_as(name: Option<&str>, body: impl Into<Body>) -> Request<Body> {
+    let mut request = post(body);
+    if let Some(name) = name {
+        request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {name}").parse().unwrap());
+    }
+    request
 }
 
 pub fn guarded_door() -> Door {
@@ -143,6 +194,11 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The same, and nothing when there is no error.
+    pub fn code_or_none(&self) -> String {
+        if self.json()["errors"].is_array() { self.code() } else { String::new() }
     }
 
     /// Code of the first error.

@@ -36,6 +36,9 @@ enum Held {
     Sqlite(Box<SqliteConnection>),
 }
 
+/// How far wall clocks are set, in seconds: replicas that drift apart, and a clock that somebody sets wrong.
+const SKEWS: [i64; 4] = [-300, 300, -3_600, 3_600];
+
 /// How long a process that was asked to end may take: the grace of the run, and a little more.
 const TERM_LIMIT: Duration = Duration::from_secs(30);
 
@@ -107,6 +110,12 @@ pub async fn begin(rig: &mut Rig, kind: Kind, random: &mut Random, diary: &mut D
             connection.execute("begin immediate").await?;
             held = Held::Sqlite(Box::new(connection));
         }
+        Kind::ClockSkew => {
+            for node in &nodes {
+                let seconds = SKEWS[random.place(SKEWS.len())];
+                rig.nodes[*node].clock.as_ref().context("its clock cannot be set")?.set(seconds)?;
+            }
+        }
     }
     Ok(Standing { kind, victim, from_ms: now_ms(), nodes, held })
 }
@@ -155,6 +164,11 @@ pub async fn end(rig: &mut Rig, fault: Standing, settings: &Settings) -> anyhow:
         | Kind::PostgresLock
         | Kind::PostgresExhausted
         | Kind::SqliteLock => {}
+        Kind::ClockSkew => {
+            for node in fault.nodes {
+                rig.nodes[node].clock.as_ref().context("its clock cannot be set")?.set(0)?;
+            }
+        }
         Kind::DatabaseCut
         | Kind::DatabaseSlow
         | Kind::DatabaseSilent
@@ -196,7 +210,8 @@ fn victims(rig: &Rig, kind: Kind, random: &mut Random) -> Vec<usize> {
         | Kind::DatabaseDeaf
         | Kind::RedisCut
         | Kind::RedisSlow
-        | Kind::RedisSilent => {
+        | Kind::RedisSilent
+        | Kind::ClockSkew => {
             let first = random.place(rig.nodes.len());
             let count = random.place(rig.nodes.len()) + 1;
             (0..count).map(|step| (first + step) % rig.nodes.len()).collect()

@@ -55,10 +55,12 @@ pub enum Kind {
     RedisSilent,
     /// Another process holds the lock of the embedded database.
     SqliteLock,
+    /// The wall clocks of some processes are set: minutes ahead or behind, or an hour.
+    ClockSkew,
 }
 
 /// Name, weight in cluster mode, weight in embedded mode, what a run with it must have seen.
-const KINDS: [(Kind, &str, u64, u64); 24] = [
+const KINDS: [(Kind, &str, u64, u64); 25] = [
     (Kind::KillWorker, "kill-worker", 12, 6),
     (Kind::KillApi, "kill-api", 5, 0),
     (Kind::StopWorker, "stop-worker", 6, 2),
@@ -83,6 +85,7 @@ const KINDS: [(Kind, &str, u64, u64); 24] = [
     (Kind::RedisSlow, "redis-slow", 2, 0),
     (Kind::RedisSilent, "redis-silent", 3, 0),
     (Kind::SqliteLock, "sqlite-lock", 0, 3),
+    (Kind::ClockSkew, "clock-skew", 4, 0),
 ];
 
 impl Kind {
@@ -131,6 +134,7 @@ impl Kind {
             | Self::DatabaseSilent
             | Self::DatabaseDeaf
             | Self::SqliteLock => Target::Database,
+            Self::ClockSkew => Target::Clocks,
         }
     }
 }
@@ -144,6 +148,8 @@ pub enum Target {
     Redis,
     /// The database or the way there.
     Database,
+    /// What processes believe the time to be.
+    Clocks,
 }
 
 impl fmt::Display for Kind {

@@ -14,7 +14,7 @@ pub use self::faults::Standing;
 pub use self::kinds::{Kind, Target};
 use crate::history::{Recorder, now_ms};
 use crate::random::Random;
-use crate::rig::Rig;
+use crate::rig::{Rig, programs};
 use crate::settings::Settings;
 
 /// One fault that was there.
@@ -208,7 +208,13 @@ pub fn selected(settings: &Settings) -> anyhow::Result<Vec<(Kind, u64)>> {
             }
         }
     }
-    let is_wanted = |kind: &Kind| settings.kinds.is_empty() || settings.kinds.contains(&kind.to_string());
+    let can_set_clocks = programs::faketime().is_some();
+    if !can_set_clocks && settings.kinds.contains(&Kind::ClockSkew.to_string()) {
+        bail!("fault `{}` needs libfaketime: apt-get install faketime", Kind::ClockSkew);
+    }
+    let is_possible = |kind: &Kind| *kind != Kind::ClockSkew || can_set_clocks;
+    let is_wanted =
+        |kind: &Kind| is_possible(kind) && (settings.kinds.is_empty() || settings.kinds.contains(&kind.to_string()));
     Ok(all.into_iter().filter(|(kind, _weight)| is_wanted(kind)).collect())
 }
 

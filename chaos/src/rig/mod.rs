@@ -1,8 +1,9 @@
 //! What the run is about: servers, processes, and the lines between them; ends with the run.
 
+pub mod clock;
 pub mod postgres;
 pub mod process;
-mod programs;
+pub mod programs;
 pub mod proxy;
 pub mod redis;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::time::Instant;
 
+use self::clock::WallClock;
 use self::postgres::Postgres;
 use self::process::{Process, Recipe, free_port};
 use self::proxy::{Line, Proxy};
@@ -47,6 +49,8 @@ pub struct Node {
     pub database: Option<Proxy>,
     /// Its line to Redis.
     pub redis: Option<Proxy>,
+    /// Its wall clock, where clocks can be set.
+    pub clock: Option<WallClock>,
 }
 
 /// PostgreSQL and Redis of the run.
@@ -115,7 +119,9 @@ impl Rig {
             let redis = Proxy::before(servers.redis.port).await?;
             let address = format!("127.0.0.1:{port}");
             let arguments = match role {
-                Role::Api | Role::Whole => vec!["api".to_owned(), "--bind".to_owned(), address],
+                Role::Api | Role::Whole => {
+                    vec!["api".to_owned(), "--insecure-no-auth".to_owned(), "--bind".to_owned(), address]
+                }
                 Role::Worker => vec!["worker".to_owned(), "--health-bind".to_owned(), address],
             };
             let mut variables = variables(settings);
@@ -123,6 +129,8 @@ impl Rig {
             variables.push(("HOSTNAME", name.clone()));
             variables.push(("DATABASE_URL", servers.postgres.url(database.port)));
             variables.push(("REDIS_URL", format!("redis://127.0.0.1:{}", redis.port)));
+            let clock = WallClock::of(&name, self.data.path())?;
+            variables.extend(clock.iter().flat_map(WallClock::variables));
             let log = self.folder.join(format!("{name}.log"));
             let process = Process::start(Recipe { program: settings.sluice.clone(), arguments, variables, log })?;
             self.nodes.push(Node {
@@ -133,6 +141,7 @@ impl Rig {
                 is_starting: false,
                 database: Some(database),
                 redis: Some(redis),
+                clock,
             });
             if number == 1 {
                 // It makes the tables, which the others need.
@@ -161,6 +170,7 @@ impl Rig {
             is_starting: false,
             database: None,
             redis: None,
+            clock: None,
         });
         Ok(())
     }

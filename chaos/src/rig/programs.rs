@@ -33,6 +33,14 @@ pub fn redis() -> anyhow::Result<PathBuf> {
         .context("neither redis-server nor valkey-server is installed: `cargo xtask services` says how to get one")
 }
 
+/// The library that sets wall clocks, for programs with threads.
+#[must_use]
+pub fn faketime() -> Option<PathBuf> {
+    let folders =
+        ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"];
+    folders.into_iter().map(|folder| Path::new(folder).join("faketime/libfaketimeMT.so.1")).find(|path| path.is_file())
+}
+
 fn search_path() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }

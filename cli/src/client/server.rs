@@ -1,11 +1,13 @@
 //! GraphQL over HTTP, and what can go wrong with it, in words.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
+use super::credentials::{self, Kept};
 use crate::arguments::ServerOptions;
 use crate::failure::Failure;
 use crate::validate;
@@ -14,16 +16,44 @@ use crate::validate;
 pub struct Server {
     client: Client,
     options: ServerOptions,
+    /// What `sluice login` kept for it, unless other credentials were given.
+    kept: Mutex<Option<Kept>>,
+}
+
+/// How long a token of `sluice login` is used before a new one is asked for; those of servers last for ten minutes.
+const FRESH_MS: i64 = 8 * 60 * 1_000;
+
+const REFRESH: &str = "mutation($input: SessionRefreshInput!) { sessionRefresh(input: $input) {
+  accessToken refreshToken userErrors { code message field help } } }";
+
+/// What a payload with a pair of tokens leaves to keep.
+pub fn kept(email: &str, payload: &Value) -> Result<Kept, Failure> {
+    let text = |name: &str| payload[name].as_str().map(str::to_owned);
+    let (Some(access_token), Some(refresh_token)) = (text("accessToken"), text("refreshToken")) else {
+        return Err(Failure::new("the server gave no tokens"));
+    };
+    Ok(Kept { email: email.to_owned(), access_token, refresh_at_ms: now_ms() + FRESH_MS, refresh_token })
+}
+
+fn now_ms() -> i64 {
+    service::Clock::System.now().0
 }
 
 impl Server {
+    /// With the credentials that were given, else with those that `sluice login` kept.
     pub fn new(options: &ServerOptions) -> Result<Self, Failure> {
+        let kept = if options.token.is_some() { None } else { credentials::of(&options.url)? };
+        Ok(Self { kept: Mutex::new(kept), ..Self::anonymous(options)? })
+    }
+
+    /// Without what `sluice login` kept.
+    pub fn anonymous(options: &ServerOptions) -> Result<Self, Failure> {
         let client = Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION")))
             .build();
         let client = client.map_err(|problem| Failure::of("no client can be made", &problem))?;
-        Ok(Self { client, options: options.clone() })
+        Ok(Self { client, options: options.clone(), kept: Mutex::new(None) })
     }
 
     /// A request to `path` with the credentials.
@@ -36,10 +66,27 @@ impl Server {
     }
 
     fn with_token(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.options.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&self.options.token, &*kept) {
+            (Some(token), _) => request.bearer_auth(token),
+            (None, Some(kept)) => request.bearer_auth(&kept.access_token),
+            (None, None) => request,
         }
+    }
+
+    /// Gets a new token where that of `sluice login` is about to end.
+    pub async fn freshen(&self) -> Result<(), Failure> {
+        let old = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(old) = old.filter(|old| old.refresh_at_ms <= now_ms()) else { return Ok(()) };
+        let anonymous = Self::anonymous(&ServerOptions { token: None, ..self.options.clone() })?;
+        let input = json!({ "input": { "refreshToken": old.refresh_token } });
+        let payload = anonymous.ask("sessionRefresh", REFRESH, input).await.map_err(|failure| {
+            failure.help(format!("sign in again: sluice login --email {} --url {}", old.email, self.options.url))
+        })?;
+        let new = kept(&old.email, &payload)?;
+        credentials::keep(&self.options.url, new.clone())?;
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(new);
+        Ok(())
     }
 
     pub fn unreachable(&self, problem: &reqwest::Error) -> Failure {
@@ -57,6 +104,11 @@ impl Server {
 
     /// The root field `field` of the answer; the caller's mistakes are a failure.
     pub async fn run(&self, field: &str, query: &str, variables: Value) -> Result<Value, Failure> {
+        self.freshen().await?;
+        self.ask(field, query, variables).await
+    }
+
+    async fn ask(&self, field: &str, query: &str, variables: Value) -> Result<Value, Failure> {
         let request = self.post().header("accept", "application/json").timeout(Duration::from_secs(45));
         let answer = request
             .json(&json!({ "query": query, "variables": variables }))
@@ -68,6 +120,23 @@ impl Server {
         let value = answer["data"][field].take();
         refuse_mistakes(&value)?;
         Ok(value)
+    }
+}
+
+impl Server {
+    /// All items of the list at `path` in the answers to `query`, page by page; the query takes `$after`.
+    pub async fn pages(&self, path: &[&str], query: &str) -> Result<Vec<Value>, Failure> {
+        let mut items = Vec::new();
+        let mut after = Value::Null;
+        loop {
+            let mut answer = self.run(path[0], query, json!({ "after": after })).await?;
+            let page = path[1..].iter().fold(&mut answer, |value, name| &mut value[*name]);
+            items.extend(page["nodes"].as_array().cloned().unwrap_or_default());
+            if page["pageInfo"]["hasNextPage"] != true {
+                return Ok(items);
+            }
+            after = page["pageInfo"]["endCursor"].take();
+        }
     }
 }
 

@@ -55,6 +55,7 @@ pub async fn follow_from(
 
 /// Follows until the server says that all was told; false when the connection broke before.
 async fn follow(server: &Server, id: &str, after: &mut Option<String>, format: Format) -> Result<bool, Failure> {
+    server.freshen().await?;
     let request = server.post().header("accept", "text/event-stream");
     let answer = request
         .json(&json!({ "query": FOLLOW, "variables": { "id": id, "after": after } }))

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use queue::WorkQueue;
-use store::{DatabaseUrl, Delays, Store, StoreConfig};
+use store::{DatabaseUrl, Delays, Store, StoreConfig, TenantWall};
 use tracing::warn;
 
 use super::secret;
@@ -77,6 +77,11 @@ pub async fn database(config: &Config) -> Result<Store, Failure> {
     settings.acquire_timeout = config.duration("SLUICE_DATABASE_ACQUIRE_TIMEOUT");
     settings.statement_timeout = config.duration("SLUICE_DATABASE_STATEMENT_TIMEOUT");
     settings.lock_timeout = config.duration("SLUICE_DATABASE_LOCK_TIMEOUT");
+    settings.require_tenant_wall = config.text("SLUICE_REQUIRE_RLS") == "true";
+    // The schema can be changed without the key.
+    if !config.text("SLUICE_SECRET_KEY").is_empty() {
+        settings.audit_key = secret::audit_key(&secret::from_environment(config)?);
+    }
     let mut tries = Tries::begin(config);
     loop {
         match Store::connect(&settings).await {
@@ -93,6 +98,24 @@ pub async fn database(config: &Config) -> Result<Store, Failure> {
                 return Err(Failure::of(&what, &problem).help("check DATABASE_URL, and that PostgreSQL runs there"));
             }
         }
+    }
+}
+
+/// Looks whether the migrated database keeps organizations apart as it should.
+pub async fn tenants(config: &Config, store: &Store) -> Result<(), Failure> {
+    let failed = |problem: store::StoreError| Failure::of("the database cannot be used", &problem);
+    if store.is_walled_in().await.map_err(failed)? {
+        return Err(Failure::new(
+            "the user of DATABASE_URL does not own the tables, so policies hide rows from workers",
+        )
+        .help("connect as the user that ran `sluice migrate up`, or give the tables to this one"));
+    }
+    match store.tenant_wall().await.map_err(failed)? {
+        TenantWall::Missing { why } if config.text("SLUICE_REQUIRE_RLS") == "true" => {
+            Err(Failure::new(format!("SLUICE_REQUIRE_RLS: {why}")).help(TenantWall::REMEDY))
+        }
+        // The log has a warning where it was found missing.
+        TenantWall::Missing { .. } | TenantWall::Stands | TenantWall::NotOffered => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use service::Services;
+use store::TenantWall;
 use worker::Consuming;
 use worker::context::Context;
 
@@ -23,7 +24,10 @@ impl HealthPart for DatabasePart {
     fn check(&self) -> Checked<'_> {
         async {
             self.0.store().ping().await?;
-            Ok(Condition::Well)
+            Ok(match self.0.store().last_tenant_wall() {
+                Some(TenantWall::Missing { .. }) => Condition::Degraded("row-level security is missing"),
+                Some(TenantWall::Stands | TenantWall::NotOffered) | None => Condition::Well,
+            })
         }
         .boxed()
     }
@@ -35,6 +39,7 @@ impl HealthPart for DatabasePart {
             "since_ms": breaker.since.map(|since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
             "last_error": breaker.last_error,
             "refused": breaker.refused,
+            "row_level_security": self.0.store().last_tenant_wall().map(|wall| wall.name()),
         }))
     }
 }

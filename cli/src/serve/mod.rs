@@ -1,9 +1,12 @@
 //! The processes: everything in one, the API, a worker.
 
+mod clock;
 mod connect;
 mod examples;
 mod health;
+mod identity_providers;
 mod logs;
+mod owner;
 mod secret;
 mod signals;
 
@@ -14,27 +17,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::graphql::{ServerMode, schema};
-use api::{FrontDoor, Health, HostCheck, HttpConfig, OwnerOf, Probes, ServerLimits, Shutdown};
+use api::{
+    CookieStyle, FrontDoor, Guarded, Health, HostCheck, HttpConfig, PersistedDocuments, Probes, ServerLimits, Shutdown,
+    StoredDocuments,
+};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queue::{Notices, RedisConfig, WorkQueue};
+use service::identity::oidc::SingleSignOn;
+use service::rates::Buckets;
 use service::{Clock, SecretKey, Services, Settings};
 use store::{DatabaseUrl, MigrationStatus, Store, StoreConfig};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
-use worker::effects::{Effects, HttpEffect, HttpLimits};
+use worker::effects::{Effects, HttpEffect, HttpLimits, ServiceRates};
 use worker::egress::EgressPolicy;
-use worker::{ServiceEvents, ServiceExecutions, Worker, WorkerConfig};
+use worker::{ServiceEvents, ServiceExecutions, Turns, Worker, WorkerConfig};
 
-use crate::arguments::{ApiOptions, DevOptions, MigrateOptions, Migration, WorkerOptions};
+use crate::arguments::{ApiOptions, BootstrapOptions, DevOptions, MigrateOptions, Migration, WorkerOptions};
 use crate::config::Config;
+use crate::door;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
 use self::health::{DatabasePart, QueuePart, WorkerPart};
+use self::identity_providers::GuardedTransport;
 use self::signals::Signals;
 
 /// Connections to the database that requests use in the embedded mode.
 const EMBEDDED_POOL: u32 = 4;
+/// Connections to the second listener at once.
+const ADMIN_CONNECTIONS: usize = 64;
 /// How long requests may go on after a shutdown has begun.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
@@ -46,36 +58,53 @@ pub async fn dev(options: DevOptions) -> Result<ExitCode, Failure> {
     let bind = address(options.bind.as_deref().unwrap_or(config.text("SLUICE_BIND")))?;
     if !bind.ip().is_loopback() {
         return Err(Failure::usage(format!(
-            "`sluice dev` does not listen on {bind}: it asks for no sign-in, and every request acts as the owner"
+            "`sluice dev` does not listen on {bind}: a request without credentials acts as the owner"
         ))
-        .help("listen on 127.0.0.1, or run `sluice api` behind something that authenticates"));
+        .help("listen on 127.0.0.1, or run `sluice api`, which asks for a sign-in"));
     }
     let listener = listen(bind).await?;
     let folder = options.data_dir.unwrap_or_else(|| PathBuf::from(config.text("SLUICE_DATA_DIR")));
     let _alone = connect::lock(&folder)?;
     let path = folder.join("sluice.db");
+    let secret_key = secret::embedded(&config, &folder)?;
     let mut store_config = StoreConfig::new(DatabaseUrl::sqlite(&path));
     store_config.pool_size = EMBEDDED_POOL;
+    store_config.audit_key = secret::audit_key(&secret_key);
     let store = Store::connect(&store_config)
         .await
         .map_err(|problem| Failure::of(&format!("the database {}", path.display()), &problem))?;
     store.migrate_up().await.map_err(|problem| {
         Failure::of(&format!("the database {} cannot be brought up to date", path.display()), &problem)
     })?;
-    let services =
-        services(&config, secret::embedded(&config, &folder)?, store, WorkQueue::memory(), Notices::memory()).await?;
+    let services = services(&config, secret_key, store, WorkQueue::memory(), Notices::memory(), Clock::System).await?;
     let loaded = examples::load(&services).await?;
     let egress = policy(&config)?.with_loopback();
+    let single_sign_on = single_sign_on(&services, egress.clone())?;
     let worker =
         start_worker(&config, &services, egress, WorkerOptions { queues: None, slots: None, health_bind: None }, true)
             .await?;
 
     output::line(&greeting(bind, &folder, loaded))?;
 
-    let door = Door { services: services.clone(), mode: ServerMode::Embedded, metrics, hosts: HostCheck::Loopback };
+    let viewers = Guarded::open_to(services.clone(), services.default_organization());
+    let http = door::http_config(&config, Buckets::memory(), true)?;
+    let http = HttpConfig { hosts: HostCheck::Loopback, tells_parts: true, ..http };
+    let admin = admin_listener(&config).await?;
+    let mode = ServerMode::Embedded;
+    let door = Door { services: services.clone(), single_sign_on, mode, metrics, viewers, http, admin };
     serve_until_signal(door, listener, Some(worker)).await;
-    services.store().close().await;
+    close(&services).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Longest time for what was handed in to be written before the process ends.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Writes what was handed in and leaves the database. One that does not answer keeps nobody from ending.
+async fn close(services: &Services) {
+    if tokio::time::timeout(CLOSING, services.store().close()).await.is_err() {
+        warn!("the database did not answer in time, what was not acknowledged may not be written");
+    }
 }
 
 /// What a person wants to know first.
@@ -102,22 +131,33 @@ pub async fn api(options: ApiOptions) -> Result<ExitCode, Failure> {
     let metrics = recorder()?;
     let bind = address(options.bind.as_deref().unwrap_or(config.text("SLUICE_BIND")))?;
     let is_insecure = options.insecure_no_auth || config.text("SLUICE_INSECURE_NO_AUTH") == "true";
-    if !bind.ip().is_loopback() && !is_insecure {
-        return Err(Failure::usage(format!(
-            "`sluice api` does not listen on {bind}: there is no sign-in yet, and every request acts as the owner"
-        ))
-        .help("listen on 127.0.0.1, or put something that authenticates in front and give --insecure-no-auth"));
-    }
-    if !bind.ip().is_loopback() {
+    if is_insecure {
         warn!(%bind, "listening on {bind} without sign-in: everybody who reaches it acts as the owner");
     }
     let listener = listen(bind).await?;
     let services = cluster_services(&config).await?;
     info!(%bind, "the API listens on http://{bind}/graphql");
-    let hosts = if bind.ip().is_loopback() { HostCheck::Loopback } else { HostCheck::Any };
-    let door = Door { services: services.clone(), mode: ServerMode::Cluster, metrics, hosts };
+    if !is_insecure {
+        owner::announce(&services, &config).await?;
+    }
+    let is_local = bind.ip().is_loopback();
+    // Without credentials the name of the host is all that tells a page of this machine from one of elsewhere.
+    let hosts = if is_insecure && is_local { HostCheck::Loopback } else { HostCheck::Any };
+    let viewers = if is_insecure {
+        Guarded::open_to(services.clone(), services.default_organization())
+    } else {
+        Guarded::new(services.clone())
+    };
+    let single_sign_on = single_sign_on(&services, policy(&config)?)?;
+    let buckets = Buckets::redis(&RedisConfig::new(config.text("REDIS_URL")))
+        .map_err(|problem| Failure::usage(format!("REDIS_URL: {}", service::chain(&problem))))?;
+    // On other addresses strangers may read readiness: they need no names.
+    let http = HttpConfig { hosts, tells_parts: is_local, ..door::http_config(&config, buckets, false)? };
+    let admin = admin_listener(&config).await?;
+    let mode = ServerMode::Cluster;
+    let door = Door { services: services.clone(), single_sign_on, mode, metrics, viewers, http, admin };
     serve_until_signal(door, listener, None).await;
-    services.store().close().await;
+    close(&services).await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -143,7 +183,7 @@ pub async fn worker(options: WorkerOptions) -> Result<ExitCode, Failure> {
         tokio::spawn(Signals::exit_on_next());
         worker.shut_down().await;
     }
-    services.store().close().await;
+    close(&services).await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -174,27 +214,45 @@ pub async fn migrate(options: MigrateOptions, format: Format) -> Result<ExitCode
 /// What the front door is opened with.
 struct Door {
     services: Services,
+    single_sign_on: SingleSignOn,
     mode: ServerMode,
     metrics: PrometheusHandle,
-    hosts: HostCheck,
+    viewers: Guarded,
+    http: HttpConfig,
+    /// Where metrics and probes are served beside the API.
+    admin: Option<TcpListener>,
 }
 
 /// Serves until the first signal: then readiness ends, requests and executions get their grace.
 async fn serve_until_signal(door: Door, listener: TcpListener, worker: Option<Worker>) {
     let signals = Signals::listen();
     let shutdown = Shutdown::new();
-    let parts = parts(&door.services, door.mode, worker.as_ref());
+    let health = Health::new(parts(&door.services, door.mode, worker.as_ref()));
     keep_up(door.metrics.clone());
-    let defaults = HttpConfig::default();
+    let mut metrics = Some(door.metrics);
+    if let Some(admin) = door.admin {
+        let probes = api::probes(Probes {
+            health: health.clone(),
+            metrics: metrics.take(),
+            shutdown: shutdown.clone(),
+            timeout: door.http.health_timeout,
+            tells_parts: true,
+        });
+        let limits = ServerLimits { connections: ADMIN_CONNECTIONS, ..ServerLimits::default() };
+        tokio::spawn(api::serve(admin, probes, limits, shutdown.clone(), REQUEST_GRACE));
+    }
+    let defaults = door.http;
     // A payload travels as JSON text within JSON text at most: twice its size, and room for the rest.
     let max_body = defaults.max_body.max(2 * door.services.settings().max_payload_bytes + defaults.max_body / 2);
-    let config = HttpConfig { hosts: door.hosts, max_body, ..defaults };
-    let organization = door.services.default_organization();
+    let cookies = CookieStyle::of_url(&door.services.settings().public_url);
+    let persisted: Arc<dyn PersistedDocuments> = Arc::new(StoredDocuments::new(door.services.clone()));
+    let config = HttpConfig { cookies, max_body, persisted: Some(persisted), ..defaults };
     let router = api::router(FrontDoor {
         executor: schema(door.services, door.mode),
-        health: Health::new(parts),
-        viewers: Arc::new(OwnerOf(organization)),
-        metrics: Some(door.metrics),
+        health,
+        viewers: Arc::new(door.viewers),
+        metrics,
+        single_sign_on: Some(door.single_sign_on),
         shutdown: shutdown.clone(),
         config,
     });
@@ -216,6 +274,7 @@ async fn serve_probes_until_signal(
         metrics: Some(metrics),
         shutdown: shutdown.clone(),
         timeout: HttpConfig::default().health_timeout,
+        tells_parts: true,
     });
     serve(listener, router, signals, shutdown, Some(worker)).await;
 }
@@ -283,11 +342,11 @@ async fn start_worker(
 ) -> Result<Worker, Failure> {
     let http = HttpEffect::new(egress, HttpLimits::default())
         .map_err(|problem| Failure::of("calls to services cannot be made", &problem))?;
-    let effects = Arc::new(Effects::new(
-        http,
-        Arc::new(ServiceEvents(services.clone())),
-        Arc::new(ServiceExecutions(services.clone())),
-    ));
+    let effects =
+        Effects::new(http, Arc::new(ServiceEvents(services.clone())), Arc::new(ServiceExecutions(services.clone())));
+    let rates = ServiceRates::parse(config.text("SLUICE_SERVICE_RATES"))
+        .map_err(|problem| Failure::of("SLUICE_SERVICE_RATES", &problem))?;
+    let effects = Arc::new(effects.with_rates(rates, Arc::new(Turns::new(services.clone()))));
     let queues = options
         .queues
         .unwrap_or_else(|| config.text("SLUICE_WORKER_QUEUES").split(',').map(|name| name.trim().to_owned()).collect());
@@ -317,34 +376,70 @@ async fn services(
     store: Store,
     queue: WorkQueue,
     notices: Notices,
+    clock: Clock,
 ) -> Result<Services, Failure> {
     let settings = Settings {
         max_payload_bytes: config.bytes("SLUICE_MAX_PAYLOAD"),
         execution_timeout: config.duration("SLUICE_EXECUTION_TIMEOUT"),
         public_url: config.public_url(),
         secret_key,
+        sign_up: config.sign_up(),
+        mailer: config.mailer(),
         retention: store::Retention {
             completed_ms: config.maybe_ms("SLUICE_RETENTION"),
             failed_ms: config.maybe_ms("SLUICE_RETENTION"),
             cancelled_ms: config.maybe_ms("SLUICE_RETENTION"),
         },
         event_retention_ms: config.maybe_ms("SLUICE_RETENTION_EVENTS"),
+        audit_retention_ms: config.maybe_ms("SLUICE_RETENTION_AUDIT"),
         ..Settings::default()
     };
-    Services::new(store, queue, notices, Clock::System, settings)
+    Services::new(store, queue, notices, clock, settings)
         .await
         .map_err(|problem| Failure::of("the database cannot be used", &problem))
+}
+
+/// Makes an owner straight in the database: that of `DATABASE_URL`, or the embedded one.
+pub async fn bootstrap(options: BootstrapOptions, format: Format) -> Result<ExitCode, Failure> {
+    let config = Config::read()?;
+    logs::start(&config);
+    let (store, _alone) = if config.text("DATABASE_URL").is_empty() {
+        let folder = options.data_dir.clone().unwrap_or_else(|| PathBuf::from(config.text("SLUICE_DATA_DIR")));
+        let alone = connect::lock(&folder)?;
+        let path = folder.join("sluice.db");
+        let store = Store::connect(&StoreConfig::new(DatabaseUrl::sqlite(&path))).await;
+        (store.map_err(|problem| Failure::of(&format!("the database {}", path.display()), &problem))?, Some(alone))
+    } else {
+        (connect::database(&config).await?, None)
+    };
+    store.migrate_up().await.map_err(|problem| Failure::of("the database cannot be brought up to date", &problem))?;
+    // It signs nothing and queues nothing: neither the key nor Redis is needed.
+    let services = Services::new(store, WorkQueue::memory(), Notices::memory(), Clock::System, Settings::default())
+        .await
+        .map_err(|problem| Failure::of("the database cannot be used", &problem))?;
+    let made = owner::make(&services, &options, format).await;
+    close(&services).await;
+    made
 }
 
 async fn cluster_services(config: &Config) -> Result<Services, Failure> {
     let store = connect::database(config).await?;
     store.migrate_up().await.map_err(|problem| Failure::of("the database cannot be brought up to date", &problem))?;
+    connect::tenants(config, &store).await?;
     let redis = RedisConfig::new(config.text("REDIS_URL"));
     let unusable = |problem: queue::QueueError| Failure::usage(format!("REDIS_URL: {}", service::chain(&problem)));
     let queue = WorkQueue::redis(redis.clone()).map_err(unusable)?;
     let notices = Notices::redis(&redis).map_err(unusable)?;
     connect::redis(config, &queue).await?;
-    services(config, secret::from_environment(config)?, store, queue, notices).await
+    let clock = clock::of_database(&store).await?;
+    services(config, secret::from_environment(config)?, store, queue, notices, clock).await
+}
+
+/// Sign-in with identity providers, which are called as far as the policy allows.
+fn single_sign_on(services: &Services, egress: EgressPolicy) -> Result<SingleSignOn, Failure> {
+    let transport = GuardedTransport::new(egress)
+        .map_err(|problem| Failure::of("identity providers cannot be called", &problem))?;
+    Ok(SingleSignOn::new(services.clone(), Arc::new(transport)))
 }
 
 fn policy(config: &Config) -> Result<EgressPolicy, Failure> {
@@ -361,6 +456,14 @@ fn address(text: &str) -> Result<SocketAddr, Failure> {
     text.parse().map_err(|_not_an_address| {
         Failure::usage(format!("`{text}` is not an address to listen on")).help("such as 127.0.0.1:8080")
     })
+}
+
+/// The listener of `SLUICE_ADMIN_BIND`, if there shall be one.
+async fn admin_listener(config: &Config) -> Result<Option<TcpListener>, Failure> {
+    match config.text("SLUICE_ADMIN_BIND") {
+        "" => Ok(None),
+        bind => Ok(Some(listen(address(bind)?).await?)),
+    }
 }
 
 async fn listen(bind: SocketAddr) -> Result<TcpListener, Failure> {

@@ -33,6 +33,7 @@ pub struct Definition {
     pub context: Vec<ContextLoad>,
     pub missing_fields: MissingFields,
     pub concurrency: Option<Concurrency>,
+    pub rate_limit: Option<RateLimit>,
     pub steps: Vec<Step>,
     pub metadata: Map<String, Value>,
 }
@@ -121,6 +122,17 @@ pub enum OnConflict {
     Queue,
     Skip,
     CancelRunning,
+}
+
+/// How many executions may begin in a time.
+#[derive(Debug, Clone)]
+pub struct RateLimit {
+    pub limit: u32,
+    pub per: Duration,
+    /// All executions of the workflow count together when absent.
+    pub key: Option<Template>,
+    /// How many may begin at once after a quiet time.
+    pub burst: u32,
 }
 
 /// One entry of `context.load`.

@@ -1,14 +1,19 @@
 //! The outer keys of a definition, in its three shapes (definition-language §1).
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
-use super::model::{Concurrency, Definition, MissingFields, OnConflict};
+use super::model::{Concurrency, Definition, MissingFields, OnConflict, RateLimit};
 use super::reader::At;
 use super::{context, names, schema_check, step, trigger, words};
 use crate::check::rules;
 
 /// Queue of a definition that names none.
 pub const DEFAULT_QUEUE: &str = "default";
+
+/// Longest time that a rate may state, in days.
+const MAX_RATE_DAYS: u64 = 31;
 
 /// Longest life of an execution that a definition may state, in days.
 const MAX_DEADLINE_DAYS: u64 = 3660;
@@ -35,7 +40,7 @@ pub(super) fn decode(at: &At<'_>) -> Option<Definition> {
     let priority = object.take("priority").map_or(Some(super::Priority::default()), |at| at.word(words::PRIORITIES));
     let timeout = object.take("timeout").and_then(|at| at.duration());
     let deadline = object.take("deadline").and_then(|at| {
-        let longest = std::time::Duration::from_hours(24 * MAX_DEADLINE_DAYS);
+        let longest = Duration::from_hours(24 * MAX_DEADLINE_DAYS);
         at.duration().filter(|duration| {
             let fits = *duration <= longest;
             if !fits {
@@ -54,6 +59,7 @@ pub(super) fn decode(at: &At<'_>) -> Option<Definition> {
     let context = object.take("context").map_or(Some(Vec::new()), |at| context::decode(&at));
     let missing_fields = object.take("missing_fields").map_or(Some(MissingFields::default()), |at| missing(&at));
     let concurrency = object.take("concurrency").and_then(|at| decode_concurrency(&at));
+    let rate_limit = object.take("rate_limit").map_or(Some(None), |at| decode_rate_limit(&at).map(Some));
     let metadata = object.take("metadata").map_or(Some(Map::new()), |at| metadata(&at));
     let steps = object.need("steps").and_then(|at| step::list(&at));
     object.finish(|key| {
@@ -76,6 +82,7 @@ pub(super) fn decode(at: &At<'_>) -> Option<Definition> {
         context: context?,
         missing_fields: missing_fields?,
         concurrency,
+        rate_limit: rate_limit?,
         steps: steps?,
         metadata: metadata?,
     })
@@ -104,6 +111,24 @@ fn decode_concurrency(at: &At<'_>) -> Option<Concurrency> {
     let on_conflict = object.take("on_conflict").map_or(Some(OnConflict::Queue), |at| at.word(words::ON_CONFLICT));
     object.finish_plain();
     Some(Concurrency { key: key?, limit: limit?, on_conflict: on_conflict? })
+}
+
+fn decode_rate_limit(at: &At<'_>) -> Option<RateLimit> {
+    let mut object = at.object("`rate_limit`")?;
+    let limit = object.need("limit").and_then(|at| at.integer(1, 1_000_000));
+    let per = object.need("per").and_then(|at| {
+        let length = at.duration()?;
+        let longest = Duration::from_hours(24 * MAX_RATE_DAYS);
+        let fits = (Duration::from_secs(1)..=longest).contains(&length);
+        if !fits {
+            at.report(rules::BAD_DURATION, format!("the time of a rate is between 1s and {MAX_RATE_DAYS}d"), None);
+        }
+        fits.then_some(length)
+    });
+    let key = object.take("key").map_or(Some(None), |at| at.text_template().map(Some));
+    let burst = object.take("burst").map_or(Some(1), |at| at.integer(1, 1_000_000));
+    object.finish_plain();
+    Some(RateLimit { limit: limit?, per: per?, key: key?, burst: burst? })
 }
 
 /// `metadata` is free, as long as it is an object.

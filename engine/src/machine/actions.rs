@@ -84,13 +84,26 @@ impl Run<'_> {
         }
     }
 
+    /// For how long actions of the attempt were put off, in milliseconds.
+    fn held_ms(&self, here: &Here) -> i64 {
+        let active = self.state.scopes.get(&here.scope).and_then(|scope| scope.active.as_ref());
+        match active.map(|active| &active.phase) {
+            Some(Phase::Actions { put_off, held_ms, .. }) => {
+                let present = put_off.map_or(0, |put_off| self.now.0.saturating_sub(put_off.since.0));
+                held_ms.saturating_add(present)
+            }
+            _not_in_a_list => 0,
+        }
+    }
+
     fn perform(&mut self, here: &Here, step: &Step, action: &Action, index: u32) -> Result<Acted, StepError> {
         match &action.kind {
             ActionKind::Log { message, level, data } => self.log(here, message, *level, data.as_ref()).map(Acted::Done),
             ActionKind::Set(values) => self.set(here, values).map(Acted::Done),
             ActionKind::CreateApproval { approval } => self.open_approval(here, approval, index).map(Acted::Done),
             kind => {
-                let elapsed = u64::try_from(self.now.0.saturating_sub(here.began.0)).unwrap_or(0);
+                let elapsed = self.now.0.saturating_sub(here.began.0).saturating_sub(self.held_ms(here));
+                let elapsed = u64::try_from(elapsed).unwrap_or(0);
                 let timeout = time_left(step, Some(action), Duration::from_millis(elapsed))?;
                 let request = render::request(kind, &self.view(here))?;
                 Ok(Acted::Leaves(Box::new(effect(self.origin, self.state, here, index, timeout, request))))
@@ -130,6 +143,11 @@ impl Run<'_> {
         let result = match outcome {
             EffectOutcome::Succeeded { output } => Ok(given(output)),
             EffectOutcome::Failed(error) => Err(error),
+            EffectOutcome::PutOff { until, has_turn } => {
+                let (path, attempt, action) = (here.path, here.attempt, id.action);
+                self.emit(Event::ActionPutOff { path, attempt, action, until, has_turn, at: self.now });
+                return Ok(());
+            }
         };
         self.action_finished(&here, step, id.action, result);
         Ok(())
@@ -248,7 +266,13 @@ pub(super) fn effect(
     if matches!(request, EffectRequest::StartWorkflow { waits: true, .. }) && tries != "1" {
         key = format!("{key}/{tries}");
     }
-    Effect { id: EffectId { step: here.path.clone(), attempt: here.attempt, action: index }, key, timeout, request }
+    let active = state.scopes.get(&here.scope).and_then(|scope| scope.active.as_ref());
+    let has_turn = matches!(
+        active.map(|active| &active.phase),
+        Some(Phase::Actions { put_off: Some(put_off), .. }) if put_off.has_turn
+    );
+    let id = EffectId { step: here.path.clone(), attempt: here.attempt, action: index };
+    Effect { id, key, timeout, request, has_turn }
 }
 
 /// Tells one try of a step from another: its attempt, behind the attempts of the steps around it, such as

@@ -20,13 +20,14 @@ pub(super) fn bulk(event: &Event) -> usize {
             let reason = decision.reason.as_ref().map_or(0, String::len);
             reason.saturating_add(decision.metadata.as_ref().map_or(0, size))
         }
-        Event::SlotAwaited { key, .. } => key.len(),
+        Event::SlotAwaited { key, .. } | Event::TurnTaken { key, .. } => key.len(),
         Event::ApprovalOpened { request, .. } => size(&request.data),
         Event::Accepted
         | Event::Started { .. }
         | Event::Resumed { .. }
         | Event::Suspended { .. }
         | Event::StepStarted { .. }
+        | Event::ActionPutOff { .. }
         | Event::StepSkipped { .. }
         | Event::RetryScheduled { .. }
         | Event::Warned { .. }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::effect::{Effect, EffectId, EffectOutcome, StepError};
 use super::event::Event;
+use crate::Timestamp;
 
 /// What happened outside.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +49,13 @@ pub enum Command {
     },
     /// It is one of those that may be under way.
     TakeSlot,
+    /// The moment at which its rate lets it begin; it does not begin earlier.
+    TakeTurn {
+        /// The rendered key.
+        key: String,
+        /// When it may begin.
+        begins_at: Timestamp,
+    },
     /// The execution is ended by hand.
     Cancel {
         /// Who wants it.

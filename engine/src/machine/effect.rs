@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Timestamp;
+
 /// Path of a step execution, with iteration where it lies in a loop: `charge_items[17].refund`.
 pub type StepPath = String;
 
@@ -31,6 +33,8 @@ pub struct Effect {
     pub timeout: Duration,
     /// What to do.
     pub request: EffectRequest,
+    /// It was put off, and this is the moment that it was given: it goes without asking again.
+    pub has_turn: bool,
 }
 
 /// What an effect does.
@@ -108,6 +112,13 @@ pub enum EffectOutcome {
     },
     /// It was not, or not as wanted.
     Failed(StepError),
+    /// Nothing left: the rate of calls to its service lets it go later. That is no failure and no attempt.
+    PutOff {
+        /// When to begin it again.
+        until: Timestamp,
+        /// The moment is its own, so it need not ask again.
+        has_turn: bool,
+    },
 }
 
 /// Sorts of failures, for `retry_on`.

@@ -49,6 +49,17 @@ pub enum Event {
         error: Option<StepError>,
         at: Timestamp,
     },
+    /// An action did not leave: the rate of calls to its service lets it go later. It is no attempt.
+    ActionPutOff {
+        path: StepPath,
+        attempt: u32,
+        action: u32,
+        until: Timestamp,
+        /// The moment is its own: it goes then, without being asked again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        has_turn: bool,
+        at: Timestamp,
+    },
     /// A step is done.
     StepSucceeded {
         path: StepPath,
@@ -201,6 +212,14 @@ pub enum Event {
     },
     /// It is one of those that may be under way.
     SlotTaken { at: Timestamp },
+    /// Its rate lets it begin at this moment.
+    TurnTaken {
+        /// The rendered key.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        key: String,
+        begins_at: Timestamp,
+        at: Timestamp,
+    },
     /// A pause was asked for: no step begins any more.
     Paused {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -259,6 +278,7 @@ impl Event {
             Self::StepStarted { path, .. }
             | Self::ActionStarted { path, .. }
             | Self::ActionFinished { path, .. }
+            | Self::ActionPutOff { path, .. }
             | Self::StepSucceeded { path, .. }
             | Self::StepSkipped { path, .. }
             | Self::RetryScheduled { path, .. }
@@ -285,6 +305,7 @@ impl Event {
             | Self::ContextSet { .. }
             | Self::SlotAwaited { .. }
             | Self::SlotTaken { .. }
+            | Self::TurnTaken { .. }
             | Self::Paused { .. }
             | Self::Unpaused { .. }
             | Self::Cancelled { .. }
@@ -302,6 +323,7 @@ impl Event {
             | Self::StepStarted { at, .. }
             | Self::ActionStarted { at, .. }
             | Self::ActionFinished { at, .. }
+            | Self::ActionPutOff { at, .. }
             | Self::StepSucceeded { at, .. }
             | Self::StepSkipped { at, .. }
             | Self::RetryScheduled { at, .. }
@@ -319,6 +341,7 @@ impl Event {
             | Self::ApprovalDecided { verdict: Verdict { at, .. }, .. }
             | Self::SlotAwaited { at, .. }
             | Self::SlotTaken { at }
+            | Self::TurnTaken { at, .. }
             | Self::Paused { at, .. }
             | Self::Unpaused { at, .. }
             | Self::Cancelled { at, .. }
@@ -339,6 +362,7 @@ impl Event {
             Self::StepStarted { attempt, .. }
             | Self::ActionStarted { attempt, .. }
             | Self::ActionFinished { attempt, .. }
+            | Self::ActionPutOff { attempt, .. }
             | Self::RetryScheduled { attempt, .. }
             | Self::StepFailed { attempt, .. } => Some(*attempt),
             _of_no_attempt => None,

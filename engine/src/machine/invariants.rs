@@ -21,10 +21,11 @@ const BLOCKED_IS_HELD: &str = "a blocked execution is held by an approval";
 const SCOPES_CLOSE_ONCE: &str = "a branch, an item or a round begins once and ends once";
 const PAUSE_HOLDS: &str = "no step begins while the execution is paused";
 const DECIDED_ONCE: &str = "an approval is decided once";
+const IN_ITS_TURN: &str = "nothing begins before the turn that its rate gives it";
 const TAKEN_ONCE: &str = "a wait takes an event once";
 
 /// The names of all invariants.
-pub const INVARIANTS: [&str; 14] = [
+pub const INVARIANTS: [&str; 15] = [
     ENDS_ONCE,
     NOTHING_AFTER_END,
     STATE_IS_FOLD,
@@ -39,6 +40,7 @@ pub const INVARIANTS: [&str; 14] = [
     PAUSE_HOLDS,
     DECIDED_ONCE,
     TAKEN_ONCE,
+    IN_ITS_TURN,
 ];
 
 /// An invariant that does not hold.
@@ -57,6 +59,7 @@ pub fn violations(plan: &Plan, origin: &Origin, journal: &[Event], state: &State
     ends(journal, state, &mut found);
     reasons(plan, origin, journal, state, goes_on, &mut found);
     scopes(journal, state, &mut found);
+    turns(plan, journal, &mut found);
     let mut steps: BTreeMap<&str, Passage> = BTreeMap::new();
     for event in journal {
         match event {
@@ -130,6 +133,35 @@ fn scopes(journal: &[Event], state: &State, found: &mut Vec<Violation>) {
     }
 }
 
+/// An execution begins in its turn, and a call that was put off goes in its own.
+fn turns(plan: &Plan, journal: &[Event], found: &mut Vec<Violation>) {
+    let mut turn = None;
+    let mut put_off = BTreeMap::new();
+    for event in journal {
+        match event {
+            Event::TurnTaken { begins_at, .. } => turn = Some(*begins_at),
+            Event::Unpaused { .. } => turn = None,
+            Event::Started { at, .. } => {
+                let has_rate = plan.definition().rate_limit.is_some();
+                let is_in_turn = turn.map_or(!has_rate, |begins_at| begins_at <= *at);
+                expect(is_in_turn, IN_ITS_TURN, found, || format!("begun at {at:?}, its turn is {turn:?}"));
+            }
+            Event::ActionPutOff { path, until, .. } => {
+                put_off.insert(path.as_str(), *until);
+            }
+            // Another attempt asks anew.
+            Event::StepStarted { path, .. } => {
+                put_off.remove(path.as_str());
+            }
+            Event::ActionStarted { path, at, .. } => {
+                let is_in_turn = put_off.remove(path.as_str()).is_none_or(|until| until <= *at);
+                expect(is_in_turn, IN_ITS_TURN, found, || format!("{path}: {event:?}"));
+            }
+            _of_no_turn => {}
+        }
+    }
+}
+
 fn reasons(plan: &Plan, origin: &Origin, journal: &[Event], state: &State, goes_on: bool, found: &mut Vec<Violation>) {
     let has_begun = journal.iter().any(|event| matches!(event, Event::Started { .. }));
     // An accepted execution waits for a worker: the queue is its reason.
@@ -175,6 +207,10 @@ impl Passage {
             Event::ActionFinished { action, .. } => {
                 let is_it = self.in_flight.take().is_none_or(|left| left == *action);
                 expect(is_it, ONE_OUTCOME, found, || format!("{path}: action {action} was not under way"));
+            }
+            Event::ActionPutOff { action, .. } => {
+                let was_under_way = self.in_flight.take() == Some(*action);
+                expect(was_under_way, ONE_OUTCOME, found, || format!("{path}: action {action} was not under way"));
             }
             Event::StepSucceeded { .. } | Event::StepFailed { .. } => {
                 expect(!self.has_result && self.attempt > 0, ONE_RESULT, found, || format!("{path}: {event:?}"));

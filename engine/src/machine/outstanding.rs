@@ -27,6 +27,8 @@ pub enum WaitKind {
     Child,
     /// The end of another execution with the same concurrency key.
     Slot,
+    /// The moment at which a rate lets the execution begin, or a call go.
+    Rate,
     /// The end of the whole life that the definition allows.
     Deadline,
 }
@@ -42,6 +44,7 @@ impl WaitKind {
             Self::Approval => "approval",
             Self::Child => "child",
             Self::Slot => "slot",
+            Self::Rate => "rate",
             Self::Deadline => "deadline",
         }
     }
@@ -120,6 +123,9 @@ pub fn waits(plan: &Plan, origin: &Origin, state: &State) -> Vec<WaitRow> {
                 // The approvals themselves are listed below.
                 Awaited::Approval { .. } => {}
             },
+            Phase::Actions { in_flight: false, put_off: Some(put_off), .. } => {
+                waits.push(WaitRow::of(WaitKind::Rate, path, Some(put_off.until)));
+            }
             Phase::Ready | Phase::Actions { .. } | Phase::Children(_) => {}
         }
     }
@@ -129,6 +135,11 @@ pub fn waits(plan: &Plan, origin: &Origin, state: &State) -> Vec<WaitRow> {
             target: Some(id.clone()),
             ..WaitRow::of(WaitKind::Approval, approval.path.clone(), due_at)
         });
+    }
+    if let Some(begins_at) = state.begins_at
+        && state.has_not_begun()
+    {
+        waits.push(WaitRow::of(WaitKind::Rate, String::new(), Some(begins_at)));
     }
     if state.is_pausing() {
         for wait in &mut waits {

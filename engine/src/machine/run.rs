@@ -72,6 +72,7 @@ pub fn advance(
         Command::Resume { by, data, at_step } => run.resume(by, data, at_step)?,
         Command::AwaitSlot { key, limit } => run.await_slot(key, limit),
         Command::TakeSlot => run.take_slot(),
+        Command::TakeTurn { key, begins_at } => run.take_turn(key, begins_at),
         Command::Cancel { by, reason } => run.emit(Event::Cancelled { by, reason, at: now }),
         Command::Interrupt { code, message } => run.fail_here(StepError::other(&code, message)),
     }
@@ -131,12 +132,12 @@ impl Run<'_> {
 
     pub(super) fn wake(&mut self) {
         if self.state.status == Status::Queued {
-            let waits = self.state.is_pausing() || self.state.awaits_slot;
-            if !waits {
-                self.start_flow();
-            } else if self.state.awaits_slot {
+            let is_held = self.state.awaits_slot || self.awaits_turn();
+            if is_held {
                 // Nothing but its deadline can come to pass: whether it has is all there is to look at.
                 self.is_out_of_time();
+            } else if !self.state.is_pausing() {
+                self.start_flow();
             }
             return;
         }
@@ -219,7 +220,11 @@ impl Run<'_> {
     fn can_move(&self, id: ScopeId, scope: &ScopeState) -> bool {
         let Some(active) = &scope.active else { return id != ROOT };
         match &active.phase {
-            Phase::Actions { in_flight, .. } => !in_flight,
+            // What was put off is begun like a step: in its time, and not while the execution is paused.
+            Phase::Actions { in_flight, put_off: Some(put_off), .. } => {
+                !in_flight && put_off.until <= self.now && !self.state.is_pausing()
+            }
+            Phase::Actions { in_flight, put_off: None, .. } => !in_flight,
             // An execution that is paused finishes what is under way, and begins nothing.
             Phase::Ready => !self.state.is_pausing(),
             Phase::Backoff { due_at } => *due_at <= self.now && !self.state.is_pausing(),

@@ -111,6 +111,12 @@ pub(super) enum Phase {
         in_flight: bool,
         /// The moment `now` stands for in this attempt.
         now: Timestamp,
+        /// The last time that `next` was put off, while it is next or under way.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        put_off: Option<PutOff>,
+        /// For how long actions were put off: no time of the attempt. Milliseconds.
+        #[serde(default, skip_serializing_if = "is_no_time")]
+        held_ms: i64,
     },
     /// Waits before the next attempt.
     Backoff { due_at: Timestamp },
@@ -118,6 +124,21 @@ pub(super) enum Phase {
     Children(Box<Children>),
     /// Waits for something outside.
     Waiting(Box<Awaiting>),
+}
+
+/// A call that did not leave because of the rate of its service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PutOff {
+    pub(super) since: Timestamp,
+    pub(super) until: Timestamp,
+    /// The moment is its own: nobody is asked again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) has_turn: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_no_time(millis: &i64) -> bool {
+    *millis == 0
 }
 
 /// What sort of scopes a step opens.

@@ -11,7 +11,7 @@ use super::outcome::{Decision, Outcome};
 use crate::Timestamp;
 
 use super::scope::is_zero;
-pub(super) use super::scope::{Active, Awaiting, Children, Left, Phase, ROOT, ScopeId, ScopeState, Written};
+pub(super) use super::scope::{Active, Awaiting, Children, Left, Phase, PutOff, ROOT, ScopeId, ScopeState, Written};
 pub use super::scope::{Awaited, BodyKind, OpenApproval};
 
 /// What never changes about an execution; stored beside the state, not in it.
@@ -127,6 +127,9 @@ pub struct State {
     /// It has not begun, because as many with its concurrency key are under way as may be.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) awaits_slot: bool,
+    /// When its rate lets it begin; of one that has begun it is forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) begins_at: Option<Timestamp>,
     /// The last moment at which something happened.
     #[serde(default)]
     pub(super) last_at: Timestamp,

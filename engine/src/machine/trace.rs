@@ -214,8 +214,22 @@ impl Trace {
             Event::ActionStarted { path, kind, key, request, at, .. } => {
                 let call =
                     CallTrace { kind, key, request, response: None, error: None, started_at: at, ended_at: None };
-                if let Some(attempt) = self.last(&path).and_then(|step| step.attempts.last_mut()) {
-                    attempt.calls.push(call);
+                if let Some(step) = self.last(&path) {
+                    step.status = StepStatus::Running;
+                    step.next_attempt_at = None;
+                    if let Some(attempt) = step.attempts.last_mut() {
+                        attempt.calls.push(call);
+                    }
+                }
+            }
+            Event::ActionPutOff { path, until, .. } => {
+                if let Some(step) = self.last(&path) {
+                    step.status = StepStatus::Waiting;
+                    step.next_attempt_at = Some(until);
+                    // It did not leave.
+                    if let Some(attempt) = step.attempts.last_mut() {
+                        attempt.calls.pop();
+                    }
                 }
             }
             Event::ActionFinished { path, output, error, at, .. } => {
@@ -299,6 +313,7 @@ impl Trace {
             | Event::ApprovalDecided { .. }
             | Event::SlotAwaited { .. }
             | Event::SlotTaken { .. }
+            | Event::TurnTaken { .. }
             | Event::Paused { .. }
             | Event::Unpaused { .. }
             | Event::Completed { .. } => {}

@@ -8,7 +8,7 @@ use sluice_engine::definition::{Definition, TriggerKind};
 use sluice_engine::expr::Scope;
 use sluice_engine::machine::{
     Body, Command, Effect, EffectOutcome, EffectRequest, ErrorClass, Event, HttpRequest, Origin, Signal, State,
-    StepError, advance, apply, next_due, time_limit,
+    StepError, advance, apply, next_due, rate, time_limit,
 };
 use sluice_engine::plan::{Plan, Settings};
 use sluice_engine::{Timestamp, duration};
@@ -133,6 +133,8 @@ impl World {
                 self.effects.extend(decided.effects);
                 if decided.goes_on {
                     self.command(Command::Wake);
+                } else if let Some(rate) = rate(&self.plan, &self.origin, &self.state, self.now).unwrap() {
+                    self.command(Command::TakeTurn { key: rate.key, begins_at: self.now });
                 }
             }
             Err(refused) => self.problems.push(format!("a command is refused: {refused}")),

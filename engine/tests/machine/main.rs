@@ -13,6 +13,7 @@ mod loops;
 mod parallel;
 mod people;
 mod properties;
+mod rates;
 mod sim;
 mod slots;
 mod timeline;

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use sluice_engine::Timestamp;
 use sluice_engine::definition;
-use sluice_engine::machine::{Command, Effect, EffectOutcome, ErrorClass, Refused, Status, next_due, waits};
+use sluice_engine::machine::{Command, Effect, EffectOutcome, ErrorClass, Event, Refused, Status, next_due, waits};
 
 use crate::sim::{START, Sim, error, ok};
 
@@ -21,13 +22,20 @@ struct Turn {
 }
 
 fn turns() -> impl Strategy<Value = Vec<Turn>> {
-    let turn = (0_u8..8, 0_i64..3_000, any::<bool>(), any::<bool>())
+    let turn = (0_u8..10, 0_i64..3_000, any::<bool>(), any::<bool>())
         .prop_map(|(answer, milliseconds, dies, repeats)| Turn { answer, milliseconds, dies, repeats });
     prop::collection::vec(turn, 1..12)
 }
 
-fn outcome(answer: u8) -> EffectOutcome {
+/// Calls that a history puts off at most: for ever would be no history.
+const MOST_PUT_OFF: usize = 20;
+
+fn outcome(answer: u8, sim: &Sim) -> EffectOutcome {
+    let put_off = sim.journal.iter().filter(|event| matches!(event, Event::ActionPutOff { .. })).count();
     match answer {
+        8 | 9 if put_off < MOST_PUT_OFF => {
+            EffectOutcome::PutOff { until: Timestamp(sim.now.0 + 1_500), has_turn: answer == 8 }
+        }
         0..3 => ok(json!({ "n": answer })),
         3 => EffectOutcome::Succeeded { output: json!("text") },
         4 => EffectOutcome::Failed(error("STEP_TIMEOUT", ErrorClass::Timeout)),
@@ -198,9 +206,9 @@ fn run(definition: &Value, turns: &[Turn], crashes: bool) -> (Sim, Sent) {
                 }
                 let effect = sim.effects[0].clone();
                 sim.now.0 += turn.milliseconds;
-                sim.finish(outcome(turn.answer));
+                sim.finish(outcome(turn.answer, &sim));
                 if turn.repeats {
-                    let again = Command::EffectDone { effect: effect.id.clone(), outcome: outcome(0) };
+                    let again = Command::EffectDone { effect: effect.id.clone(), outcome: outcome(0, &sim) };
                     let refused = sim.try_command(again);
                     assert!(matches!(refused, Err(Refused::NotUnderWay { .. } | Refused::Ended)), "{refused:?}");
                 }

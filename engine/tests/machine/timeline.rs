@@ -48,6 +48,10 @@ pub fn line(event: &Event) -> String {
         Event::ApprovalEscalated { path, role, .. } => format!("{path} asks {role} too"),
         Event::ApprovalDecided { path, verdict, .. } => format!("{path} is {}", verdict.ruling.name()),
         Event::SlotAwaited { key, limit, .. } => format!("waits for one of {limit} slots of `{key}`"),
+        Event::TurnTaken { begins_at, at, .. } => format!("begins in {} ms", begins_at.0 - at.0),
+        Event::ActionPutOff { path, attempt, action, until, at, .. } => {
+            format!("{path}#{attempt}.{action} put off for {} ms", until.0 - at.0)
+        }
         Event::SlotTaken { .. } => "has a slot".to_owned(),
         Event::Paused { .. } => "paused".to_owned(),
         Event::Unpaused { at_step, .. } => format!("unpaused{}", then(at_step)),

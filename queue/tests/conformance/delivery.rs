@@ -140,4 +140,17 @@ crate::on_both_transports! {
         assert_eq!(all_of(&workers), mine.into_iter().collect());
         assert_eq!(bed.backlog("yours").await, one);
     }
+
+    async fn low_priorities_are_not_left_out_while_urgent_work_waits(bed: &Bed) {
+        let (urgent, low) = (executions(2_000), executions(1));
+        bed.queue.push("default", Priority::Low, &low).unwrap();
+        bed.queue.push("default", Priority::High, &urgent).unwrap();
+        // A task holds fifty of them at most.
+        eventually("all wait", || async { bed.backlog("default").await.waiting > 40 }).await;
+        let worker = bed.worker(&["default"], Handling::Takes);
+        bed.emptied("default").await;
+        let taken = worker.drain().await.concat();
+        let before = taken.iter().position(|taken| *taken == low[0]).unwrap();
+        assert!(before < 1_000, "{before} of the urgent went first");
+    }
 }

@@ -9,6 +9,7 @@ use apalis::prelude::{BoxDynError, Data, Monitor, WorkerBuilder};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ids::{ExecutionId, WorkerId};
+use queue::limits::Buckets;
 use queue::{Backlog, ConsumerConfig, Notices, Pulse, RedisConfig, WorkItem, WorkQueue};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -75,6 +76,11 @@ impl Bed {
 
     pub fn notices(&self) -> Notices {
         self.redis.as_ref().map_or_else(Notices::memory, |config| Notices::redis(config).unwrap())
+    }
+
+    /// Buckets as a process of its own has them.
+    pub fn buckets(&self) -> Buckets {
+        self.redis.as_ref().map_or_else(Buckets::memory, |config| Buckets::redis(config).unwrap())
     }
 
     /// Whether other processes take part.

@@ -10,5 +10,6 @@ mod server;
 
 mod delivery;
 mod faults;
+mod limits;
 mod notices;
 mod order;

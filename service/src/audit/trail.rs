@@ -20,6 +20,8 @@ pub struct Change {
     pub after: Value,
     /// Why, in the words of whoever did it.
     pub reason: Option<String>,
+    /// What happened, such as `role.created`; what the request is called when absent.
+    pub action: Option<&'static str>,
 }
 
 impl Change {
@@ -33,7 +35,14 @@ impl Change {
             before: Value::Null,
             after: Value::Null,
             reason: None,
+            action: None,
         }
+    }
+
+    /// What happened, such as `role.created`.
+    #[must_use]
+    pub fn named(self, action: &'static str) -> Self {
+        Self { action: Some(action), ..self }
     }
 
     /// What it was.

@@ -2,11 +2,12 @@
 
 use engine::Timestamp;
 use ids::EventId;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use store::{EventOutcome, EventRow, NewEvent};
 
 use super::route;
+use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::services::Services;
@@ -90,6 +91,9 @@ pub async fn emit(services: &Services, viewer: &Viewer, request: EmitRequest) ->
         what: "an accepted event is missing",
         source: id.to_string().into(),
     })?;
+    let named = if is_new { "event.emitted" } else { "event.found" };
+    let about = json!({ "source": row.source, "subject": row.subject });
+    viewer.origin.trail.note(Change::of("event", id, &row.event_type).named(named).after(about));
     // A known event may still be unrouted: its first sender's process may have died in between.
     let event = if row.routed_at_ms.is_none() { route::route(services, row).await? } else { row };
     Ok(Emitted { event, is_new })

@@ -1,9 +1,11 @@
 //! Starts many executions at once; each succeeds or fails for itself.
 
+use serde_json::json;
 use store::NewExecution;
 
 use super::prepare::{self, StartRequest};
 use super::start::{Push, Started, announce, settle};
+use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::services::Services;
@@ -51,13 +53,27 @@ pub async fn start_batch(
         }
         started
     });
-    let results = results
+    let results: Vec<Result<Started, ServiceError>> = results
         .into_iter()
         .map(|result| result.or_else(|| settled.next()).unwrap_or_else(|| Err(missing_outcome())))
         .collect();
     drop(settled);
+    viewer.origin.trail.note(noted(viewer, &results));
     announce(services, new);
     Ok(results)
+}
+
+/// What the audit log tells of a batch: one entry, whatever its size.
+fn noted(viewer: &Viewer, results: &[Result<Started, ServiceError>]) -> Change {
+    const NAMED: usize = 20;
+    let started = || results.iter().flatten().filter(|started| started.is_new);
+    let first: Vec<_> = started().take(NAMED).map(|started| started.execution).collect();
+    Change::of("organization", viewer.organization, "").named("execution.batch_started").after(json!({
+        "started": started().count(),
+        "found": results.iter().flatten().filter(|started| !started.is_new).count(),
+        "refused": results.iter().filter(|result| result.is_err()).count(),
+        "firstExecutionIds": first,
+    }))
 }
 
 fn missing_outcome() -> ServiceError {

@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use ids::ExecutionId;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{ExecutionRow, ExecutionStatus};
 
 use super::wait::{WaitFor, wait_for_news};
+use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
+use crate::reach;
 use crate::services::Services;
 use crate::signals::{Told, tell};
 use crate::viewer::{Permission, Viewer};
@@ -33,6 +35,7 @@ pub async fn cancel(
     if row.status == ExecutionStatus::Cancelled {
         return Ok(row);
     }
+    note(viewer, &row, "execution.cancel_asked", reason.clone(), Value::Null);
     let by = Some(viewer.actor.id.clone());
     told(services, viewer, row, Told::Cancel { by, reason }, WaitFor::Completion).await
 }
@@ -54,6 +57,7 @@ pub async fn pause(
     if row.status.is_ended() {
         return Err(has_ended(&row, "paused"));
     }
+    note(viewer, &row, "execution.pause_asked", reason.clone(), Value::Null);
     let by = Some(viewer.actor.id.clone());
     told(services, viewer, row, Told::Pause { by, reason }, WaitFor::Pause).await
 }
@@ -89,6 +93,9 @@ pub async fn resume(
             return Err(ServiceError::mistake(Mistake::new(Code::Invalid, "fromStep", message)));
         }
     }
+    // Which data, and not their values: those are in the execution, for those who may see them.
+    let keys = data.as_ref().and_then(Value::as_object).map(|data| data.keys().collect::<Vec<_>>());
+    note(viewer, &row, "execution.resume_asked", None, json!({ "dataKeys": keys, "fromStep": from_step }));
     let by = Some(viewer.actor.id.clone());
     told(services, viewer, row, Told::Resume { by, data, at_step: from_step }, WaitFor::Resume).await
 }
@@ -107,6 +114,7 @@ async fn live(
         return Err(ServiceError::mistake(Mistake::new(Code::Invalid, "reason", message)));
     }
     let row = services.store().execution(viewer.organization, id).await?;
+    let row = reach::execution(services, viewer, row).await?;
     let row = row.ok_or_else(|| {
         ServiceError::mistake(Mistake::new(Code::NotFound, "id", format!("there is no execution {id}")))
     })?;
@@ -114,6 +122,13 @@ async fn live(
         return Err(has_ended(&row, what));
     }
     Ok(row)
+}
+
+/// Before it is told: one that is told and not noted could be cut off in between.
+fn note(viewer: &Viewer, row: &ExecutionRow, named: &'static str, reason: Option<String>, after: Value) {
+    let change = Change::of("execution", row.id, row.key.as_deref().unwrap_or_default());
+    let before = json!({ "status": format!("{:?}", row.status).to_lowercase() });
+    viewer.origin.trail.note(change.named(named).before(before).after(after).because(reason));
 }
 
 fn has_ended(row: &ExecutionRow, what: &str) -> ServiceError {

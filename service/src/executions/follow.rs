@@ -15,8 +15,9 @@ use store::{ChangeCursor, ExecutionFilter, ExecutionRow};
 
 use super::read::parse_events;
 use crate::code::Code;
-use crate::cursor;
+use crate::cursor::Seal;
 use crate::error::{Mistake, ServiceError};
+use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -60,12 +61,12 @@ pub async fn updates(
 ) -> Result<impl Stream<Item = Result<Update, ServiceError>> + Send + use<>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
     let list = format!("journal:{id}");
-    let position = after
-        .map(|text| cursor::read::<(i32, usize)>(&list, text, "after"))
-        .transpose()
-        .map_err(ServiceError::mistake)?;
+    let seal = Seal::of(services, viewer);
+    let position =
+        after.map(|text| seal.read::<(i32, usize)>(&list, text, "after")).transpose().map_err(ServiceError::mistake)?;
     let news = services.live().execution(id);
     let row = services.store().execution(viewer.organization, id).await?;
+    let row = reach::execution(services, viewer, row).await?;
     let Some(row) = row.map(Arc::new) else {
         let mistake = Mistake::new(Code::NotFound, "id", format!("there is no execution `{id}`"));
         return Err(ServiceError::mistake(mistake));
@@ -77,7 +78,7 @@ pub async fn updates(
         // The cursor of an event means that its row is delivered up to and including it.
         Some((seq, index)) => (seq.saturating_sub(1), index.saturating_add(1)),
         None => {
-            let at_end = cursor::write(&list, &(row.seq, usize::MAX - 1));
+            let at_end = seal.write(&list, &(row.seq, usize::MAX - 1));
             ready.push_back(Update { cursor: at_end, event: None, execution: Arc::clone(&row) });
             (row.seq, 0)
         }
@@ -87,6 +88,7 @@ pub async fn updates(
         viewer: viewer.clone(),
         id,
         list,
+        seal,
         seq,
         skip,
         ready,
@@ -100,9 +102,9 @@ pub async fn updates(
 
 /// The cursor before everything that happens in `id`.
 #[must_use]
-pub fn beginning(id: ExecutionId) -> String {
+pub fn beginning(services: &Services, viewer: &Viewer, id: ExecutionId) -> String {
     // Behind every event of row 0, which does not exist.
-    cursor::write(&format!("journal:{id}"), &(0, usize::MAX - 1))
+    Seal::of(services, viewer).write(&format!("journal:{id}"), &(0, usize::MAX - 1))
 }
 
 struct Follower {
@@ -110,6 +112,7 @@ struct Follower {
     viewer: Viewer,
     id: ExecutionId,
     list: String,
+    seal: Seal,
     seq: i32,
     skip: usize,
     ready: VecDeque<Update>,
@@ -150,7 +153,7 @@ impl Follower {
         let mut last = self.seq;
         for entry in &entries {
             for (index, event) in parse_events(&entry.events)?.into_iter().enumerate().skip(self.skip) {
-                let cursor = cursor::write(&self.list, &(entry.seq, index));
+                let cursor = self.seal.write(&self.list, &(entry.seq, index));
                 let event = JournalEvent { seq: entry.seq, index, at_ms: entry.at_ms, event };
                 self.ready.push_back(Update { cursor, event: Some(event), execution: Arc::clone(&row) });
             }
@@ -201,8 +204,9 @@ pub async fn changes(
     after: Option<&str>,
 ) -> Result<impl Stream<Item = Result<Change, ServiceError>> + Send + use<>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
+    let seal = Seal::of(services, viewer);
     let resumed = after
-        .map(|text| cursor::read::<ChangeCursor>(CHANGES, text, "after"))
+        .map(|text| seal.read::<ChangeCursor>(CHANGES, text, "after"))
         .transpose()
         .map_err(ServiceError::mistake)?;
     let news = services.live().organization(viewer.organization);
@@ -215,6 +219,7 @@ pub async fn changes(
         services: services.clone(),
         viewer: viewer.clone(),
         filter,
+        seal,
         position,
         is_resumed,
         known: Known::default(),
@@ -259,6 +264,7 @@ struct Watcher {
     services: Services,
     viewer: Viewer,
     filter: ExecutionFilter,
+    seal: Seal,
     position: ChangeCursor,
     is_resumed: bool,
     known: Known,
@@ -304,6 +310,7 @@ impl Watcher {
         let mut ids: Vec<ExecutionId> = changed.iter().map(|change| change.execution_id).collect();
         ids.sort_unstable();
         ids.dedup();
+        let ids = reach::executions(&self.services, &self.viewer, &ids).await?;
         // Judged first, read then: what left is shown as it is since it left, never as it was before.
         let fitting = store.filter_executions(self.viewer.organization, &ids, &self.filter).await?;
         let fitting: HashSet<ExecutionId> = fitting.into_iter().collect();
@@ -320,7 +327,7 @@ impl Watcher {
             } else {
                 continue;
             };
-            let cursor = cursor::write(CHANGES, &change.cursor);
+            let cursor = self.seal.write(CHANGES, &change.cursor);
             self.ready.push_back(Change { cursor, kind, execution: Arc::clone(row) });
         }
         Ok(true)

@@ -11,6 +11,7 @@ use store::{NewExecution, StartKey};
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::plans::{LoadedVersion, Published, WorkflowRef};
+use crate::reach;
 use crate::services::Services;
 use crate::viewer::Viewer;
 
@@ -108,6 +109,9 @@ pub(super) async fn prepare(
         .published(services.store(), viewer.organization, &request.workflow)
         .await?
         .ok_or_else(|| ServiceError::mistake(unknown_workflow(&request.workflow)))?;
+    if !reach::workflow(services, viewer, published.workflow).await? {
+        return Err(ServiceError::mistake(unknown_workflow(&request.workflow)));
+    }
     let version = chosen_version(services, viewer, &published, request.version).await?;
     let mut mistakes = check_keys_and_labels(&request);
     let input = match checked_input(services, &version, request.input) {

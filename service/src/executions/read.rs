@@ -8,6 +8,7 @@ use store::{ExecutionFilter, ExecutionOrder, ExecutionRow, Page, PageRequest};
 
 use super::follow::JournalEvent;
 use crate::error::ServiceError;
+use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -21,7 +22,7 @@ pub async fn execution(
     id: ExecutionId,
 ) -> Result<Option<ExecutionRow>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
-    Ok(services.store().execution(viewer.organization, id).await?)
+    reach::execution(services, viewer, services.store().execution(viewer.organization, id).await?).await
 }
 
 /// Several executions, in any order; unknown ones are left out.
@@ -34,7 +35,8 @@ pub async fn executions_by_ids(
     ids: &[ExecutionId],
 ) -> Result<Vec<ExecutionRow>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
-    Ok(services.store().executions_by_ids(viewer.organization, ids).await?)
+    let ids = reach::executions(services, viewer, ids).await?;
+    Ok(services.store().executions_by_ids(viewer.organization, &ids).await?)
 }
 
 /// A page of the executions that fit.
@@ -49,7 +51,7 @@ pub async fn page(
     request: &PageRequest,
 ) -> Result<Page<ExecutionRow>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
-    Ok(services.store().executions(viewer.organization, filter, order, request).await?)
+    Ok(services.store().executions(viewer.organization, &reach::of_executions(viewer, filter), order, request).await?)
 }
 
 /// How many executions fit, counted up to 10,000; false when counting stopped there.
@@ -62,7 +64,7 @@ pub async fn count(
     filter: &ExecutionFilter,
 ) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
-    Ok(services.store().count_executions(viewer.organization, filter).await?)
+    Ok(services.store().count_executions(viewer.organization, &reach::of_executions(viewer, filter)).await?)
 }
 
 /// What happened in each of several executions, folded from their journals for people to read.
@@ -76,8 +78,9 @@ pub async fn traces(
     ids: &[ExecutionId],
 ) -> Result<Vec<(ExecutionId, Trace)>, ServiceError> {
     viewer.require(Permission::ExecutionDataRead)?;
+    let ids = reach::executions(services, viewer, ids).await?;
     let mut events: BTreeMap<ExecutionId, Vec<Event>> = BTreeMap::new();
-    for entry in services.store().journals(viewer.organization, ids, WHOLE_JOURNAL).await? {
+    for entry in services.store().journals(viewer.organization, &ids, WHOLE_JOURNAL).await? {
         events.entry(entry.execution_id).or_default().extend(parse_events(&entry.events)?);
     }
     Ok(events.into_iter().map(|(id, events)| (id, Trace::fold(events))).collect())
@@ -93,8 +96,9 @@ pub async fn histories(
     ids: &[ExecutionId],
 ) -> Result<BTreeMap<ExecutionId, Vec<JournalEvent>>, ServiceError> {
     viewer.require(Permission::ExecutionDataRead)?;
+    let ids = reach::executions(services, viewer, ids).await?;
     let mut histories: BTreeMap<ExecutionId, Vec<JournalEvent>> = BTreeMap::new();
-    for entry in services.store().journals(viewer.organization, ids, WHOLE_JOURNAL).await? {
+    for entry in services.store().journals(viewer.organization, &ids, WHOLE_JOURNAL).await? {
         let events = parse_events(&entry.events)?.into_iter().enumerate();
         let events = events.map(|(index, event)| JournalEvent { seq: entry.seq, index, at_ms: entry.at_ms, event });
         histories.entry(entry.execution_id).or_default().extend(events);

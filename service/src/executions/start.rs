@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use ids::ExecutionId;
 use queue::Notice;
+use serde_json::json;
 use store::{ExecutionRow, NewExecution, Runnable, StartOutcome};
 
 use super::prepare::{self, StartRequest};
 use super::wait::{WaitFor, wait, wait_for_news};
+use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::services::Services;
@@ -46,6 +48,7 @@ pub async fn start(
     let outcome = services.store().start(execution).await?;
     drop(admitted);
     let started = settle(push.id, outcome)?;
+    viewer.origin.trail.note(noted(&row, started));
     if !started.is_new {
         let row = wait(services, viewer, started.execution, what, limit).await?;
         return Ok((started, row));
@@ -56,6 +59,17 @@ pub async fn start(
         Some(news) => wait_for_news(services, viewer, row, news, what, limit).await?,
     };
     Ok((started, row))
+}
+
+/// What the audit log tells of a start; the input is with the execution, for those who may see it.
+fn noted(row: &ExecutionRow, started: Started) -> Change {
+    let named = if started.is_new { "execution.started" } else { "execution.found" };
+    Change::of("execution", started.execution, row.key.as_deref().unwrap_or_default()).named(named).after(json!({
+        "workflowId": row.workflow_id,
+        "versionNumber": row.version_number,
+        "queue": row.queue,
+        "priority": row.priority,
+    }))
 }
 
 /// Where an execution is pushed once it is durable.

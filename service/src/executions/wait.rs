@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::error::ServiceError;
 use crate::live::Listener;
+use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -47,7 +48,8 @@ pub async fn wait(
     viewer.require(Permission::ExecutionRead)?;
     // Before the first look, or what happens between look and listening is missed.
     let news = services.live().execution(id);
-    let Some(row) = services.store().execution(viewer.organization, id).await? else { return Ok(None) };
+    let row = services.store().execution(viewer.organization, id).await?;
+    let Some(row) = reach::execution(services, viewer, row).await? else { return Ok(None) };
     wait_for_news(services, viewer, row, news, what, limit).await
 }
 

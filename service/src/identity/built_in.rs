@@ -163,4 +163,17 @@ mod tests {
         let agent = BuiltInRole::Agent.permissions();
         assert!(!agent.contains(Permission::ExecutionDataRead) && !agent.contains(Permission::WorkflowRead));
     }
+
+    #[test]
+    fn the_documentation_has_the_table_of_roles_and_permissions() {
+        let names = BuiltInRole::ALL.map(|role| format!("`{}`", role.name()));
+        let mut expected = format!("| permission | allows | {} |\n|---|---|{}\n", names.join(" | "), ":-:|".repeat(6));
+        for permission in Permission::ALL {
+            let held = BuiltInRole::ALL.map(|role| if role.permissions().contains(*permission) { "✓" } else { "" });
+            let row = format!("| `{}` | {} | {} |\n", permission.name(), permission.description(), held.join(" | "));
+            expected.push_str(&row);
+        }
+        let page = include_str!("../../../docs/permissions.md");
+        assert!(page.contains(&expected), "docs/permissions.md must have this table:\n\n{expected}");
+    }
 }

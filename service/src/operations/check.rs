@@ -1,14 +1,16 @@
 //! Proves for the whole database that every live execution has a reason to wake, and puts right what has none.
 //!
 //! It goes through the database in small parts, by key: the caller asks for the next part until there is none. It
-//! looks at all organizations, so it takes the permission for operations and names no data of any execution.
+//! takes the permission for operations and names no data of any execution. The organization that runs the
+//! installation, which is the default one, sees what is wrong with all of them, and the others with themselves.
 
 use engine::machine::{self, Event, State};
 use ids::{ExecutionId, OrganizationId};
 use serde::{Deserialize, Serialize};
-use store::{Damage, Damaged, JournalSpan, Phase, Place};
+use store::{Damage, Damaged, JournalSpan, Phase, Place, TenantWall};
 
-use crate::cursor;
+use crate::audit::Change;
+use crate::cursor::Seal;
 use crate::error::ServiceError;
 use crate::executions::{Facts, origin, parse_events};
 use crate::services::Services;
@@ -48,6 +50,8 @@ pub enum FindingCode {
     JournalGap,
     /// Its state is not what its journal says.
     StateDiffers,
+    /// PostgreSQL does not keep organizations apart: the queries alone do.
+    TenantWallMissing,
 }
 
 /// One thing that is wrong.
@@ -55,7 +59,7 @@ pub enum FindingCode {
 pub struct Finding {
     /// What, for programs.
     pub code: FindingCode,
-    /// The execution or event.
+    /// The execution or event, or `database`.
     pub subject: String,
     /// What is wrong, in a sentence.
     pub message: String,
@@ -96,7 +100,7 @@ pub async fn check(
     is_deep: bool,
 ) -> Result<Report, ServiceError> {
     viewer.require(Permission::OperationsRead)?;
-    Check { services, is_deep, repairs: false }.part(after).await
+    Check { services, viewer, is_deep, repairs: false }.part(after).await
 }
 
 /// The same, and puts right what it finds, if it still is as it was seen.
@@ -110,22 +114,29 @@ pub async fn repair(
     is_deep: bool,
 ) -> Result<Report, ServiceError> {
     viewer.require(Permission::OperationsWrite)?;
-    Check { services, is_deep, repairs: true }.part(after).await
+    let report = Check { services, viewer, is_deep, repairs: true }.part(after).await?;
+    // Their number alone: they may be of other organizations.
+    let repaired = report.findings.iter().filter(|finding| finding.is_repaired).count();
+    let change = Change::of("installation", "installation", "").named("system.repaired");
+    viewer.origin.trail.note(change.after(serde_json::json!({ "isDeep": is_deep, "repaired": repaired })));
+    Ok(report)
 }
 
 struct Check<'a> {
     services: &'a Services,
+    viewer: &'a Viewer,
     is_deep: bool,
     repairs: bool,
 }
 
 impl Check<'_> {
     async fn part(&self, after: Option<&str>) -> Result<Report, ServiceError> {
+        let seal = Seal::of(self.services, self.viewer);
         let part = match after {
             None => Part::Rows(Phase::Claims, Place::default()),
-            Some(text) => cursor::read(LIST, text, "after").map_err(ServiceError::mistake)?,
+            Some(text) => seal.read(LIST, text, "after").map_err(ServiceError::mistake)?,
         };
-        let (findings, next) = match part {
+        let (mut findings, next) = match part {
             Part::Rows(phase, place) => self.rows(phase, &place).await?,
             Part::Children(after) => self.children(after).await?,
             Part::Signals => (self.signals().await?, Some(Part::Events)),
@@ -135,18 +146,44 @@ impl Check<'_> {
             }
             Part::Journals(after) => self.journals(after.map(ExecutionId::from_uuid)).await?,
         };
+        if after.is_none() {
+            findings.extend(self.wall().await?);
+        }
         for finding in &findings {
             metrics::counter!("sluice_check_findings_total", "repaired" => if finding.is_repaired { "yes" } else { "no" })
                 .increment(1);
         }
-        Ok(Report { findings, next: next.map(|part| cursor::write(LIST, &part)) })
+        Ok(Report { findings, next: next.map(|part| seal.write(LIST, &part)) })
+    }
+
+    /// Whether the viewer may see what is wrong with `organization`.
+    fn sees(&self, organization: OrganizationId) -> bool {
+        self.runs_the_installation() || organization == self.viewer.organization
+    }
+
+    fn runs_the_installation(&self) -> bool {
+        self.viewer.organization == self.services.default_organization()
+    }
+
+    async fn wall(&self) -> Result<Option<Finding>, ServiceError> {
+        if !self.runs_the_installation() {
+            return Ok(None);
+        }
+        let TenantWall::Missing { why } = self.services.store().tenant_wall().await? else { return Ok(None) };
+        Ok(Some(Finding {
+            code: FindingCode::TenantWallMissing,
+            subject: "database".to_owned(),
+            message: format!("the database does not keep organizations apart: {why}"),
+            remedy: None,
+            is_repaired: false,
+        }))
     }
 
     async fn rows(&self, phase: Phase, place: &Place) -> Result<(Vec<Finding>, Option<Part>), ServiceError> {
         let now_ms = self.services.now().0;
         let (damaged, next) = self.services.store().check(phase, place, now_ms, ROWS).await?;
         let mut findings = Vec::with_capacity(damaged.len());
-        for one in damaged {
+        for one in damaged.into_iter().filter(|one| self.sees(one.organization)) {
             let mut finding = described(&one);
             if self.repairs
                 && let Some(runnable) = self.services.store().repair(&one, now_ms).await?
@@ -176,7 +213,7 @@ impl Check<'_> {
             by_organization.entry(organization).or_default().push((parent, target, child));
         }
         let mut findings = Vec::new();
-        for (organization, waits) in by_organization {
+        for (organization, waits) in by_organization.into_iter().filter(|(organization, _)| self.sees(*organization)) {
             let ids: Vec<ExecutionId> = waits.iter().filter_map(|(_, _, child)| *child).collect();
             let children = store.executions_by_ids(organization, &ids).await?;
             for (parent, target, child) in waits {
@@ -229,7 +266,12 @@ impl Check<'_> {
 
     async fn signals(&self) -> Result<Vec<Finding>, ServiceError> {
         let before_ms = self.services.now().0 - PATIENCE_MS;
-        let executions = self.services.store().undelivered_signals(before_ms, ROWS).await?;
+        let store = self.services.store();
+        let mut executions = store.undelivered_signals(before_ms, ROWS).await?;
+        if !self.runs_the_installation() {
+            let own = store.executions_by_ids(self.viewer.organization, &executions).await?;
+            executions = own.into_iter().map(|row| row.id).collect();
+        }
         if self.repairs && !executions.is_empty() {
             signals::deliver(self.services, &executions).await?;
         }
@@ -245,7 +287,8 @@ impl Check<'_> {
 
     async fn events(&self) -> Result<Vec<Finding>, ServiceError> {
         let before_ms = self.services.now().0 - PATIENCE_MS;
-        let events = self.services.store().unrouted_events(before_ms, ROWS).await?;
+        let mut events = self.services.store().unrouted_events(before_ms, ROWS).await?;
+        events.retain(|event| self.sees(event.organization_id));
         if self.repairs && !events.is_empty() {
             let routed = crate::events::route_forgotten(self.services, before_ms, ROWS).await;
             routed
@@ -265,7 +308,7 @@ impl Check<'_> {
         let spans = self.services.store().journal_spans(after, DEEP_ROWS).await?;
         let next = if spans.len() as u64 == DEEP_ROWS { spans.last().map(|last| last.execution.uuid()) } else { None };
         let mut findings = Vec::new();
-        for span in spans {
+        for span in spans.into_iter().filter(|span| self.sees(span.organization)) {
             if i64::from(span.seq) != span.rows || span.seq != span.greatest {
                 findings.push(unrepaired(
                     FindingCode::JournalGap,

@@ -7,6 +7,7 @@ use ids::{ExecutionId, WorkerId};
 use store::{ExecutionStatus, WaitRow, Waking, WorkerRow};
 
 use crate::error::ServiceError;
+use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -25,7 +26,7 @@ pub enum WakeKind {
     Task,
     /// A child execution.
     Child,
-    /// A slot.
+    /// A slot, or a turn of a rate.
     Slot,
     /// It is paused.
     Hold,
@@ -54,7 +55,8 @@ pub async fn wake_reasons(
     ids: &[ExecutionId],
 ) -> Result<Vec<(ExecutionId, Vec<WakeReason>)>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
-    let (live, waits, workers) = services.store().waking(viewer.organization, ids).await?;
+    let ids = reach::executions(services, viewer, ids).await?;
+    let (live, waits, workers) = services.store().waking(viewer.organization, &ids).await?;
     let workers: BTreeMap<WorkerId, WorkerRow> = workers.into_iter().map(|worker| (worker.id, worker)).collect();
     let mut by_execution: BTreeMap<ExecutionId, Vec<WaitRow>> = BTreeMap::new();
     for waiting in waits {
@@ -111,6 +113,10 @@ fn of_wait(wait: &WaitRow) -> WakeReason {
         "approval" => (WakeKind::Approval, format!("decision of approval {target}{at_most}")),
         "child" => (WakeKind::Child, format!("end of execution {target}{at_most}")),
         "slot" => (WakeKind::Slot, format!("a slot of its concurrency key{at_most}")),
+        "rate" if wait.step_path.is_empty() => {
+            (WakeKind::Slot, format!("its turn by the rate of its workflow at {when}"))
+        }
+        "rate" => (WakeKind::Slot, format!("the turn of its call by the rate of the service at {when}")),
         other => (WakeKind::Timer, format!("{other} at {when}")),
     };
     let step_path = Some(wait.step_path.clone()).filter(|path| !path.is_empty());

@@ -3,6 +3,7 @@
 use ids::WorkerId;
 use store::{Page, PageRequest, WorkerRow};
 
+use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::services::Services;
@@ -71,5 +72,6 @@ pub async fn drain(services: &Services, viewer: &Viewer, id: WorkerId) -> Result
         return Err(mistake(Code::WrongState, format!("worker {id} gives no sign of life, so it hears nothing")));
     }
     let asked = services.store().ask_to_drain(id, now_ms).await?;
+    viewer.origin.trail.note(Change::of("worker", id, &known.name).named("worker.drain_asked"));
     asked.ok_or_else(|| mistake(Code::NotFound, format!("there is no worker {id}")))
 }

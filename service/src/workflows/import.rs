@@ -3,11 +3,12 @@
 use engine::definition::{Definition, Format};
 use engine::problem::Problem;
 use ids::{WorkflowId, WorkflowVersionId};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use store::{NewVersion, NewWorkflow, TriggerRow, WorkflowRow};
 
 use super::check::checked;
+use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::services::Services;
@@ -105,6 +106,15 @@ async fn import_file(
     };
     let store = services.store();
     let existing = store.workflow_by_slug(viewer.organization, &definition.workflow_id).await?;
+    let folder = existing.as_ref().map_or_else(|| first_folder(viewer), |workflow| workflow.namespace.clone());
+    if !viewer.reaches(&folder) {
+        let message =
+            format!("{}: the folder of workflow `{}` is out of your reach", file.path, definition.workflow_id);
+        let mistake = Mistake::new(Code::Invalid, "files", message);
+        return Err(ServiceError::mistake(
+            mistake.with_help("Give it another `workflow_id`, or ask somebody whose role reaches it."),
+        ));
+    }
     let content = Content::new(file.content, format, definition, &canonical, &checked.problems);
     let outcome = match &existing {
         None => ImportOutcome::Created,
@@ -114,6 +124,7 @@ async fn import_file(
     if dry_run || outcome == ImportOutcome::Unchanged {
         return Ok(Imported { path: file.path, outcome, workflow: existing, problems: checked.problems });
     }
+    let checksum = content.checksum.clone();
     let row = content.workflow_row(services, viewer, existing.as_ref().map(|workflow| workflow.id));
     let workflow = if publish {
         let enable = content.definition.enabled;
@@ -123,8 +134,20 @@ async fn import_file(
     } else {
         store.upsert_draft(row).await?
     };
+    let named = if publish { "workflow.published" } else { "workflow.drafted" };
+    let number = |row: &WorkflowRow| json!({ "versionNumber": row.published_number, "isEnabled": row.is_enabled });
+    let mut after = number(&workflow);
+    after["checksum"] = Value::String(checksum);
+    let before = existing.as_ref().map_or(Value::Null, number);
+    let change = Change::of("workflow", workflow.id, &workflow.slug).named(named);
+    viewer.origin.trail.note(change.before(before).after(after));
     services.plans().forget(viewer.organization, workflow.id, &workflow.slug).await;
     Ok(Imported { path: file.path, outcome, workflow: Some(workflow), problems: checked.problems })
+}
+
+/// Where new workflows go: into the first folder that the viewer is limited to.
+fn first_folder(viewer: &Viewer) -> String {
+    viewer.folders.as_ref().and_then(|folders| folders.first().cloned()).unwrap_or_default()
 }
 
 /// A checked definition on its way into the database.
@@ -175,7 +198,7 @@ impl Content {
             slug: definition.workflow_id.clone(),
             name: definition.name.clone().unwrap_or_else(|| definition.workflow_id.clone()),
             description: definition.description.clone(),
-            namespace: String::new(),
+            namespace: first_folder(viewer),
             tags: definition.tags.clone(),
             draft_source: self.source.clone(),
             draft_format: format_name(self.format).to_owned(),

@@ -1,6 +1,7 @@
 //! Use cases of workflows: importing definitions, publishing, switching on and off, reading.
 
 mod check;
+mod folder;
 mod import;
 mod publish;
 mod read;
@@ -8,6 +9,7 @@ mod switch;
 mod test_run;
 
 pub use check::check;
+pub use folder::move_to;
 pub use import::{ImportFile, ImportOutcome, ImportRequest, Imported, import};
 pub use publish::{PublishRequest, PublishResult, publish};
 pub use read::{

@@ -2,12 +2,15 @@
 
 use engine::problem::Problem;
 use ids::WorkflowId;
+use serde_json::json;
 use store::{PublishOutcome, VersionRow, WorkflowRow};
 
 use super::check::checked;
 use super::import::{Content, format_from_name};
+use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
+use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -51,8 +54,8 @@ pub async fn publish(
 ) -> Result<PublishResult, ServiceError> {
     viewer.require(Permission::WorkflowPublish)?;
     let store = services.store();
-    let workflow =
-        store.workflow(viewer.organization, request.workflow).await?.ok_or_else(|| unknown(request.workflow))?;
+    let workflow = store.workflow(viewer.organization, request.workflow).await?;
+    let workflow = workflow.filter(|row| reach::has(viewer, row)).ok_or_else(|| unknown(request.workflow))?;
     if request.expected_revision.is_some_and(|expected| expected != workflow.revision) {
         return Err(moved_on(&workflow, request.expected_revision));
     }
@@ -70,12 +73,21 @@ pub async fn publish(
     if request.dry_run {
         return Ok(PublishResult { workflow, version: None, problems: checked.problems });
     }
+    let (number, was_enabled) = (workflow.published_number, workflow.is_enabled);
     let enable = request.enable && definition.enabled;
     let content = Content::new(source.clone(), format, definition, &canonical, &checked.problems);
     let version = content.version(services, viewer, workflow.id, request.label, request.changelog);
     // Conditional on the revision that was read: a draft that was saved meanwhile is not published unseen.
     match store.publish(version, content.triggers(), enable.then_some(true), workflow.revision).await? {
         PublishOutcome::Published { workflow, version } => {
+            let change = Change::of("workflow", workflow.id, &workflow.slug).named("workflow.published");
+            let before = json!({ "versionNumber": number, "isEnabled": was_enabled });
+            let after = json!({
+                "versionNumber": version.number,
+                "checksum": version.checksum,
+                "isEnabled": workflow.is_enabled,
+            });
+            viewer.origin.trail.note(change.before(before).after(after));
             services.plans().forget(viewer.organization, workflow.id, &workflow.slug).await;
             Ok(PublishResult { workflow, version: Some(version), problems: checked.problems })
         }

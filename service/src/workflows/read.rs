@@ -4,6 +4,7 @@ use ids::{WorkflowId, WorkflowVersionId};
 use store::{Page, PageRequest, VersionRow, WorkflowFilter, WorkflowOrder, WorkflowRow};
 
 use crate::error::ServiceError;
+use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -17,7 +18,7 @@ pub async fn workflow(
     id: WorkflowId,
 ) -> Result<Option<WorkflowRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
-    Ok(services.store().workflow(viewer.organization, id).await?)
+    Ok(services.store().workflow(viewer.organization, id).await?.filter(|row| reach::has(viewer, row)))
 }
 
 /// One workflow by its slug; `None` when the organization has none such.
@@ -30,7 +31,7 @@ pub async fn workflow_by_slug(
     slug: &str,
 ) -> Result<Option<WorkflowRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
-    Ok(services.store().workflow_by_slug(viewer.organization, slug).await?)
+    Ok(services.store().workflow_by_slug(viewer.organization, slug).await?.filter(|row| reach::has(viewer, row)))
 }
 
 /// Several workflows, in any order; unknown ones are left out.
@@ -43,7 +44,9 @@ pub async fn workflows_by_ids(
     ids: &[WorkflowId],
 ) -> Result<Vec<WorkflowRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
-    Ok(services.store().workflows_by_ids(viewer.organization, ids).await?)
+    let mut rows = services.store().workflows_by_ids(viewer.organization, ids).await?;
+    rows.retain(|row| reach::has(viewer, row));
+    Ok(rows)
 }
 
 /// A page of the workflows that fit.
@@ -58,7 +61,7 @@ pub async fn page(
     request: &PageRequest,
 ) -> Result<Page<WorkflowRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
-    Ok(services.store().workflows(viewer.organization, filter, order, request).await?)
+    Ok(services.store().workflows(viewer.organization, &reach::of_workflows(viewer, filter), order, request).await?)
 }
 
 /// How many workflows fit, counted up to 10,000; false when counting stopped there.
@@ -67,7 +70,7 @@ pub async fn page(
 /// `Forbidden`, a filter that nests too deep, or the database is away.
 pub async fn count(services: &Services, viewer: &Viewer, filter: &WorkflowFilter) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
-    Ok(services.store().count_workflows(viewer.organization, filter).await?)
+    Ok(services.store().count_workflows(viewer.organization, &reach::of_workflows(viewer, filter)).await?)
 }
 
 /// One version; `None` when the organization has none such.
@@ -80,7 +83,7 @@ pub async fn version(
     id: WorkflowVersionId,
 ) -> Result<Option<VersionRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
-    Ok(services.store().version(viewer.organization, id).await?)
+    Ok(versions_by_ids(services, viewer, &[id]).await?.pop())
 }
 
 /// One version by its number; `None` when the workflow has none such.
@@ -94,6 +97,9 @@ pub async fn version_by_number(
     number: i32,
 ) -> Result<Option<VersionRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
+    if !reach::workflow(services, viewer, workflow).await? {
+        return Ok(None);
+    }
     Ok(services.store().version_by_number(viewer.organization, workflow, number).await?)
 }
 
@@ -107,7 +113,13 @@ pub async fn versions_by_ids(
     ids: &[WorkflowVersionId],
 ) -> Result<Vec<VersionRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
-    Ok(services.store().versions_by_ids(viewer.organization, ids).await?)
+    let mut rows = services.store().versions_by_ids(viewer.organization, ids).await?;
+    if viewer.folders.is_some() {
+        let workflows: Vec<WorkflowId> = rows.iter().map(|row| row.workflow_id).collect();
+        let within = workflows_by_ids(services, viewer, &workflows).await?;
+        rows.retain(|row| within.iter().any(|workflow| workflow.id == row.workflow_id));
+    }
+    Ok(rows)
 }
 
 /// A page of a workflow's versions, newest first.
@@ -121,5 +133,8 @@ pub async fn versions(
     request: &PageRequest,
 ) -> Result<Page<VersionRow>, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
+    if !reach::workflow(services, viewer, workflow).await? {
+        return Ok(Page { rows: Vec::new(), has_next: false, has_previous: false });
+    }
     Ok(services.store().versions(viewer.organization, workflow, request).await?)
 }

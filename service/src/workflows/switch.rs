@@ -1,12 +1,15 @@
 //! Switches a workflow on and off. Disabled, it ignores triggers and starts; what runs goes on.
 
 use ids::WorkflowId;
+use serde_json::json;
 use store::WorkflowRow;
 
 use super::publish::unknown;
+use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::plans::WorkflowRef;
+use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -16,6 +19,9 @@ use crate::viewer::{Permission, Viewer};
 /// `Forbidden`, `NOT_FOUND`, `NOT_PUBLISHED`, or the database is away.
 pub async fn enable(services: &Services, viewer: &Viewer, id: WorkflowId) -> Result<WorkflowRow, ServiceError> {
     viewer.require(Permission::WorkflowPublish)?;
+    if !reach::workflow(services, viewer, id).await? {
+        return Err(unknown(id));
+    }
     let published = services
         .plans()
         .published(services.store(), viewer.organization, &WorkflowRef::Id(id))
@@ -41,6 +47,9 @@ pub async fn disable(
     reason: Option<String>,
 ) -> Result<WorkflowRow, ServiceError> {
     viewer.require(Permission::WorkflowPublish)?;
+    if !reach::workflow(services, viewer, id).await? {
+        return Err(unknown(id));
+    }
     switch(services, viewer, id, false, reason).await
 }
 
@@ -53,9 +62,12 @@ async fn switch(
 ) -> Result<WorkflowRow, ServiceError> {
     let row = services
         .store()
-        .set_enabled(viewer.organization, id, is_enabled, reason, services.now().0)
+        .set_enabled(viewer.organization, id, is_enabled, reason.clone(), services.now().0)
         .await?
         .ok_or_else(|| unknown(id))?;
+    let named = if is_enabled { "workflow.enabled" } else { "workflow.disabled" };
+    let change = Change::of("workflow", row.id, &row.slug).named(named);
+    viewer.origin.trail.note(change.after(json!({ "isEnabled": is_enabled })).because(reason));
     services.plans().forget(viewer.organization, row.id, &row.slug).await;
     Ok(row)
 }

@@ -74,7 +74,7 @@ pub struct TestRun {
 /// # Errors
 /// `Forbidden`; mistakes of the caller; the database away.
 pub async fn test_run(services: &Services, viewer: &Viewer, request: TestRunRequest) -> Result<TestRun, ServiceError> {
-    viewer.require(Permission::WorkflowRead)?;
+    viewer.require(Permission::WorkflowWrite)?;
     let cases = cases(&request)?;
     let (source, format) = source(services, viewer, request).await?;
     let default_timeout = services.settings().execution_timeout;

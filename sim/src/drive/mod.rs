@@ -11,7 +11,7 @@ mod point;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use engine::machine::{self, Command, Effect, Event, Origin, Refused, State, WaitRow};
+use engine::machine::{self, Command, Effect, Event, Origin, Refused, State, Status, WaitRow};
 use engine::plan::Plan;
 
 pub use self::point::Stepped;
@@ -183,6 +183,10 @@ impl Drive {
             self.end(world);
             return Ok(Stepped::On);
         }
+        if let Ok(Some(rate)) = machine::rate(&self.plan, &self.origin, &self.state, world.now) {
+            let begins_at = world.database.take_turn(&self.origin.workflow_id, &rate, world.now);
+            return self.advance(world, Command::TakeTurn { key: rate.key, begins_at }).map(|()| Stepped::On);
+        }
         if self.effects.is_empty() {
             return self.after_letting_go(world);
         }
@@ -313,7 +317,11 @@ impl Drive {
         if waits.iter().filter_map(|wait| wait.due_at).min().is_some_and(|due| due <= world.now) {
             return self.advance(world, Command::Wake).map(|()| Stepped::On);
         }
-        let status = self.state.status();
+        let status = match self.state.status() {
+            // Parked before its first step, it waits for its turn.
+            Status::Queued => Status::Waiting,
+            other => other,
+        };
         if !crate::database::is_at_rest(status) {
             world.violate(invariants::PARKED_AT_REST, || format!("exe_{} is {}", self.execution, status.name()));
         }

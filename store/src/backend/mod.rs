@@ -1,10 +1,12 @@
 //! The two databases behind the facade: connections, transactions, what differs between them.
 
 pub mod postgres;
+mod scoped;
 pub mod sqlite;
 
 use std::time::Duration;
 
+use ids::OrganizationId;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use tokio::sync::OwnedMutexGuard;
 
@@ -13,6 +15,7 @@ use crate::config::{Location, StoreConfig};
 use crate::error::StoreError;
 
 pub use postgres::Postgres;
+pub use scoped::Scoped;
 pub use sqlite::Sqlite;
 
 /// The database in use.
@@ -75,7 +78,16 @@ impl Backend {
         }
     }
 
-    /// For queries that only read.
+    /// For queries that only read, on behalf of one organization.
+    pub const fn reads_of(&self, organization: OrganizationId) -> Scoped<'_> {
+        match self {
+            Self::Postgres(postgres) => Scoped::Walled { tenants: &postgres.tenants, organization },
+            Self::Sqlite(sqlite) => Scoped::Plain(&sqlite.reads),
+        }
+    }
+
+    /// For queries that only read and serve all organizations: `cargo xtask tidy` has the list of the files that
+    /// may, each with its reason.
     pub const fn reads(&self) -> &Guarded<DatabaseConnection> {
         match self {
             Self::Postgres(postgres) => &postgres.reads,

@@ -1,6 +1,7 @@
 //! PostgreSQL: a pool for ordinary queries, and a connection for each committer.
 
 mod dedicated;
+mod tenants;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::config::StoreConfig;
 use crate::error::StoreError;
 
 pub use dedicated::Dedicated;
+pub use tenants::Tenants;
 
 /// Connections to PostgreSQL.
 #[derive(Debug)]
@@ -24,11 +26,15 @@ pub struct Postgres {
     pub writes: Guarded<DatabaseConnection>,
     /// The same connections, for raw SQL.
     pub pool: GuardedPool<Driver>,
+    /// For reads on behalf of one organization.
+    pub tenants: Tenants,
     /// For reconcilers; planned by [`BY_KEY`].
     pub updates: GuardedPool<Driver>,
     /// One connection for heartbeats alone, so that no load keeps them waiting; never refused by the
     /// breaker, but heard by it.
     pub renewals: Guarded<DatabaseConnection>,
+    /// For the committer of the audit log.
+    pub audits: Dedicated,
     /// For the committer of starts.
     pub starts: Dedicated,
     /// For the committer of checkpoints; planned by [`BY_KEY`].
@@ -72,8 +78,9 @@ impl Postgres {
             ]);
         // Lists have many shapes and sizes: each is planned for its parameters and for the tables as
         // they are now, at the price of some 0.1 ms.
-        let pool = connections(config, config.pool_size)
-            .connect_with(options.clone().options([("plan_cache_mode", "force_custom_plan")]))
+        let planned_anew = options.clone().options([("plan_cache_mode", "force_custom_plan")]);
+        let pool = connections(config, config.pool_size.saturating_sub(of_tenants(config)))
+            .connect_with(planned_anew.clone())
             .await?;
         let by_key = options.clone().options(BY_KEY);
         let updates = connections(config, 2).connect_lazy_with(by_key.clone());
@@ -82,6 +89,7 @@ impl Postgres {
             |options: PgConnectOptions| options.options([("statement_timeout", millis(config.commit_timeout))]);
         let dedicated = |options| Dedicated::new(of_committer(options), config.acquire_timeout, breaker.clone());
         let renewals = connections(config, 1).connect_lazy_with(of_committer(options.clone()));
+        let audits = dedicated(options.clone());
         let starts = dedicated(options);
         let checkpoints = dedicated(by_key.clone());
         let claims = dedicated(by_key.options([("synchronous_commit", "off")]));
@@ -97,7 +105,9 @@ impl Postgres {
                 Door::Witness,
             ),
             pool: GuardedPool::new(pool.clone(), breaker.clone(), limit),
+            tenants: Tenants::new(planned_anew, limit, breaker.clone(), config),
             updates: GuardedPool::new(updates, breaker.clone(), limit),
+            audits,
             starts,
             checkpoints,
             claims,
@@ -105,13 +115,20 @@ impl Postgres {
     }
 
     pub async fn close(&self) {
+        self.audits.close().await;
         self.starts.close().await;
         self.checkpoints.close().await;
         self.updates.close().await;
         self.claims.close().await;
+        self.tenants.close().await;
         self.renewals.bare().get_postgres_connection_pool().close().await;
         self.pool.close().await;
     }
+}
+
+/// How many of the pool's connections read on behalf of organizations: half of them.
+fn of_tenants(config: &StoreConfig) -> u32 {
+    (config.pool_size / 2).max(1)
 }
 
 fn connections(config: &StoreConfig, size: u32) -> PgPoolOptions {
@@ -128,4 +145,16 @@ fn connections(config: &StoreConfig, size: u32) -> PgPoolOptions {
                 Ok(true)
             })
         })
+}
+
+/// Any answer shows that the connection lives, but for the one that says farewell (class 57P), and the
+/// one that says that the server only reads (25006): another one has taken its place.
+fn is_alive<T>(outcome: &Result<T, sqlx::Error>) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(sqlx::Error::Database(problem)) => {
+            problem.code().is_some_and(|code| !code.starts_with("57P") && code != "25006")
+        }
+        Err(_no_answer) => false,
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ids::{ExecutionId, OrganizationId, WorkerId, WorkflowId, WorkflowVersionId};
 use sqlx::types::Uuid;
@@ -13,7 +14,17 @@ use crate::model::execution::Claimed;
 use crate::store::Store;
 
 /// Gives executions to workers.
-pub struct Claims(pub Arc<Backend>);
+pub struct Claims {
+    backend: Arc<Backend>,
+    /// How often the first of queues were asked for.
+    turns: AtomicU64,
+}
+
+/// Each so many times the first of queues are looked for among the less urgent, which are never left out so.
+const LESS_URGENT_EVERY: u64 = 8;
+
+/// The highest priorities of what counts as low and as normal: see `Priority` of the queue.
+const LESS_URGENT: [i16; 2] = [3, 6];
 
 /// What one worker asks for.
 pub struct Request {
@@ -131,11 +142,16 @@ impl<'a> Asked<'a> {
 }
 
 impl Claims {
+    /// Nothing claimed yet.
+    pub const fn new(backend: Arc<Backend>) -> Self {
+        Self { backend, turns: AtomicU64::new(0) }
+    }
+
     async fn by_id(&self, asked: &Asked<'_>) -> Result<HashMap<Uuid, ClaimedRecord>, StoreError> {
         if asked.ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let records: Vec<ClaimedRecord> = match &*self.0 {
+        let records: Vec<ClaimedRecord> = match &*self.backend {
             Backend::Postgres(postgres) => {
                 let mut connection = postgres.claims.take().await?;
                 let records = sqlx::query_as(include_str!("claim/postgres.sql"))
@@ -160,8 +176,29 @@ impl Claims {
     }
 
     async fn next(&self, request: &Request, queues: &[String], limit: i64) -> Result<Vec<Claimed>, StoreError> {
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut claimed = Vec::new();
+        if turn.is_multiple_of(LESS_URGENT_EVERY) {
+            let which = usize::from((turn / LESS_URGENT_EVERY).is_multiple_of(2));
+            claimed = self.next_up_to(LESS_URGENT[which], request, queues, limit).await?;
+        }
+        let left = limit.saturating_sub(i64::try_from(claimed.len()).unwrap_or(i64::MAX));
+        if left > 0 {
+            claimed.extend(self.next_up_to(i16::MAX, request, queues, left).await?);
+        }
+        Ok(claimed)
+    }
+
+    /// The first of `queues` whose priority is at most `priority`.
+    async fn next_up_to(
+        &self,
+        priority: i16,
+        request: &Request,
+        queues: &[String],
+        limit: i64,
+    ) -> Result<Vec<Claimed>, StoreError> {
         let worker = request.worker_id.uuid();
-        let records: Vec<ClaimedRecord> = match &*self.0 {
+        let records: Vec<ClaimedRecord> = match &*self.backend {
             Backend::Postgres(postgres) => {
                 let mut connection = postgres.claims.take().await?;
                 let records = sqlx::query_as(include_str!("claim/postgres_next.sql"))
@@ -169,6 +206,7 @@ impl Claims {
                     .bind(limit)
                     .bind(worker)
                     .bind(request.now_ms)
+                    .bind(priority)
                     .fetch_all(&mut connection)
                     .await;
                 postgres.claims.give_back(connection, &records).await;
@@ -182,6 +220,7 @@ impl Claims {
                     .bind(limit)
                     .bind(worker)
                     .bind(request.now_ms)
+                    .bind(priority)
                     .fetch_all(&sqlite.claim_pool)
                     .await?
             }
@@ -217,7 +256,8 @@ impl Store {
     }
 
     /// Claims up to `limit` queued executions of `queues`, by priority, then in order of
-    /// acceptance: for when the queue is away.
+    /// acceptance: for when the queue is away. Now and then it looks among the less urgent first, so that these
+    /// are never left out.
     ///
     /// Serves all organizations.
     ///

@@ -1,6 +1,7 @@
-//! The writes of executions, in groups: starts, claims, checkpoints.
+//! The writes of executions, in groups: starts, claims, checkpoints; and those of the audit log.
 
 mod attempt;
+mod audit;
 mod checkpoint;
 mod claim;
 mod committer;
@@ -12,6 +13,7 @@ use crate::backend::{ANSWER_GRACE, Backend};
 use crate::breaker::Breaker;
 use crate::config::StoreConfig;
 
+use audit::Audits;
 use checkpoint::Checkpoints;
 use claim::Claims;
 use committer::{Bounds, Committer};
@@ -20,6 +22,7 @@ use start::Starts;
 /// One committer for each kind of write.
 #[derive(Debug)]
 pub struct Committers {
+    audits: Committer<Audits>,
     starts: Committer<Starts>,
     claims: Committer<Claims>,
     checkpoints: Committer<Checkpoints>,
@@ -34,14 +37,15 @@ impl Committers {
             breaker: breaker.clone(),
         };
         Self {
+            audits: Committer::spawn(Audits { backend: Arc::clone(backend), key: config.audit_key }, bounds.clone()),
             starts: Committer::spawn(Starts(Arc::clone(backend)), bounds.clone()),
-            claims: Committer::spawn(Claims(Arc::clone(backend)), bounds.clone()),
+            claims: Committer::spawn(Claims::new(Arc::clone(backend)), bounds.clone()),
             checkpoints: Committer::spawn(Checkpoints(Arc::clone(backend)), bounds),
         }
     }
 
     /// Writes what was handed in and ends.
     pub async fn close(&self) {
-        tokio::join!(self.starts.close(), self.claims.close(), self.checkpoints.close());
+        tokio::join!(self.audits.close(), self.starts.close(), self.claims.close(), self.checkpoints.close());
     }
 }

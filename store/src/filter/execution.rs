@@ -8,6 +8,7 @@ use sea_orm::sea_query::{Condition, Expr, Query, SelectStatement, SimpleExpr};
 
 use super::check_depth;
 use super::parts::{LabelFilter, StringFilter, TimeFilter, contains, not};
+use super::workflow::in_folders;
 use crate::backend::Dialect;
 use crate::error::StoreError;
 use crate::model::execution::{ExecutionResult, ExecutionStatus, TriggerType};
@@ -19,6 +20,8 @@ pub struct ExecutionFilter {
     pub ids: Option<Vec<ExecutionId>>,
     /// Of these workflows.
     pub workflow_ids: Option<Vec<WorkflowId>>,
+    /// Of workflows in one of these folders or below; none when empty.
+    pub folders: Option<Vec<String>>,
     /// Of this version of their workflow.
     pub version_number: Option<i32>,
     /// In one of these states.
@@ -73,6 +76,7 @@ impl ExecutionFilter {
         let mut all = Condition::all()
             .add_option(self.ids.as_ref().map(|ids| Column::Id.is_in(ids.iter().map(|id| id.uuid()))))
             .add_option(self.workflow_ids.as_ref().map(|ids| Column::WorkflowId.is_in(ids.iter().map(|id| id.uuid()))))
+            .add_option(self.folders.as_ref().map(|folders| of_folders(organization, folders, dialect)))
             .add_option(self.version_number.map(|number| Column::VersionNumber.eq(number)))
             .add_option(self.statuses.as_deref().map(statuses))
             .add_option(
@@ -154,6 +158,16 @@ fn has_label(organization: OrganizationId, label: &LabelFilter) -> Condition {
         Some(false) => all.add(Column::Id.not_in_subquery(labelled(organization, Condition::all().add(named())))),
         None => all,
     }
+}
+
+fn of_folders(organization: OrganizationId, folders: &[String], dialect: Dialect) -> SimpleExpr {
+    let workflows = Query::select()
+        .column((workflow::Entity, workflow::Column::Id))
+        .from(workflow::Entity)
+        .and_where(workflow::Column::OrganizationId.eq(organization.uuid()))
+        .cond_where(in_folders(folders, dialect))
+        .to_owned();
+    Column::WorkflowId.in_subquery(workflows)
 }
 
 fn holds_word(organization: OrganizationId, word: &str, dialect: Dialect) -> Condition {

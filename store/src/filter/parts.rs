@@ -50,7 +50,7 @@ pub struct LabelFilter {
 
 impl StringFilter {
     /// `column` may be null.
-    pub(super) fn condition(&self, column: &SimpleExpr, dialect: Dialect) -> Condition {
+    pub(crate) fn condition(&self, column: &SimpleExpr, dialect: Dialect) -> Condition {
         let column = || column.clone();
         let mut all = Condition::all();
         if let Some(text) = &self.eq {
@@ -78,7 +78,7 @@ impl StringFilter {
 }
 
 /// Whether `column` contains `text`, letter case ignored.
-pub(super) fn contains(column: SimpleExpr, text: &str, dialect: Dialect) -> SimpleExpr {
+pub(crate) fn contains(column: SimpleExpr, text: &str, dialect: Dialect) -> SimpleExpr {
     position_of(Func::lower(Expr::val(text)).into(), Func::lower(column).into(), dialect).gt(0)
 }
 
@@ -93,7 +93,7 @@ pub(super) fn position_of(needle: SimpleExpr, text: SimpleExpr, dialect: Dialect
 
 impl TimeFilter {
     /// `column` may be null.
-    pub(super) fn condition(&self, column: &SimpleExpr) -> Condition {
+    pub(crate) fn condition(&self, column: &SimpleExpr) -> Condition {
         let column = || column.clone();
         Condition::all()
             .add_option(self.gte.map(|at| column().gte(at)))

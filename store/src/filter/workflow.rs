@@ -20,6 +20,8 @@ pub struct WorkflowFilter {
     pub has_draft: Option<bool>,
     /// In this folder or below.
     pub namespace: Option<String>,
+    /// In one of these folders or below; nowhere when empty.
+    pub folders: Option<Vec<String>>,
     /// With all of these tags.
     pub tags: Vec<String>,
     /// By title or slug.
@@ -54,7 +56,8 @@ impl WorkflowFilter {
                 self.has_draft
                     .map(|has| if has { Column::DraftSource.is_not_null() } else { Column::DraftSource.is_null() }),
             )
-            .add_option(self.namespace.as_ref().map(|namespace| in_folder(namespace, dialect)));
+            .add_option(self.namespace.as_ref().map(|namespace| in_folder(namespace, dialect)))
+            .add_option(self.folders.as_ref().map(|folders| in_folders(folders, dialect)));
         for tag in &self.tags {
             // A quotation mark inside a tag is escaped in the list, so the quoted tag is found only as a whole.
             let quoted = serde_json::to_string(tag).expect("a text is JSON");
@@ -96,4 +99,11 @@ impl WorkflowFilter {
 fn in_folder(namespace: &str, dialect: Dialect) -> Condition {
     let below = StringFilter { starts_with: Some(format!("{namespace}/")), ..StringFilter::default() };
     Condition::any().add(Column::Namespace.eq(namespace)).add(below.condition(&Column::Namespace.into_expr(), dialect))
+}
+
+/// Workflows in one of `folders` or below.
+pub(super) fn in_folders(folders: &[String], dialect: Dialect) -> Condition {
+    // An empty list of alternatives would be no condition at all.
+    let nowhere = Condition::any().add(Expr::val(1).eq(0));
+    folders.iter().fold(nowhere, |any, folder| any.add(in_folder(folder, dialect)))
 }

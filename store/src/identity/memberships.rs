@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::model::identity::MembershipRow;
 use crate::store::Store;
 
-fn row(model: Model) -> MembershipRow {
+pub(super) fn row(model: Model) -> MembershipRow {
     MembershipRow {
         id: MembershipId::from_uuid(model.id),
         organization_id: OrganizationId::from_uuid(model.organization_id),
@@ -19,20 +19,25 @@ fn row(model: Model) -> MembershipRow {
     }
 }
 
+/// As it is written.
+pub fn active_model(membership: MembershipRow) -> ActiveModel {
+    ActiveModel {
+        id: Set(membership.id.uuid()),
+        organization_id: Set(membership.organization_id.uuid()),
+        user_id: Set(membership.user_id.uuid()),
+        role_id: Set(membership.role_id.uuid()),
+        invited_by: Set(membership.invited_by),
+        joined_at_ms: Set(membership.joined_at_ms),
+    }
+}
+
 impl Store {
     /// Makes somebody a member.
     ///
     /// # Errors
     /// `Conflict` when they are one already; the database is away.
     pub async fn insert_membership(&self, membership: MembershipRow) -> Result<(), StoreError> {
-        let model = ActiveModel {
-            id: Set(membership.id.uuid()),
-            organization_id: Set(membership.organization_id.uuid()),
-            user_id: Set(membership.user_id.uuid()),
-            role_id: Set(membership.role_id.uuid()),
-            invited_by: Set(membership.invited_by),
-            joined_at_ms: Set(membership.joined_at_ms),
-        };
+        let model = active_model(membership);
         let transaction = self.backend.begin().await?;
         Entity::insert(model).exec_without_returning(&*transaction).await?;
         transaction.commit().await
@@ -50,7 +55,7 @@ impl Store {
         let select = Entity::find()
             .filter(Column::OrganizationId.eq(organization.uuid()))
             .filter(Column::UserId.eq(user.uuid()));
-        Ok(select.one(self.backend.reads()).await?.map(row))
+        Ok(select.one(&self.backend.reads_of(organization)).await?.map(row))
     }
 
     /// Everywhere that somebody belongs to, oldest first. Serves all organizations: it is about one person.

@@ -1,12 +1,17 @@
 //! What goes into the store and what comes out of it.
 
+pub mod access;
+pub mod account;
+pub mod audit;
 pub mod change;
 pub mod event;
 pub mod execution;
 pub mod identity;
 pub mod journal;
 pub mod organization;
+pub mod rate;
 pub mod signal;
+pub mod single_sign_on;
 pub mod slot;
 pub mod worker;
 pub mod workflow;

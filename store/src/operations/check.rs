@@ -309,7 +309,7 @@ impl Store {
         target: &str,
     ) -> Result<bool, StoreError> {
         let values: [Value; 3] = [execution.uuid().into(), organization.uuid().into(), target.into()];
-        Ok(!rows(self.backend.reads(), include_str!("sql/rests_untold.sql"), values).await?.is_empty())
+        Ok(!rows(&self.backend.reads_of(organization), include_str!("sql/rests_untold.sql"), values).await?.is_empty())
     }
 
     /// The journals of up to `limit` executions behind `after`, in order of ids, as numbers.
@@ -344,7 +344,7 @@ impl Store {
         id: ExecutionId,
     ) -> Result<Option<(i32, String)>, StoreError> {
         let values: [Value; 2] = [id.uuid().into(), organization.uuid().into()];
-        let found = rows(self.backend.reads(), include_str!("sql/recorded_state.sql"), values).await?;
+        let found = rows(&self.backend.reads_of(organization), include_str!("sql/recorded_state.sql"), values).await?;
         let Some(row) = found.first() else { return Ok(None) };
         let state: Option<String> = row.try_get("", "state")?;
         let seq = row.try_get("", "seq")?;

@@ -148,8 +148,8 @@ impl Store {
         organization: OrganizationId,
         workflows: &[WorkflowId],
     ) -> Result<Vec<(RetentionScope, Retention)>, StoreError> {
-        let reads = self.backend.reads();
-        let list = super::id_list(sea_orm::ConnectionTrait::get_database_backend(reads), 2);
+        let reads = self.backend.reads_of(organization);
+        let list = super::id_list(sea_orm::ConnectionTrait::get_database_backend(&reads), 2);
         let sql = include_str!("sql/retentions.sql").replace("{ids}", &list);
         let ids = workflows.iter().map(|id| id.uuid()).chain([organization.uuid()]);
         let values: [Value; 2] = [organization.uuid().into(), super::join_ids(ids).into()];
@@ -167,7 +167,7 @@ impl Store {
             };
             Ok((scope, retention))
         };
-        rows(reads, &sql, values).await?.into_iter().map(read).collect()
+        rows(&reads, &sql, values).await?.into_iter().map(read).collect()
     }
 
     /// Workflows of all organizations behind `after`, in order of ids.
@@ -225,7 +225,7 @@ impl Store {
             .order_by_asc(Column::Id)
             .limit(limit)
             .into_model()
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(sweep.organization))
             .await?;
         let is_full = old.len() as u64 >= limit;
         let next = old.last().filter(|_last| is_full).map(|last| ExecutionId::from_uuid(last.id));
@@ -264,6 +264,7 @@ impl Store {
         // An ended execution never lives again, so what was read a moment ago still holds.
         let deleted = execution::Entity::delete_many()
             .filter(execution::Column::Id.is_in(ids()))
+            .filter(execution::Column::OrganizationId.eq(organization))
             .filter(execution::Column::EndedAtMs.is_not_null())
             .exec(on)
             .await?;
@@ -306,7 +307,7 @@ impl Store {
             .order_by_asc(Column::Id)
             .limit(limit)
             .into_tuple()
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(organization))
             .await?;
         if old.is_empty() {
             return Ok(0);
@@ -324,7 +325,11 @@ impl Store {
         let transaction = self.backend.begin().await?;
         let on = &*transaction;
         let ids = old.iter().map(|(id, _key)| *id);
-        let deleted = event::Entity::delete_many().filter(Column::Id.is_in(ids)).exec(on).await?;
+        let deleted = event::Entity::delete_many()
+            .filter(Column::Id.is_in(ids))
+            .filter(Column::OrganizationId.eq(organization.uuid()))
+            .exec(on)
+            .await?;
         for part in keys.chunks(CONDITIONS) {
             let any = part.iter().cloned().fold(Condition::any(), Condition::add);
             event_key::Entity::delete_many().filter(any).exec(on).await?;

@@ -58,7 +58,7 @@ impl Store {
             .filter(Column::OrganizationId.eq(organization.uuid()))
             .filter(Column::EndedAtMs.is_null())
             .into_tuple()
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(organization))
             .await?;
         let mut live = Vec::with_capacity(records.len());
         for (id, status, queue, pushed_at_ms, worker, signals) in records {
@@ -71,7 +71,7 @@ impl Store {
             .filter(wait::Column::OrganizationId.eq(organization.uuid()))
             .order_by_asc(wait::Column::Position)
             .limit(MAX_WAITS)
-            .all(self.backend.reads())
+            .all(&self.backend.reads_of(organization))
             .await?;
         let waits = waits.into_iter().map(|model| WaitingFor {
             execution: ExecutionId::from_uuid(model.execution_id),

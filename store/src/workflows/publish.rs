@@ -162,6 +162,7 @@ async fn replace_triggers(
 ) -> Result<(), StoreError> {
     event_trigger::Entity::delete_many()
         .filter(event_trigger::Column::WorkflowId.eq(workflow.uuid()))
+        .filter(event_trigger::Column::OrganizationId.eq(organization.uuid()))
         .exec(&**transaction)
         .await?;
     if triggers.is_empty() {

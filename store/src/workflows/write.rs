@@ -14,7 +14,7 @@ use crate::model::workflow::{NewWorkflow, WorkflowRow};
 use crate::store::Store;
 
 impl Store {
-    /// Saves a draft: of a new workflow, or of the one with this slug.
+    /// Saves a draft: of a new workflow, or of the one with this slug, which stays in its folder.
     ///
     /// # Errors
     /// `Invalid`, `Conflict`, or the database is away.
@@ -24,6 +24,31 @@ impl Store {
         let model = save_draft(&transaction, new).await?;
         transaction.commit().await?;
         workflow_row(model)
+    }
+
+    /// Puts a workflow into another folder; `None` if the organization has none such.
+    ///
+    /// # Errors
+    /// `Invalid`, or the database is away.
+    pub async fn set_namespace(
+        &self,
+        organization: OrganizationId,
+        id: WorkflowId,
+        namespace: String,
+        now_ms: i64,
+    ) -> Result<Option<WorkflowRow>, StoreError> {
+        check_texts([("namespace", Some(namespace.as_str()))])?;
+        let transaction = self.backend.begin().await?;
+        let models = Entity::update_many()
+            .col_expr(Column::Namespace, Expr::val(namespace))
+            .col_expr(Column::Revision, Column::Revision.into_expr().add(1))
+            .col_expr(Column::UpdatedAtMs, Expr::val(now_ms))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::OrganizationId.eq(organization.uuid()))
+            .exec_with_returning(&*transaction)
+            .await?;
+        transaction.commit().await?;
+        models.into_iter().next().map(workflow_row).transpose()
     }
 
     /// Lets triggers and callers start the workflow, or keeps them from it; `None` if the
@@ -54,6 +79,7 @@ impl Store {
         event_trigger::Entity::update_many()
             .col_expr(event_trigger::Column::IsEnabled, Expr::val(is_enabled))
             .filter(event_trigger::Column::WorkflowId.eq(id.uuid()))
+            .filter(event_trigger::Column::OrganizationId.eq(organization.uuid()))
             .exec(&*transaction)
             .await?;
         transaction.commit().await?;
@@ -100,7 +126,6 @@ pub async fn save_draft(transaction: &WriteTransaction, new: NewWorkflow) -> Res
     let drafted = [
         Column::Name,
         Column::Description,
-        Column::Namespace,
         Column::Tags,
         Column::DraftSource,
         Column::DraftFormat,

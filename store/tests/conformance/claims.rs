@@ -72,6 +72,24 @@ on_both_databases! {
         assert_eq!(claimed, expected);
     }
 
+    async fn polling_never_leaves_the_less_urgent_out(database: &Database) {
+        let mut waiting = Vec::new();
+        for priority in [2, 5].into_iter().chain([8; 40]) {
+            let mut new = database.new_execution();
+            new.priority = priority;
+            waiting.push(database.started(new).await);
+        }
+        let queues = ["default".to_owned()];
+        let mut claimed = Vec::new();
+        for _one in 0..16 {
+            let one = database.store.claim_next(WorkerId::new(), &queues, 1, 1).await.unwrap();
+            claimed.extend(one.into_iter().map(|claimed| claimed.id));
+        }
+        assert_eq!(claimed.len(), 16);
+        assert!(waiting[..2].iter().all(|less_urgent| claimed.contains(less_urgent)), "after two times eight looks");
+        assert_eq!(claimed[..7], waiting[2..9], "otherwise by priority");
+    }
+
     async fn what_is_running_or_ended_is_not_claimed(database: &Database) {
         let running = database.claimed(WorkerId::new()).await;
         let ended = database.ended(database.new_execution(), completed()).await;

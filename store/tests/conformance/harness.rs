@@ -97,6 +97,11 @@ impl Database {
         self.clock_ms.fetch_add(1, Ordering::SeqCst)
     }
 
+    /// Which of the two it is.
+    pub const fn is_postgresql(&self) -> bool {
+        matches!(self.place, Place::Server { .. })
+    }
+
     /// How to connect to it without the store.
     pub fn postgresql_options(&self) -> sqlx::postgres::PgConnectOptions {
         let Place::Server { url, name } = &self.place else { panic!("this is no PostgreSQL database") };
@@ -111,19 +116,23 @@ impl Database {
 
     /// Runs a statement behind the store's back, to damage something.
     pub async fn damage(&self, statement: &'static str) -> u64 {
+        self.try_to_damage(statement).await.unwrap()
+    }
+
+    /// As [`Database::damage`], when the database may refuse.
+    pub async fn try_to_damage(&self, statement: &'static str) -> Result<u64, sqlx::Error> {
         match &self.place {
-            Place::Folder { folder } => {
-                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("test.db"));
-                let mut connection = options.connect().await.unwrap();
-                let changed = connection.execute(statement).await.unwrap().rows_affected();
-                connection.close().await.unwrap();
-                changed
+            Place::Folder { .. } => {
+                let mut connection = self.sqlite_options().connect().await?;
+                let changed = connection.execute(statement).await?.rows_affected();
+                connection.close().await?;
+                Ok(changed)
             }
             Place::Server { .. } => {
-                let mut connection = self.postgresql_options().connect().await.unwrap();
-                let changed = connection.execute(statement).await.unwrap().rows_affected();
-                connection.close().await.unwrap();
-                changed
+                let mut connection = self.postgresql_options().connect().await?;
+                let changed = connection.execute(statement).await?.rows_affected();
+                connection.close().await?;
+                Ok(changed)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A line to PostgreSQL that loses answers, breaks, or falls silent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
@@ -23,7 +23,7 @@ enum State {
 pub struct Line {
     port: u16,
     state: watch::Sender<State>,
-    loses_answer: Arc<AtomicBool>,
+    loses_answer: Arc<AtomicUsize>,
 }
 
 impl Line {
@@ -32,7 +32,7 @@ impl Line {
         let port = listener.local_addr().unwrap().port();
         let options = database.postgresql_options();
         let server = format!("{}:{}", options.get_host(), options.get_port());
-        let (state, loses_answer) = (watch::Sender::new(State::Open), Arc::new(AtomicBool::new(false)));
+        let (state, loses_answer) = (watch::Sender::new(State::Open), Arc::new(AtomicUsize::new(0)));
         let (line, loses) = (state.clone(), Arc::clone(&loses_answer));
         tokio::spawn(async move {
             while let Ok((client, _peer)) = listener.accept().await {
@@ -57,12 +57,17 @@ impl Line {
 
     /// The next answer of the server does not arrive: its connection breaks instead.
     pub fn lose_an_answer(&self) {
-        self.loses_answer.store(true, Ordering::SeqCst);
+        self.lose_answer(1);
+    }
+
+    /// The answer of this number, counted from 1, does not arrive.
+    pub fn lose_answer(&self, number: usize) {
+        self.loses_answer.store(number, Ordering::SeqCst);
     }
 
     /// Whether the answer was lost by now.
     pub fn has_lost_it(&self) -> bool {
-        !self.loses_answer.load(Ordering::SeqCst)
+        self.loses_answer.load(Ordering::SeqCst) == 0
     }
 
     pub fn cut(&self) {
@@ -78,7 +83,7 @@ impl Line {
     }
 }
 
-async fn pass(client: TcpStream, server: String, mut state: watch::Receiver<State>, loses: Arc<AtomicBool>) {
+async fn pass(client: TcpStream, server: String, mut state: watch::Receiver<State>, loses: Arc<AtomicUsize>) {
     let server = TcpStream::connect(server).await.unwrap();
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
         (client.into_split(), server.into_split());
@@ -96,7 +101,8 @@ async fn pass(client: TcpStream, server: String, mut state: watch::Receiver<Stat
     let back = async {
         let mut buffer = vec![0; 16 * 1024];
         while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
-            if loses.swap(false, Ordering::SeqCst) || to_client.write_all(&buffer[..length]).await.is_err() {
+            let left = loses.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            if left == Ok(1) || to_client.write_all(&buffer[..length]).await.is_err() {
                 return;
             }
         }

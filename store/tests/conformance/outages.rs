@@ -262,6 +262,33 @@ async fn checkpoints_that_lost_against_another_transaction_are_written_after_it(
     database.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_checkpoint_that_could_not_be_serialized_is_written_again() {
+    let Some(database) = Database::postgresql("could_not_be_serialized").await else { return };
+    let mut other = database.postgresql_options().connect().await.unwrap();
+    let name: String = sqlx::query_scalar("select current_database()").fetch_one(&mut other).await.unwrap();
+    // An operator may have chosen it; ours is `read committed`.
+    let stricter = format!("alter database \"{name}\" set default_transaction_isolation = 'repeatable read'");
+    sqlx::query(sqlx::AssertSqlSafe(stricter)).execute(&mut other).await.unwrap();
+    let store = Store::connect(&database.config()).await.unwrap();
+    let worker = WorkerId::new();
+    let claimed = database.claimed(worker).await;
+    let mut transaction = other.begin().await.unwrap();
+    let touched = "update execution set priority = priority where id = $1";
+    sqlx::query(touched).bind(claimed.id.uuid()).execute(&mut *transaction).await.unwrap();
+    let commit = tokio::spawn({
+        let (store, checkpoint) = (store.clone(), database.checkpoint(&claimed, worker, running()));
+        async move { store.commit(checkpoint).await }
+    });
+    eventually("the committer waits", async || waits_for_a_lock(&database).await).await;
+    transaction.commit().await.unwrap();
+    assert_eq!(commit.await.unwrap().unwrap(), CommitOutcome::Committed { seq: 2, signals: 0 });
+    assert_eq!(store.breaker().state, BreakerState::Closed, "the database answers");
+    other.close().await.unwrap();
+    store.close().await;
+    database.end().await;
+}
+
 /// Whether a committer waits for somebody's lock.
 async fn waits_for_a_lock(database: &Database) -> bool {
     let query = "select count(*) from pg_stat_activity

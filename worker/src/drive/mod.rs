@@ -16,6 +16,7 @@ mod panicked;
 mod patch;
 mod slot;
 mod snapshot;
+mod turn;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -61,6 +62,9 @@ enum DriveError {
     /// An event cannot be read.
     #[error("a stored event cannot be read")]
     Event(#[source] serde_json::Error),
+    /// No turn of a rate could be taken.
+    #[error(transparent)]
+    Turn(#[from] crate::turns::TurnError),
     /// The engine refused a command: a fault of this program.
     #[error(transparent)]
     Refused(#[from] engine::machine::Refused),
@@ -164,6 +168,9 @@ async fn drive(
         if execution.has_ended() {
             in_flight.cancel();
             return execution.end(context).await;
+        }
+        if execution.take_turn(context).await? {
+            continue;
         }
         if execution.has_effects() {
             execution.checkpoint(context).await?;

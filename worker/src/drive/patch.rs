@@ -8,7 +8,7 @@ use super::DriveError;
 /// The status that a parked execution has in lists.
 pub(super) const fn status(status: Status) -> ExecutionStatus {
     match status {
-        // Parked before its first step, it waits for a slot.
+        // Parked before its first step, it waits for a slot or its turn.
         Status::Queued | Status::Waiting => ExecutionStatus::Waiting,
         Status::Running => ExecutionStatus::Running,
         Status::Blocked => ExecutionStatus::Blocked,

@@ -89,7 +89,7 @@ impl Execution {
         SlotKey { workflow_id: self.claimed.workflow_id, key }
     }
 
-    fn interrupt(&mut self, context: &Arc<Context>, code: &str, message: String) -> Result<(), DriveError> {
+    pub(super) fn interrupt(&mut self, context: &Arc<Context>, code: &str, message: String) -> Result<(), DriveError> {
         self.advance(context, Command::Interrupt { code: code.to_owned(), message })
     }
 }

@@ -2,6 +2,7 @@
 
 mod emit_event;
 mod http;
+mod rates;
 mod start_workflow;
 
 use std::any::Any;
@@ -17,7 +18,10 @@ use tracing::error;
 
 pub use self::emit_event::{EmitError, EmitEvent, EmittedEvent};
 pub use self::http::{HttpEffect, HttpLimits, HttpSetupError};
+pub use self::rates::{ServiceRates, ServiceRatesError, TakeTurn};
 pub use self::start_workflow::{StartError, StartWorkflow, StartedWorkflow};
+
+use self::rates::Gate;
 
 /// On whose behalf an effect runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,13 +40,21 @@ pub struct Effects {
     http: HttpEffect,
     emit: Arc<dyn EmitEvent>,
     start: Arc<dyn StartWorkflow>,
+    gate: Option<Gate>,
 }
 
 impl Effects {
     /// The effects of one worker.
     #[must_use]
     pub fn new(http: HttpEffect, emit: Arc<dyn EmitEvent>, start: Arc<dyn StartWorkflow>) -> Self {
-        Self { http, emit, start }
+        Self { http, emit, start, gate: None }
+    }
+
+    /// With rates of calls to services, whose turns `turns` gives.
+    #[must_use]
+    pub fn with_rates(self, rates: ServiceRates, turns: Arc<dyn TakeTurn>) -> Self {
+        let gate = (!rates.is_empty()).then_some(Gate { rates, turns });
+        Self { gate, ..self }
     }
 
     /// Runs `effect` to its outcome. A panic is the outcome `PANIC`; its backtrace is in the log,
@@ -55,12 +67,18 @@ impl Effects {
         let label = match &outcome {
             EffectOutcome::Succeeded { .. } => "succeeded",
             EffectOutcome::Failed(_) => "failed",
+            EffectOutcome::PutOff { .. } => "put_off",
         };
         metrics::histogram!("sluice_effect_seconds", "kind" => kind, "outcome" => label).record(begun.elapsed());
         outcome
     }
 
     async fn dispatch(&self, owner: &EffectOwner, effect: &Effect, cancel: &CancellationToken) -> EffectOutcome {
+        if let Some(gate) = &self.gate
+            && let Some(put_off) = gate.pass(owner, effect, cancel).await
+        {
+            return put_off;
+        }
         match &effect.request {
             EffectRequest::Http(request) => self.http.run(request, &effect.key, effect.timeout, cancel).await,
             EffectRequest::EmitEvent { event, payload } => {

@@ -6,9 +6,11 @@
 
 mod due_waits;
 mod lost_workers;
+mod organizations;
 mod own_claims;
 mod requeue;
 mod retention;
+mod sign_ins;
 mod slots;
 mod status;
 mod undelivered_signals;
@@ -46,6 +48,10 @@ pub enum Reconciler {
     OwnClaims,
     /// Deletes what is kept no longer.
     Retention,
+    /// Deletes what deleted organizations left behind.
+    Organizations,
+    /// Deletes what signing in left behind.
+    SignIns,
 }
 
 /// What went wrong in one run.
@@ -64,7 +70,7 @@ pub enum ReconcileError {
 
 impl Reconciler {
     /// Every reconciler, in the order in which a tick runs them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::LostWorkers,
         Self::OwnClaims,
         Self::DueWaits,
@@ -73,6 +79,8 @@ impl Reconciler {
         Self::UndeliveredSignals,
         Self::Requeue,
         Self::Retention,
+        Self::Organizations,
+        Self::SignIns,
     ];
 
     /// Name in logs and metrics.
@@ -87,6 +95,8 @@ impl Reconciler {
             Self::Slots => "slots",
             Self::OwnClaims => "own_claims",
             Self::Retention => "retention",
+            Self::Organizations => "organizations",
+            Self::SignIns => "sign_ins",
         }
     }
 
@@ -100,6 +110,8 @@ impl Reconciler {
             Self::Slots => slots::run(context).await,
             Self::OwnClaims => own_claims::run(context).await,
             Self::Retention => retention::run(context).await,
+            Self::Organizations => organizations::run(context).await,
+            Self::SignIns => sign_ins::run(context).await,
         }
     }
 

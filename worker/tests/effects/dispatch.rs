@@ -73,6 +73,7 @@ fn effect(request: EffectRequest) -> Effect {
         key: "exe_1/tell/0/0".into(),
         timeout: Duration::from_millis(300),
         request,
+        has_turn: false,
     }
 }
 

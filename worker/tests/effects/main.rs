@@ -6,6 +6,7 @@ mod answers;
 mod broken;
 mod dispatch;
 mod egress;
+mod rates;
 mod redirects;
 mod stub;
 mod tls;
@@ -63,6 +64,7 @@ async fn succeed(http: &HttpEffect, request: &HttpRequest) -> Value {
     match run(http, request).await {
         EffectOutcome::Succeeded { output } => output,
         EffectOutcome::Failed(error) => panic!("{error:?}"),
+        EffectOutcome::PutOff { .. } => panic!("put off"),
     }
 }
 
@@ -74,5 +76,6 @@ fn failed(outcome: EffectOutcome) -> StepError {
     match outcome {
         EffectOutcome::Failed(error) => error,
         EffectOutcome::Succeeded { output } => panic!("succeeded with {output}"),
+        EffectOutcome::PutOff { .. } => panic!("put off"),
     }
 }

@@ -6,6 +6,7 @@
 mod docs;
 mod files;
 mod layers;
+mod tenants;
 mod text;
 mod words;
 
@@ -49,6 +50,7 @@ pub fn check(workspace: &Workspace) -> Result<Report, Failure> {
         findings.extend(files::check_length(file));
         findings.extend(words::check(file));
         findings.extend(docs::check(file, workspace.root()));
+        findings.extend(tenants::check(file));
     }
     findings.sort_by(|left, right| (&left.file, left.line, left.rule).cmp(&(&right.file, right.line, right.rule)));
     Ok(Report { files: files.len(), findings })

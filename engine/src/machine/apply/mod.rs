@@ -8,12 +8,12 @@ use serde_json::Value;
 
 pub(super) use self::context::collect_leaves;
 use self::context::{merge_over, write, write_near};
-use self::record::{action_finished, error_value, record};
+use self::record::{action_finished, action_put_off, action_started, error_value, list_begun, record};
 pub(super) use self::scopes::scope_at;
 use self::scopes::{active_at, at_step, at_step_again, began, close, count_step, drop_below, finish, open};
 use super::event::Event;
 use super::outcome::Outcome;
-use super::state::{Awaited, Awaiting, Children, OpenApproval, Phase, ROOT, ScopeState, State, Status};
+use super::state::{Awaited, Awaiting, Children, OpenApproval, Phase, PutOff, ROOT, ScopeState, State, Status};
 use crate::Timestamp;
 
 /// Applies one event.
@@ -26,6 +26,7 @@ pub fn apply(state: &mut State, event: &Event) {
         Event::Started { at, step } => {
             let root = ScopeState { active: Some(at_step("", step, 1)), ..ScopeState::default() };
             state.scopes.insert(ROOT, root);
+            state.begins_at = None;
             run(state, *at);
         }
         Event::Resumed { at } => run(state, *at),
@@ -37,13 +38,12 @@ pub fn apply(state: &mut State, event: &Event) {
             count_step(state, path);
             if let Some(active) = active_at(state, path) {
                 active.attempt = *attempt;
-                active.phase = Phase::Actions { next: 0, outputs: Vec::new(), bytes: 0, in_flight: false, now: *at };
+                active.phase = list_begun(*at);
             }
         }
-        Event::ActionStarted { path, .. } => {
-            if let Some(Phase::Actions { in_flight, .. }) = active_at(state, path).map(|active| &mut active.phase) {
-                *in_flight = true;
-            }
+        Event::ActionStarted { path, at, .. } => action_started(state, path, *at),
+        Event::ActionPutOff { path, until, has_turn, at, .. } => {
+            action_put_off(state, path, PutOff { since: *at, until: *until, has_turn: *has_turn });
         }
         Event::ActionFinished { path, output, error, .. } => action_finished(state, path, output, error.as_ref()),
         Event::StepSucceeded { path, step, output, known_as, to, .. } => {
@@ -118,6 +118,7 @@ pub fn apply(state: &mut State, event: &Event) {
         | Event::ApprovalDecided { .. } => approval(state, event),
         Event::SlotAwaited { .. } => state.awaits_slot = true,
         Event::SlotTaken { .. } => state.awaits_slot = false,
+        Event::TurnTaken { begins_at, .. } => state.begins_at = Some(*begins_at),
         Event::Paused { at, .. } => {
             state.paused_at = Some(*at);
             if state.running_since.is_none() {
@@ -199,6 +200,8 @@ fn at_rest(state: &State) -> Status {
 
 fn unpaused(state: &mut State, data: &Value, at_step: Option<&str>) {
     state.paused_at = None;
+    // Many may be resumed at once: each takes a turn anew.
+    state.begins_at = None;
     if state.running_since.is_none() {
         state.status = if state.scopes.is_empty() { Status::Queued } else { at_rest(state) };
     }

@@ -4,15 +4,39 @@ use serde_json::{Map, Value, json};
 
 use super::context::write_near;
 use super::scopes::{active_at, scope_at};
+use crate::Timestamp;
 use crate::machine::effect::StepError;
 use crate::machine::render::size;
-use crate::machine::state::{Phase, State};
+use crate::machine::state::{Phase, PutOff, State};
+
+/// At the beginning of a list of actions.
+pub(super) const fn list_begun(now: Timestamp) -> Phase {
+    Phase::Actions { next: 0, outputs: Vec::new(), bytes: 0, in_flight: false, now, put_off: None, held_ms: 0 }
+}
+
+pub(super) fn action_started(state: &mut State, path: &str, at: Timestamp) {
+    if let Some(Phase::Actions { in_flight, put_off, held_ms, .. }) =
+        active_at(state, path).map(|active| &mut active.phase)
+    {
+        *in_flight = true;
+        let held = put_off.map_or(0, |put_off| at.0.saturating_sub(put_off.since.0));
+        *held_ms = held_ms.saturating_add(held);
+    }
+}
+
+pub(super) fn action_put_off(state: &mut State, path: &str, until: PutOff) {
+    if let Some(Phase::Actions { in_flight, put_off, .. }) = active_at(state, path).map(|active| &mut active.phase) {
+        *in_flight = false;
+        *put_off = Some(until);
+    }
+}
 
 pub(super) fn action_finished(state: &mut State, path: &str, output: &Value, error: Option<&StepError>) {
-    if let Some(Phase::Actions { next, outputs, bytes, in_flight, .. }) =
+    if let Some(Phase::Actions { next, outputs, bytes, in_flight, put_off, .. }) =
         active_at(state, path).map(|active| &mut active.phase)
     {
         *in_flight = false;
+        *put_off = None;
         *next = next.saturating_add(1);
         *bytes = bytes.saturating_add(size(output));
         outputs.push(match error {

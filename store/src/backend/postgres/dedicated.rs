@@ -7,6 +7,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::{TRY_AFTER, is_alive};
 use crate::breaker::{Breaker, Evidence, Refusal};
 use crate::error::{NotConnected, StoreError};
 
@@ -24,10 +25,6 @@ struct Kept {
     connection: PgConnection,
     last_used: Instant,
 }
-
-/// A connection that lay idle for longer is tried before it is used, so that a restart of the
-/// database costs the first caller nothing.
-const TRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Dedicated {
     pub fn new(options: PgConnectOptions, connect_timeout: Duration, breaker: Breaker) -> Self {
@@ -74,17 +71,5 @@ impl Dedicated {
         {
             tracing::debug!(error = %problem, "a connection was not closed in order");
         }
-    }
-}
-
-/// Any answer shows that the connection lives, but for the one that says farewell (class 57P), and the
-/// one that says that the server only reads (25006): another one has taken its place.
-fn is_alive<T>(outcome: &Result<T, sqlx::Error>) -> bool {
-    match outcome {
-        Ok(_) => true,
-        Err(sqlx::Error::Database(problem)) => {
-            problem.code().is_some_and(|code| !code.starts_with("57P") && code != "25006")
-        }
-        Err(_no_answer) => false,
     }
 }

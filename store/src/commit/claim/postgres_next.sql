@@ -6,7 +6,7 @@ candidates as (
     cross join lateral (
         select execution.id, execution.priority
         from execution
-        where execution.queue = served.queue and execution.status = 0
+        where execution.queue = served.queue and execution.status = 0 and execution.priority <= $5
         order by execution.priority desc, execution.id
         limit $2
         for update skip locked

@@ -3,7 +3,7 @@ with
 picked as (
     select id
     from execution
-    where queue in (select value from json_each(?1)) and status = 0
+    where queue in (select value from json_each(?1)) and status = 0 and priority <= ?5
     order by priority desc, id
     limit ?2
 )
