@@ -38,7 +38,11 @@ struct Open {
 impl Account {
     /// The account of whoever asks; without one nothing is paid.
     pub fn open(rates: &Rates, viewer: Option<&Viewer>, origin: &Origin) -> Self {
-        let payer = rates.payer(viewer, origin);
+        Self::of(rates, rates.payer(viewer, origin))
+    }
+
+    /// The account of a payer; without one nothing is paid.
+    pub fn of(rates: &Rates, payer: Option<Payer>) -> Self {
         Self(payer.map(|payer| {
             Arc::new(Open {
                 rates: rates.clone(),

@@ -1,11 +1,19 @@
 //! The command line.
 
+mod inbound;
+pub mod lifecycle;
+mod schedules;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use schedules::{SchedulesCommand, SchedulesOptions, WhenOptions};
+
 use crate::output::Format;
+
+pub use inbound::{EventsCommand, EventsOptions, HooksCommand, HooksOptions};
 
 /// Sluice runs workflows: it decides, calls services, and loses nothing.
 #[derive(Debug, Parser)]
@@ -94,12 +102,22 @@ pub enum Command {
     Roles(ServerOptions),
     /// Lists the API keys of the organization, makes one, renews one, or makes one void.
     Keys(KeysOptions),
+    /// Lists the schedules of the organization, makes, pauses, resumes, fires or removes one, or shows what one does.
+    Schedules(SchedulesOptions),
+    /// Lists what waits for your decision, or all that is open; shows an approval, approves or rejects it.
+    Approvals(ApprovalsOptions),
     /// Starts an execution.
     Start(StartOptions),
-    /// Emits an event.
+    /// Emits an event, or many.
     Emit(EmitOptions),
+    /// Lists events, shows what came of one, or sends one again.
+    Events(EventsOptions),
+    /// Lists the hooks of the organization, gives one a secret, or calls one.
+    Hooks(HooksOptions),
     /// Follows an execution until it has ended.
     Watch(WatchOptions),
+    #[command(flatten)]
+    Lifecycle(lifecycle::LifecycleCommand),
     /// Asks a worker to take no more work, finish what it has, and end.
     Drain(DrainOptions),
     /// Prints the audit log of a server, newest first, or verifies it.
@@ -137,10 +155,10 @@ pub enum SchemaKind {
 #[derive(Debug, Clone, Args)]
 pub struct ServerOptions {
     /// Address of the server.
-    #[arg(long, env = "SLUICE_URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, global = true, env = "SLUICE_URL", default_value = "http://127.0.0.1:8080")]
     pub url: String,
     /// Credentials: an access token or an API key.
-    #[arg(long, env = "SLUICE_TOKEN", hide_env_values = true)]
+    #[arg(long, global = true, env = "SLUICE_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
 }
 
@@ -257,13 +275,18 @@ pub struct StartOptions {
 #[derive(Debug, Args)]
 pub struct EmitOptions {
     /// Name of the event, such as `order.checkout.initiated`.
-    pub event: String,
+    #[arg(required_unless_present = "batch")]
+    pub event: Option<String>,
     /// The payload: JSON, or `@` and a file.
     #[arg(long)]
     pub payload: Option<String>,
     /// Accepted once within seven days.
     #[arg(long)]
     pub deduplication_key: Option<String>,
+    /// Emits the events of this file instead, `-` for standard input: one a line, as the JSON of an `EventEmitInput`,
+    /// such as `{"type": "order.created", "payload": {"id": 1}, "deduplicationKey": "1"}`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "payload", "deduplication_key"])]
+    pub batch: Option<PathBuf>,
     #[command(flatten)]
     pub server: ServerOptions,
 }
@@ -317,6 +340,56 @@ pub struct InviteOptions {
     pub role: String,
     #[command(flatten)]
     pub server: ServerOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct ApprovalsOptions {
+    /// What to do; lists what you may decide when absent.
+    #[command(subcommand)]
+    pub what: Option<ApprovalsCommand>,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ApprovalsCommand {
+    /// Lists what you may decide.
+    List {
+        /// Everything that is open, whoever may decide it.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Shows an approval with what happened to it.
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// Approves.
+    Approve {
+        /// Its id.
+        id: String,
+        /// Why.
+        #[arg(long)]
+        reason: Option<String>,
+        /// The answers to its form, JSON or `@file`.
+        #[arg(long)]
+        data: Option<String>,
+    },
+    /// Rejects.
+    Reject {
+        /// Its id.
+        id: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Adds a comment.
+    Comment {
+        /// Its id.
+        id: String,
+        /// What to say.
+        text: String,
+    },
 }
 
 #[derive(Debug, Args)]

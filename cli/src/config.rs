@@ -129,6 +129,7 @@ pub const SETTINGS: &[Setting] = &[
         "points of cost that one address may ask for without credentials, written alike",
         Some("6000/m"),
     ),
+    setting("SLUICE_RATE_LIMIT_HOOK", "calls that one hook takes, written alike", Some("6000/m")),
     setting("SLUICE_INTROSPECTION", "who may ask for the schema: `signed-in`, `on` or `off`", Some("signed-in")),
     setting(
         "SLUICE_GRAPHIQL",

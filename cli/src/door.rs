@@ -28,7 +28,7 @@ pub fn problems(config: &Config) -> Vec<String> {
             problems.push(format!("{name}: `{}` is none of {}", config.text(name), choices.join(", ")));
         }
     }
-    for name in ["SLUICE_RATE_LIMIT", "SLUICE_RATE_LIMIT_ANONYMOUS"] {
+    for name in ["SLUICE_RATE_LIMIT", "SLUICE_RATE_LIMIT_ANONYMOUS", "SLUICE_RATE_LIMIT_HOOK"] {
         if let Err(problem) = rates::parse(config.text(name)) {
             problems.push(format!("{name}: {problem}"));
         }
@@ -68,7 +68,8 @@ pub fn http_config(config: &Config, buckets: Buckets, is_dev: bool) -> Result<Ht
     let contact = config.text("SLUICE_SECURITY_CONTACT");
     Ok(HttpConfig {
         allowed_origins: origins(config),
-        rates: Rates::new(buckets, rate("SLUICE_RATE_LIMIT"), rate("SLUICE_RATE_LIMIT_ANONYMOUS")),
+        rates: Rates::new(buckets, rate("SLUICE_RATE_LIMIT"), rate("SLUICE_RATE_LIMIT_ANONYMOUS"))
+            .with_hooks(rate("SLUICE_RATE_LIMIT_HOOK")),
         proxies: TrustedProxies::parse(config.text("SLUICE_TRUSTED_PROXIES")).unwrap_or_default(),
         introspection: match config.text("SLUICE_INTROSPECTION") {
             "on" => Introspection::On,

@@ -128,6 +128,12 @@ fn of_limits(config: &Config) -> Vec<Check> {
             "6000/m",
         ),
         (
+            is("SLUICE_RATE_LIMIT_HOOK", "off"),
+            "SLUICE_RATE_LIMIT_HOOK",
+            "whoever knows the secret of one hook may use up the server",
+            "6000/m",
+        ),
+        (
             config.text("SLUICE_TRUSTED_PROXIES").split(',').any(|entry| entry.trim().ends_with("/0")),
             "SLUICE_TRUSTED_PROXIES",
             "every caller may claim any address",
@@ -220,6 +226,7 @@ mod tests {
             ("SLUICE_GRAPHIQL", "on"),
             ("SLUICE_RATE_LIMIT", "off"),
             ("SLUICE_RATE_LIMIT_ANONYMOUS", "off"),
+            ("SLUICE_RATE_LIMIT_HOOK", "off"),
             ("SLUICE_TRUSTED_PROXIES", "10.0.0.0/8, 0.0.0.0/0"),
             ("SLUICE_ALLOWED_ORIGINS", "http://console.example"),
             ("SLUICE_EGRESS_ALLOW", "10.0.0.0/8"),
@@ -238,6 +245,7 @@ mod tests {
                 "SLUICE_GRAPHIQL",
                 "SLUICE_RATE_LIMIT",
                 "SLUICE_RATE_LIMIT_ANONYMOUS",
+                "SLUICE_RATE_LIMIT_HOOK",
                 "SLUICE_TRUSTED_PROXIES",
                 "SLUICE_ALLOWED_ORIGINS",
                 "SLUICE_EGRESS_ALLOW",

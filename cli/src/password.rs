@@ -13,22 +13,28 @@ pub enum Repeat {
     Twice,
 }
 
+/// Asks for another secret than a password, such as that of a hook.
+pub fn secret(prompt: &str) -> Result<String, Failure> {
+    read(prompt, "secret")
+}
+
 /// Asks for a password. Never an argument: other users of the machine can read those.
 pub fn ask(prompt: &str, repeat: Repeat) -> Result<String, Failure> {
-    let failed = |problem: std::io::Error| Failure::of("the password cannot be read", &problem);
-    if !std::io::stdin().is_terminal() {
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).map_err(failed)?;
-        let password = line.trim_end_matches(['\r', '\n']).to_owned();
-        return if password.is_empty() {
-            Err(Failure::usage("no password came from standard input"))
-        } else {
-            Ok(password)
-        };
-    }
-    let password = rpassword::prompt_password(prompt).map_err(failed)?;
-    if repeat == Repeat::Twice && rpassword::prompt_password("Once more: ").map_err(failed)? != password {
+    let password = read(prompt, "password")?;
+    let is_repeated = repeat == Repeat::Twice && std::io::stdin().is_terminal();
+    if is_repeated && read("Once more: ", "password")? != password {
         return Err(Failure::usage("the two passwords are not the same"));
     }
     Ok(password)
+}
+
+fn read(prompt: &str, what: &str) -> Result<String, Failure> {
+    let failed = |problem: std::io::Error| Failure::of(&format!("the {what} cannot be read"), &problem);
+    if std::io::stdin().is_terminal() {
+        return rpassword::prompt_password(prompt).map_err(failed);
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(failed)?;
+    let text = line.trim_end_matches(['\r', '\n']).to_owned();
+    if text.is_empty() { Err(Failure::usage(format!("no {what} came from standard input"))) } else { Ok(text) }
 }

@@ -15,6 +15,7 @@ pub mod pattern;
 pub mod plan;
 pub mod pointer;
 pub mod problem;
+pub mod schedule;
 pub mod time;
 
 pub use time::Timestamp;

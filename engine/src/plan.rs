@@ -135,18 +135,22 @@ impl Plan {
     /// # Errors
     /// What does not fit, twenty problems at most.
     pub fn check_input(&self, input: &Value) -> Result<(), Vec<InputProblem>> {
-        let Some(schema) = &self.input else { return Ok(()) };
-        if schema.is_valid(input) {
-            return Ok(());
-        }
-        let problems = schema.iter_errors(input).take(MAX_INPUT_PROBLEMS);
-        Err(problems
-            .map(|problem| InputProblem {
-                pointer: problem.instance_path().to_string(),
-                message: problem.to_string().chars().take(300).collect(),
-            })
-            .collect())
+        self.input.as_ref().map_or(Ok(()), |schema| fit(schema, input))
     }
+}
+
+/// Whether a value fits a schema; else what does not, twenty problems at most.
+pub(crate) fn fit(schema: &jsonschema::Validator, value: &Value) -> Result<(), Vec<InputProblem>> {
+    if schema.is_valid(value) {
+        return Ok(());
+    }
+    let problems = schema.iter_errors(value).take(MAX_INPUT_PROBLEMS);
+    Err(problems
+        .map(|problem| InputProblem {
+            pointer: problem.instance_path().to_string(),
+            message: problem.to_string().chars().take(300).collect(),
+        })
+        .collect())
 }
 
 /// The lists of steps that a step holds.

@@ -24,6 +24,12 @@ pub struct Model {
     pub depth: i16,
     /// The one thing that it is about, as waits name it.
     pub about: Option<String>,
+    /// The event that it repeats.
+    pub replay_of: Option<Uuid>,
+    /// JSON list of the workflows that it is for; for all when absent.
+    pub only_workflows: Option<String>,
+    /// Which outcomes there are among its matches, such as `|filtered|started|`.
+    pub outcomes: Option<String>,
 }
 
 /// None: rows are joined where a query needs it.

@@ -50,6 +50,10 @@ pub struct Model {
     pub depth: i16,
     /// The execution that waits for it, or started it.
     pub parent_id: Option<Uuid>,
+    /// Since when it rests, paused.
+    pub paused_at_ms: Option<i64>,
+    /// The execution that it repeats.
+    pub rerun_of: Option<Uuid>,
     /// Signals that were delivered and not taken in.
     pub signals: i32,
     /// The journal row that `state` includes as the last one.

@@ -1,13 +1,19 @@
 //! SeaORM rows, one table a file, no logic. Times are Unix milliseconds.
 
 pub mod api_key;
+pub mod approval;
+pub mod approval_assignee;
+pub mod approval_decision;
+pub mod approval_event;
 pub mod audit_entry;
 pub mod audit_head;
 pub mod event;
 pub mod event_key;
+pub mod event_told;
 pub mod event_trigger;
 pub mod execution;
 pub mod execution_label;
+pub mod hook;
 pub mod identity_provider;
 pub mod invitation;
 pub mod journal;
@@ -16,6 +22,8 @@ pub mod one_time_token;
 pub mod organization;
 pub mod persisted_document;
 pub mod role;
+pub mod schedule;
+pub mod schedule_run;
 pub mod session;
 pub mod sign_in_failure;
 pub mod sign_in_flow;

@@ -125,6 +125,10 @@ typed_ids! {
     InvitationId = "inv";
     /// A signed-in browser or program.
     SessionId = "ses";
+    /// A schedule.
+    ScheduleId = "sch";
+    /// A point in time of a schedule, and what came of it.
+    ScheduleRunId = "srn";
     /// A key of a program.
     ApiKeyId = "key";
     /// An identity provider of an organization.
@@ -139,6 +143,12 @@ typed_ids! {
     ExecutionId = "exe";
     /// An event that was accepted.
     EventId = "evt";
+    /// An address that others call to start a workflow.
+    HookId = "hok";
+    /// A decision that people have to make.
+    ApprovalId = "apr";
+    /// What somebody wrote about an approval.
+    ApprovalCommentId = "cmt";
     /// One start of one worker process; never reused.
     WorkerId = "wrk";
 }

@@ -15,6 +15,10 @@ mod m0010_organization;
 mod m0011_tenants;
 mod m0012_audit;
 mod m0013_persisted_documents;
+mod m0014_schedules;
+mod m0015_inbound;
+mod m0016_approvals;
+mod m0017_lifecycle;
 mod m0020_rates;
 
 use sea_orm_migration::prelude::*;
@@ -39,6 +43,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_tenants::Migration),
             Box::new(m0012_audit::Migration),
             Box::new(m0013_persisted_documents::Migration),
+            Box::new(m0014_schedules::Migration),
+            Box::new(m0015_inbound::Migration),
+            Box::new(m0016_approvals::Migration),
+            Box::new(m0017_lifecycle::Migration),
             Box::new(m0020_rates::Migration),
         ]
     }

@@ -48,6 +48,10 @@ codes! {
     NotPublished = "NOT_PUBLISHED";
     /// An idempotency or deduplication key was used before with another input.
     Duplicate = "DUPLICATE";
+    /// An approval does not ask the caller.
+    NotAssignee = "NOT_ASSIGNEE";
+    /// Whoever started an execution may not decide its approvals.
+    OwnRequest = "OWN_REQUEST";
     /// Executions start each other without end.
     DepthLimit = "DEPTH_LIMIT";
     /// The request carries no valid credentials.

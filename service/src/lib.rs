@@ -4,6 +4,7 @@
 //! the viewer's organization. The API and the worker call these and nothing below.
 
 pub mod admission;
+pub mod approvals;
 pub mod audit;
 pub mod clock;
 pub mod code;
@@ -12,6 +13,7 @@ pub mod documents;
 mod error;
 pub mod events;
 pub mod executions;
+pub mod hooks;
 pub mod identity;
 mod live;
 pub mod mail;
@@ -21,6 +23,7 @@ pub mod plans;
 pub mod rates;
 mod reach;
 pub mod retention;
+pub mod schedules;
 pub mod sealed;
 mod secret_key;
 mod services;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ids::HookId;
 use queue::limits::LONGEST_PERIOD;
 
 pub use queue::limits::{Buckets, Rate, Verdict};
@@ -16,6 +17,8 @@ pub struct Rates {
     known: Option<Rate>,
     /// Of an address that showed no credentials.
     anonymous: Option<Rate>,
+    /// Of a hook: calls of it that proved themselves, or need not.
+    hooks: Option<Rate>,
 }
 
 /// Whoever pays for a request.
@@ -43,7 +46,19 @@ impl Rates {
     /// Limits over these buckets; `None` does not limit.
     #[must_use]
     pub const fn new(buckets: Buckets, known: Option<Rate>, anonymous: Option<Rate>) -> Self {
-        Self { buckets, known, anonymous }
+        Self { buckets, known, anonymous, hooks: None }
+    }
+
+    /// The same with a limit for each hook.
+    #[must_use]
+    pub fn with_hooks(self, hooks: Option<Rate>) -> Self {
+        Self { hooks, ..self }
+    }
+
+    /// Who pays for a call of a hook: the hook.
+    #[must_use]
+    pub fn hook(&self, id: HookId) -> Option<Payer> {
+        self.hooks.map(|rate| Payer { key: id.to_string(), rate })
     }
 
     /// No limits.
@@ -76,7 +91,11 @@ impl Rates {
     pub async fn charge(&self, payer: &Payer, points: u32) -> Verdict {
         let verdict = self.buckets.take(&payer.key, payer.rate, points).await;
         if !verdict.is_admitted {
-            let who = if payer.key.starts_with("address:") { "anonymous" } else { "known" };
+            let who = match payer.key.split_once([':', '_']) {
+                Some(("address", _)) => "anonymous",
+                Some((HookId::PREFIX, _)) => "hook",
+                _organization => "known",
+            };
             metrics::counter!("sluice_rate_limited_total", "caller" => who).increment(1);
         }
         verdict

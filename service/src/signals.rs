@@ -1,5 +1,6 @@
 //! Tells executions what happened outside: recorded first, then delivered, which wakes them.
 
+use engine::Timestamp;
 use engine::machine::{Command, Signal};
 use ids::{ExecutionId, OrganizationId};
 use queue::Notice;
@@ -36,6 +37,37 @@ pub enum Told {
         /// The step to go on at.
         at_step: Option<String>,
     },
+    /// To go on by itself at a moment, once it is paused; without a moment, no more.
+    ScheduleResume {
+        /// Who wants it.
+        by: Option<String>,
+        /// When, Unix milliseconds.
+        due_at_ms: Option<i64>,
+        /// Merged over its data then.
+        data: Option<Value>,
+        /// The step to go on at then.
+        at_step: Option<String>,
+    },
+    /// To go on without waiting for a step.
+    SkipStep {
+        /// Who wants it.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+        /// Path of the step.
+        path: String,
+        /// What is taken for its output.
+        output: Value,
+    },
+    /// To change its context.
+    EditContext {
+        /// Who wants it.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+        /// Dotted paths, with what shall stand there.
+        values: Vec<(String, Value)>,
+    },
     /// To begin: one of the slots of its concurrency key is its own.
     Slot,
     /// To end.
@@ -61,6 +93,11 @@ impl Told {
             Self::Signal { what } => Command::Signal(what),
             Self::Pause { by, reason } => Command::Pause { by, reason },
             Self::Resume { by, data, at_step } => Command::Resume { by, data, at_step },
+            Self::ScheduleResume { by, due_at_ms, data, at_step } => {
+                Command::ScheduleResume { by, due_at: due_at_ms.map(Timestamp), data, at_step }
+            }
+            Self::SkipStep { by, reason, path, output } => Command::SkipStep { by, reason, path, output },
+            Self::EditContext { by, reason, values } => Command::EditContext { by, reason, values },
             Self::Slot => Command::TakeSlot,
             Self::Cancel { by, reason } => Command::Cancel { by, reason },
         }

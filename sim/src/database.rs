@@ -64,6 +64,8 @@ pub struct ExecutionRow {
     pub was_told_to_end: bool,
     /// Executions that it has waited for: for the invariants.
     pub waited_for: Vec<ExecutionNo>,
+    /// How often it was retried: from then on nobody waits for it.
+    pub retries: u32,
 }
 
 /// A signal on its way.
@@ -220,6 +222,7 @@ impl Database {
             events,
             was_told_to_end: false,
             waited_for: Vec::new(),
+            retries: 0,
         });
         if let Some(key) = key {
             self.start_keys.insert(key.to_owned(), number);

@@ -15,8 +15,10 @@ use crate::fleet::{Fleet, Step};
 use crate::invariants::{self, Violation};
 use crate::rng::Rng;
 use crate::told::Told;
-use crate::world::{START, World};
+use crate::world::{LEASE, START, World};
 
+/// What is due from here on is never due, Unix milliseconds.
+const END_OF_TIME: i64 = i64::MAX - 1_000_000_000;
 /// Steps of the quiet phase within which everything has to end.
 const QUIET_STEPS: usize = 30_000;
 
@@ -25,6 +27,12 @@ const PATIENCE_IN_LEAPS: u32 = 25;
 
 /// One of so many histories has rates: the others are drawn as they always were, so that their seeds stay good.
 const WITH_RATES: u64 = 5;
+
+/// In one of so many people retry what failed, for the same reason.
+const WITH_RETRIES: u64 = 5;
+
+/// Retries of one execution at most: everything has to end.
+const MOST_RETRIES: u32 = 3;
 
 /// What came of a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +77,7 @@ pub fn run(seed: u64, fault: Option<Fault>, recording: Recording) -> Outcome {
         fault,
         is_quiet: false,
         has_rates,
+        has_retries: seed % WITH_RETRIES == 4,
         violation: None,
         lines: matches!(recording, Recording::Lines).then(Vec::new),
         last_number: 0,
@@ -195,6 +204,15 @@ fn misfortune(fleet: &mut Fleet) {
 }
 
 fn people(world: &mut World) {
+    if world.has_retries && world.rng.chance(30) {
+        return match world.rng.below(10) {
+            0..=4 => retry(world),
+            5 => skip(world),
+            6 => terminate(world),
+            7 | 8 => pause_for_a_while(world),
+            _ => signal(world),
+        };
+    }
     let live: Vec<(ExecutionNo, Status)> = world.database.live().map(|(number, row)| (number, row.status)).collect();
     let Some((execution, status)) = world.rng.pick(&live) else { return };
     match world.rng.below(10) {
@@ -205,6 +223,62 @@ fn people(world: &mut World) {
         }
         6 => world.tell(execution, &Told::Cancel),
         _ => decide(world, execution),
+    }
+}
+
+/// Somebody retries one that has failed.
+fn retry(world: &mut World) {
+    let rows = world.database.executions.iter().enumerate();
+    let failed = rows.filter(|(_, row)| row.status == Status::Failed && row.retries < MOST_RETRIES);
+    let failed: Vec<ExecutionNo> = failed.map(|(number, _)| number).collect();
+    let Some(execution) = world.rng.pick(&failed) else { return };
+    if world.database.retry(execution, world.now) {
+        world.note(|| format!("exe_{execution} is retried"));
+        world.push(execution);
+    }
+}
+
+/// Somebody pauses one until a moment.
+fn pause_for_a_while(world: &mut World) {
+    let live: Vec<ExecutionNo> = world.database.live().map(|(number, _)| number).collect();
+    let Some(execution) = world.rng.pick(&live) else { return };
+    let due_at = world.now.0 + world.rng.millis(1, 20_000);
+    world.tell(execution, &Told::Pause);
+    world.tell(execution, &Told::ScheduleResume { due_at });
+}
+
+/// Somebody sends one a signal, perhaps one that was sent before.
+fn signal(world: &mut World) {
+    let live: Vec<ExecutionNo> = world.database.live().map(|(number, _)| number).collect();
+    let Some(execution) = world.rng.pick(&live) else { return };
+    let (id, name) = (format!("sig_{}", world.rng.below(4)), world.rng.word(&EVENTS).to_owned());
+    let what = Signal::Named { id, name, data: json!({ "order": { "id": 7 } }) };
+    world.tell(execution, &Told::Signal { what });
+}
+
+/// Somebody lets one go on without a step that waits.
+fn skip(world: &mut World) {
+    let live: Vec<ExecutionNo> = world.database.live().map(|(number, _)| number).collect();
+    let Some(execution) = world.rng.pick(&live) else { return };
+    let Some(row) = world.database.executions.get(execution) else { return };
+    let waits = machine::waits(&row.plan, &row.origin, &row.fold());
+    let paths: Vec<String> = waits.into_iter().map(|wait| wait.step_path).filter(|path| !path.is_empty()).collect();
+    let Some(path) = paths.get(world.rng.index(paths.len())).cloned() else { return };
+    world.tell(execution, &Told::SkipStep { path });
+}
+
+/// Somebody ends one that no worker has.
+fn terminate(world: &mut World) {
+    let since = Timestamp(world.now.0 - i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX));
+    let live: Vec<ExecutionNo> = world.database.live().map(|(number, _)| number).collect();
+    let Some(execution) = world.rng.pick(&live) else { return };
+    let Some((children, parent)) = world.database.terminate(execution, since, world.now) else { return };
+    world.note(|| format!("exe_{execution} is terminated"));
+    for child in crate::calls::numbers(&children) {
+        world.tell(child, &Told::Cancel);
+    }
+    if let Some((parent, what)) = parent {
+        world.tell(parent, &Told::Signal { what });
     }
 }
 
@@ -278,7 +352,8 @@ fn leap(fleet: &mut Fleet) -> bool {
         .waits
         .iter()
         .filter(|(owner, _)| world.database.executions.get(*owner).is_some_and(|row| row.ended_at.is_none()));
-    let due = waits.filter_map(|(_, wait)| wait.due_at).min();
+    // What would come at the end of time never comes.
+    let due = waits.filter_map(|(_, wait)| wait.due_at).filter(|due| due.0 < END_OF_TIME).min();
     let is_idle = rests && is_settled && world.calls.is_empty() && world.signals_settled();
     if !is_idle {
         // Somebody's patience is what is waited for.
@@ -286,7 +361,7 @@ fn leap(fleet: &mut Fleet) -> bool {
             crate::calls::Stage::Asked { answers_at, .. } => Some(*answers_at),
             _others_move => None,
         });
-        let next = next.min().unwrap_or(Timestamp(now.0 + 1_000));
+        let next = next.min().unwrap_or(Timestamp(now.0.saturating_add(1_000)));
         world.now = Timestamp(next.0.clamp(now.0 + 1, now.0 + 1_000));
         beat_all(fleet);
         return true;

@@ -11,7 +11,7 @@ use crate::database::{Commit, ExecutionNo, ExecutionRow, Patch, is_at_rest};
 use crate::world::{World, number};
 
 /// Nothing is written for an execution that has ended.
-pub const NOTHING_AFTER_END: &str = "an execution ends once and nothing is committed after its end";
+pub const NOTHING_AFTER_END: &str = "an execution ends once, and nothing but a retry is committed after its end";
 /// Journal rows count 1, 2, 3 … and their epochs never fall.
 pub const JOURNAL_HAS_NO_GAP: &str = "journal numbers have no gap and epochs never fall";
 /// The stored text says what the journal says.
@@ -158,7 +158,8 @@ pub fn at_rest(world: &mut World) {
         let parent = row.parent.and_then(|parent| world.database.executions.get(parent));
         let Some(parent) = parent.filter(|parent| parent.waited_for.contains(&execution)) else { continue };
         let waits_still = machine::children(&parent.fold()).iter().any(|child| number(child) == Some(execution));
-        if !waits_still && !row.was_told_to_end {
+        // Nobody waits for what was retried: its parent has been told of the end before.
+        if !waits_still && !row.was_told_to_end && row.retries == 0 {
             found.push((GIVEN_UP_CHILD_IS_TOLD, format!("exe_{execution}")));
         }
     }

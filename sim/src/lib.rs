@@ -14,6 +14,7 @@ mod fleet;
 mod history;
 pub mod invariants;
 mod rng;
+mod rulings;
 mod search;
 mod told;
 mod world;

@@ -1,7 +1,9 @@
 //! What executions are told, in the form in which it is stored.
 
+use engine::Timestamp;
 use engine::machine::{Command, Signal};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What an execution can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +20,16 @@ pub enum Told {
     Resume {
         /// The step.
         at_step: Option<String>,
+    },
+    /// To go on by itself at a moment, once it is paused.
+    ScheduleResume {
+        /// When, in milliseconds.
+        due_at: i64,
+    },
+    /// To go on without a step.
+    SkipStep {
+        /// Its path.
+        path: String,
     },
     /// To end.
     Cancel,
@@ -37,6 +49,11 @@ impl Told {
             Self::Signal { what } => Command::Signal(what),
             Self::Pause => Command::Pause { by: None, reason: None },
             Self::Resume { at_step } => Command::Resume { by: None, data: None, at_step },
+            Self::ScheduleResume { due_at } => {
+                let due_at = Some(Timestamp(due_at));
+                Command::ScheduleResume { by: None, due_at, data: None, at_step: None }
+            }
+            Self::SkipStep { path } => Command::SkipStep { by: None, reason: None, path, output: Value::Null },
             Self::Cancel => Command::Cancel { by: None, reason: None },
         }
     }
@@ -46,10 +63,13 @@ impl Told {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Signal { what: Signal::Event { .. } } => "event",
+            Self::Signal { what: Signal::Named { .. } } => "signal",
             Self::Signal { what: Signal::Approval { .. } } => "approval",
             Self::Signal { what: Signal::ChildEnded { .. } } => "end of a child",
             Self::Pause => "pause",
             Self::Resume { .. } => "resume",
+            Self::ScheduleResume { .. } => "resume later",
+            Self::SkipStep { .. } => "skip a step",
             Self::Cancel => "cancel",
         }
     }

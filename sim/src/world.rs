@@ -97,6 +97,8 @@ pub struct World {
     pub is_quiet: bool,
     /// Executions and calls may begin only so often.
     pub has_rates: bool,
+    /// People retry what failed.
+    pub has_retries: bool,
     /// The first invariant that did not hold.
     pub violation: Option<Violation>,
     /// Lines of what happened, when somebody wants to read them.
@@ -294,6 +296,8 @@ impl World {
         if let Told::Signal { what: Signal::ChildEnded { execution, .. } } = told
             && let Some(row) = number(execution).and_then(|child| self.database.executions.get(child))
             && row.ended_at.is_none()
+            // It had ended before it was retried.
+            && row.retries == 0
         {
             self.violate(invariants::END_IS_COMMITTED_FIRST, || format!("{execution} lives"));
         }

@@ -83,7 +83,7 @@ fn change(transaction: u64, position: i64, id: Uuid, seq: i32) -> ChangeRow {
     ChangeRow { cursor: ChangeCursor { transaction, position }, execution_id: ExecutionId::from_uuid(id), seq }
 }
 
-fn number(text: String) -> Result<u64, StoreError> {
+pub fn number(text: String) -> Result<u64, StoreError> {
     match text.parse() {
         Ok(number) => Ok(number),
         Err(_not_a_number) => Err(UnreadableRow::Transaction { text }.into()),

@@ -10,7 +10,7 @@ use crate::backend::WriteTransaction;
 use crate::clean::check_texts;
 use crate::error::StoreError;
 use crate::filter::EventFilter;
-use crate::model::event::{EventOutcome, EventRow, NewEvent};
+use crate::model::event::{EventOutcome, EventRow, NewEvent, RoutedEvent};
 use crate::model::workflow::TriggerCandidate;
 use crate::page::{self, Cursor, EventOrder, EventOrderField, Page, PageRequest, Sort, SortKey};
 use crate::store::Store;
@@ -32,7 +32,43 @@ fn row(model: Model) -> EventRow {
         routed_at_ms: model.routed_at_ms,
         matches: model.matches,
         depth: model.depth,
+        replay_of: model.replay_of.map(EventId::from_uuid),
+        only_workflows: model.only_workflows,
     }
+}
+
+fn model(new: NewEvent) -> event::ActiveModel {
+    event::ActiveModel {
+        id: Set(new.id.uuid()),
+        organization_id: Set(new.organization_id.uuid()),
+        event_type: Set(new.event_type),
+        source: Set(new.source),
+        subject: Set(new.subject),
+        payload: Set(new.payload),
+        deduplication_key: Set(new.deduplication_key),
+        occurred_at_ms: Set(new.occurred_at_ms),
+        received_at_ms: Set(new.received_at_ms),
+        routed_at_ms: Set(None),
+        matches: Set(None),
+        depth: Set(new.depth),
+        about: Set(new.about),
+        replay_of: Set(new.replay_of.map(EventId::uuid)),
+        only_workflows: Set(new.only_workflows),
+        outcomes: Set(None),
+    }
+}
+
+fn check(new: &NewEvent) -> Result<(), StoreError> {
+    check_texts([
+        ("event_type", Some(new.event_type.as_str())),
+        ("source", Some(new.source.as_str())),
+        ("subject", new.subject.as_deref()),
+        ("payload", Some(new.payload.as_str())),
+        ("deduplication_key", new.deduplication_key.as_deref()),
+        ("fingerprint", Some(new.fingerprint.as_str())),
+        ("about", new.about.as_deref()),
+        ("only_workflows", new.only_workflows.as_deref()),
+    ])
 }
 
 impl Store {
@@ -41,43 +77,40 @@ impl Store {
     /// # Errors
     /// `Invalid`, `Conflict`, or the database is away.
     pub async fn insert_event(&self, new: NewEvent) -> Result<EventOutcome, StoreError> {
-        check_texts([
-            ("event_type", Some(new.event_type.as_str())),
-            ("source", Some(new.source.as_str())),
-            ("subject", new.subject.as_deref()),
-            ("payload", Some(new.payload.as_str())),
-            ("deduplication_key", new.deduplication_key.as_deref()),
-            ("fingerprint", Some(new.fingerprint.as_str())),
-            ("about", new.about.as_deref()),
-        ])?;
-        let transaction = self.backend.begin().await?;
-        if let Some(key) = &new.deduplication_key
-            && let Some(existing) = reserve(&transaction, &new, key).await?
-        {
-            return Ok(existing);
-        }
-        let id = new.id;
-        let model = event::ActiveModel {
-            id: Set(id.uuid()),
-            organization_id: Set(new.organization_id.uuid()),
-            event_type: Set(new.event_type),
-            source: Set(new.source),
-            subject: Set(new.subject),
-            payload: Set(new.payload),
-            deduplication_key: Set(new.deduplication_key),
-            occurred_at_ms: Set(new.occurred_at_ms),
-            received_at_ms: Set(new.received_at_ms),
-            routed_at_ms: Set(None),
-            matches: Set(None),
-            depth: Set(new.depth),
-            about: Set(new.about),
-        };
-        Entity::insert(model).exec_without_returning(&*transaction).await?;
-        transaction.commit().await?;
-        Ok(EventOutcome::New(id))
+        Ok(self.insert_events(vec![new]).await?.remove(0))
     }
 
-    /// Records what came of an event; the first time counts.
+    /// Records events together, in the order given; durable when this returns. Of two with the same deduplication key,
+    /// the first counts.
+    ///
+    /// # Errors
+    /// `Invalid`, `Conflict`, or the database is away; then none of them is recorded.
+    pub async fn insert_events(&self, new: Vec<NewEvent>) -> Result<Vec<EventOutcome>, StoreError> {
+        new.iter().try_for_each(check)?;
+        let mut by_key: Vec<usize> = (0..new.len()).collect();
+        // Who records the same keys at the same time waits for the other one, rather than both for each other.
+        by_key.sort_by_key(|index| (new[*index].deduplication_key.as_deref(), *index));
+        let mut outcomes: Vec<EventOutcome> = new.iter().map(|one| EventOutcome::New(one.id)).collect();
+        let transaction = self.backend.begin().await?;
+        for index in by_key {
+            let one = &new[index];
+            if let Some(key) = &one.deduplication_key
+                && let Some(existing) = reserve(&transaction, one, key).await?
+            {
+                outcomes[index] = existing;
+            }
+        }
+        let accepted = new.into_iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, EventOutcome::New(_)));
+        let models: Vec<_> = accepted.map(|(one, _)| model(one)).collect();
+        if !models.is_empty() {
+            Entity::insert_many(models).exec_without_returning(&*transaction).await?;
+            transaction.commit().await?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Records what came of an event, and which outcomes there are among that, such as `|filtered|started|`; the first
+    /// time counts.
     ///
     /// # Errors
     /// `Invalid`, or the database is away.
@@ -86,18 +119,38 @@ impl Store {
         organization: OrganizationId,
         id: EventId,
         matches: &str,
+        outcomes: &str,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        check_texts([("matches", Some(matches))])?;
+        let routed = RoutedEvent { id, matches: matches.to_owned(), outcomes: outcomes.to_owned() };
+        self.mark_all_routed(organization, &[routed], now_ms).await
+    }
+
+    /// [`Self::mark_routed`] for several events in one transaction.
+    ///
+    /// # Errors
+    /// `Invalid`, or the database is away; then none of them is marked.
+    pub async fn mark_all_routed(
+        &self,
+        organization: OrganizationId,
+        routed: &[RoutedEvent],
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        for one in routed {
+            check_texts([("matches", Some(one.matches.as_str())), ("outcomes", Some(one.outcomes.as_str()))])?;
+        }
         let transaction = self.backend.begin().await?;
-        Entity::update_many()
-            .col_expr(Column::RoutedAtMs, Expr::val(now_ms))
-            .col_expr(Column::Matches, Expr::val(matches))
-            .filter(Column::Id.eq(id.uuid()))
-            .filter(Column::OrganizationId.eq(organization.uuid()))
-            .filter(Column::RoutedAtMs.is_null())
-            .exec(&*transaction)
-            .await?;
+        for one in routed {
+            Entity::update_many()
+                .col_expr(Column::RoutedAtMs, Expr::val(now_ms))
+                .col_expr(Column::Matches, Expr::val(one.matches.as_str()))
+                .col_expr(Column::Outcomes, Expr::val(one.outcomes.as_str()))
+                .filter(Column::Id.eq(one.id.uuid()))
+                .filter(Column::OrganizationId.eq(organization.uuid()))
+                .filter(Column::RoutedAtMs.is_null())
+                .exec(&*transaction)
+                .await?;
+        }
         transaction.commit().await
     }
 
@@ -119,7 +172,7 @@ impl Store {
     }
 
     /// Events after `after`, oldest first: with this name, or of any name; about this or about nothing in
-    /// particular, or about whatever.
+    /// particular, or about whatever. Those for some workflows alone are left out.
     ///
     /// # Errors
     /// When the database is away.
@@ -133,6 +186,7 @@ impl Store {
     ) -> Result<Vec<EventRow>, StoreError> {
         let mut select =
             Entity::find().filter(Column::OrganizationId.eq(organization.uuid())).filter(Column::Id.gt(after.uuid()));
+        select = select.filter(Column::OnlyWorkflows.is_null());
         if let Some(event_type) = event_type {
             select = select.filter(Column::EventType.eq(event_type));
         }
@@ -205,7 +259,7 @@ impl Store {
         page::count(&self.backend.reads_of(organization), select).await
     }
 
-    /// Triggers of enabled, published workflows that an event of this name may fit: those with
+    /// Triggers of published workflows, disabled ones too, that an event of this name may fit: those with
     /// exactly this name, and every pattern.
     ///
     /// # Errors
@@ -221,7 +275,8 @@ impl Store {
             .add(Column::IsExact.eq(false));
         let models = event_trigger::Entity::find()
             .filter(Column::OrganizationId.eq(organization.uuid()))
-            .filter(Column::IsEnabled.eq(true))
+            // Both, said so that the index serves.
+            .filter(Column::IsEnabled.is_in([true, false]))
             .filter(may_fit)
             .order_by_asc(Column::WorkflowId)
             .order_by_asc(Column::Ordinal)
@@ -233,6 +288,7 @@ impl Store {
             ordinal: model.ordinal,
             pattern: model.pattern,
             is_exact: model.is_exact,
+            is_enabled: model.is_enabled,
         });
         Ok(candidates.collect())
     }

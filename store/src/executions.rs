@@ -1,5 +1,6 @@
 //! Reads executions: one, many, pages, counts.
 
+mod labels;
 mod record;
 
 use entity::execution::{Column, Entity};
@@ -14,6 +15,7 @@ use crate::model::execution::ExecutionRow;
 use crate::page::{self, Cursor, ExecutionOrder, ExecutionOrderField, Page, PageRequest, Sort, SortKey};
 use crate::store::Store;
 
+pub use labels::LabelsOutcome;
 use record::ExecutionRecord;
 
 /// Executions of the organization, with every column that is shown.

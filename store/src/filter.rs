@@ -1,5 +1,6 @@
 //! What lists are filtered by, and how a filter becomes a condition.
 
+mod approval;
 mod event;
 mod execution;
 mod parts;
@@ -7,11 +8,13 @@ mod workflow;
 
 use crate::error::StoreError;
 
+pub use approval::{ApprovalFilter, Decider};
 pub use event::EventFilter;
 pub use execution::ExecutionFilter;
 pub(crate) use parts::contains;
 pub use parts::{LabelFilter, StringFilter, TimeFilter};
 pub use workflow::WorkflowFilter;
+pub(crate) use workflow::in_folders;
 
 /// How deep `and`, `or` and `not` may nest.
 pub const MAX_NESTING: usize = 4;

@@ -7,6 +7,7 @@
 //! JSON travels as text that callers have serialised and will parse: no column is queried by what
 //! is inside of it, so the database neither parses nor rewrites it.
 
+mod approvals;
 mod audit;
 mod backend;
 mod breaker;
@@ -17,9 +18,11 @@ mod config;
 mod delays;
 mod documents;
 mod error;
+mod event_waits;
 mod events;
 mod executions;
 mod filter;
+mod hooks;
 mod identity;
 mod journal;
 mod migrate;
@@ -29,6 +32,8 @@ mod organizations;
 mod page;
 mod rates;
 mod reconcile;
+mod rulings;
+mod schedules;
 mod signals;
 mod slots;
 mod store;
@@ -41,28 +46,43 @@ pub use breaker::{BreakerState, BreakerStatus};
 pub use config::{DatabaseUrl, DatabaseUrlError, StoreConfig};
 pub use delays::Delays;
 pub use error::StoreError;
-pub use filter::{EventFilter, ExecutionFilter, LabelFilter, MAX_NESTING, StringFilter, TimeFilter, WorkflowFilter};
+pub use executions::LabelsOutcome;
+pub use filter::{
+    ApprovalFilter, Decider, EventFilter, ExecutionFilter, LabelFilter, MAX_NESTING, StringFilter, TimeFilter,
+    WorkflowFilter,
+};
+pub use hooks::HOOK_ADDRESS;
 pub use identity::{FirstOwner, Warrant};
 pub use migrate::{Migration, MigrationStatus};
 pub use model::access::{Acceptance, ApiKeyRow, InvitationRow, MemberFilter, MemberOutcome, RoleRow};
 pub use model::account::{Failures, OneTimeTokenRow, SessionRow, TokenPurpose, UserPatch};
+pub use model::approval::{
+    ApprovalChange, ApprovalChangeRow, ApprovalEventRow, ApprovalNote, ApprovalRow, ApprovalStatus, ApprovalWrites,
+    DecisionOutcome, DecisionRow, NewApproval, NewComment, NewDecision,
+};
 pub use model::audit::{AuditBreak, AuditFault, AuditOutcome, AuditReport, AuditRow, AuditSpan, NewAuditEntry};
 pub use model::change::{ChangeCursor, ChangeRow};
-pub use model::event::{EventOutcome, EventRow, NewEvent};
+pub use model::event::{EventOutcome, EventRow, NewEvent, RoutedEvent, ToldRow};
 pub use model::execution::{
     Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionRow, ExecutionStatus, Label, NewExecution,
     Patch, Runnable, StartKey, StartOutcome, TriggerType, UnknownCode, WaitRow,
 };
+pub use model::hook::{HookRow, HookTrigger};
 pub use model::identity::{MembershipRow, UserRow};
 pub use model::journal::JournalRow;
 pub use model::organization::{OrganizationChanges, OrganizationRow};
 pub use model::rate::{Pace, RateKey, RateScope};
+pub use model::ruling::{Ruled, Ruling, RulingWritten};
+pub use model::schedule::{
+    DueSchedule, FinishedRun, FiredSchedules, ScheduleFilter, SchedulePlan, ScheduleRow, ScheduleRunKind,
+    ScheduleRunRow, ScheduleRunState,
+};
 pub use model::signal::{Delivered, EventWait, NewSignal, SignalRow};
 pub use model::single_sign_on::{IdentityProviderRow, SignInFlowRow, UserIdentityRow};
 pub use model::slot::{NewSlot, SlotKey, SlotTaken};
 pub use model::worker::WorkerRow;
 pub use model::workflow::{
-    NewVersion, NewWorkflow, PublishOutcome, TriggerCandidate, TriggerRow, VersionRow, WorkflowRow,
+    NewVersion, NewWorkflow, PublishOutcome, TriggerCandidate, TriggerRow, TriggerSchedule, VersionRow, WorkflowRow,
 };
 pub use operations::{
     Damage, Damaged, JournalSpan, Phase, Place, QueueRow, ReconcilerRow, ReconcilerRun, Retention, RetentionScope,
@@ -70,8 +90,8 @@ pub use operations::{
 };
 pub use organizations::{KEPT_TABLES, PURGED_BY_OWNER, PURGED_TABLES};
 pub use page::{
-    Cursor, Direction, EventOrder, EventOrderField, ExecutionOrder, ExecutionOrderField, Page, PageRequest, Side,
-    SortKey, WorkflowOrder, WorkflowOrderField,
+    ApprovalOrder, ApprovalOrderField, Cursor, Direction, EventOrder, EventOrderField, ExecutionOrder,
+    ExecutionOrderField, Page, PageRequest, Side, SortKey, WorkflowOrder, WorkflowOrderField,
 };
 pub use store::Store;
 pub use tenants::TenantWall;

@@ -128,6 +128,17 @@ impl Store {
         Ok(live().filter(Column::Id.eq(id.uuid())).one(&self.backend.reads_of(id)).await?.map(row))
     }
 
+    /// Id of the organization with this slug; `None` when there is none, or it was deleted. Serves all organizations:
+    /// the slug leads to one.
+    ///
+    /// # Errors
+    /// `Invalid`, or the database is away.
+    pub async fn organization_by_slug(&self, slug: &str) -> Result<Option<OrganizationId>, StoreError> {
+        check_texts([("slug", Some(slug))])?;
+        let found = live().filter(Column::Slug.eq(slug)).one(self.backend.reads()).await?;
+        Ok(found.map(|found| OrganizationId::from_uuid(found.id)))
+    }
+
     /// A page of the organizations that somebody belongs to, oldest first. Serves all organizations: it is about one
     /// person.
     ///
@@ -212,6 +223,12 @@ impl Store {
         entity::event_trigger::Entity::update_many()
             .col_expr(entity::event_trigger::Column::IsEnabled, Expr::val(false))
             .filter(entity::event_trigger::Column::OrganizationId.eq(id.uuid()))
+            .exec(&*transaction)
+            .await?;
+        entity::schedule::Entity::update_many()
+            .col_expr(entity::schedule::Column::IsEnabled, Expr::val(false))
+            .col_expr(entity::schedule::Column::WakeAtMs, Expr::val(None::<i64>))
+            .filter(entity::schedule::Column::OrganizationId.eq(id.uuid()))
             .exec(&*transaction)
             .await?;
         transaction.commit().await?;

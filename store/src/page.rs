@@ -140,6 +140,18 @@ pub enum EventOrderField {
     OccurredAt,
 }
 
+/// What approvals are ordered by. Absent times come last when ascending.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum ApprovalOrderField {
+    /// Opening.
+    RequestedAt,
+    /// When it closes by itself.
+    #[default]
+    DueAt,
+    /// Closing.
+    DecidedAt,
+}
+
 macro_rules! orders {
     ($($(#[$doc:meta])* $name:ident($field:ty);)*) => {$(
         $(#[$doc])*
@@ -160,6 +172,8 @@ orders! {
     WorkflowOrder(WorkflowOrderField);
     /// An order of events; ids break ties.
     EventOrder(EventOrderField);
+    /// An order of approvals; ids break ties.
+    ApprovalOrder(ApprovalOrderField);
 }
 
 /// How a query is ordered: by an expression that is never null and then by id, or by id alone.

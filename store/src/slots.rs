@@ -77,7 +77,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<Vec<ExecutionId>, StoreError> {
         let turn = self.turn_of(key).await?;
-        run(&turn, "delete from slot where execution_id = $1", [execution.uuid().into()]).await?;
+        run(&turn, include_str!("slots/free.sql"), [execution.uuid().into()]).await?;
         let given = give(&turn, key, told, now_ms).await?;
         turn.commit().await?;
         Ok(given)

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sluice_tests::{Embedded, Fleet, Process, Ran, SECRET_KEY, Services, SharedRedis, free_port, run, run_in};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 23] = [
     "dev",
     "api",
     "worker",
@@ -22,6 +22,8 @@ const COMMANDS: [&str; 21] = [
     "keys",
     "start",
     "emit",
+    "events",
+    "hooks",
     "watch",
     "drain",
     "doctor",

@@ -164,8 +164,14 @@ async fn intrude(services: &Services, intruder: &Tenant, victim: &Tenant) -> Str
     let mut refused: Vec<ServiceError> = Vec::new();
     for id in [victim.paid, victim.cancelled] {
         refused.extend(executions::cancel(services, viewer, id, None).await.err());
-        refused.extend(executions::pause(services, viewer, id, None).await.err());
-        refused.extend(executions::resume(services, viewer, id, None, None).await.err());
+        refused.extend(executions::pause(services, viewer, id, None, None).await.err());
+        let resume = executions::ResumeRequest { id, data: None, at: None, from_step: None, reason: None };
+        refused.extend(executions::resume(services, viewer, resume).await.err());
+        refused.extend(executions::cancel_resume(services, viewer, id).await.err());
+        refused.extend(executions::terminate(services, viewer, id, None).await.err());
+        refused.extend(executions::retry(services, viewer, id, false, None).await.err());
+        refused.extend(executions::label(services, viewer, id, Vec::new(), Vec::new()).await.err());
+        refused.extend(executions::delete(services, viewer, id, None).await.err());
         refused.extend(executions::updates(services, viewer, id, None).await.err());
         let waited = executions::wait(services, viewer, id, WaitFor::Completion, Duration::ZERO).await.unwrap();
         assert!(waited.is_none(), "{waited:?}");
@@ -178,7 +184,7 @@ async fn intrude(services: &Services, intruder: &Tenant, victim: &Tenant) -> Str
     // A cursor of another tenant is none.
     let beginning = executions::beginning(services, &victim.viewer, intruder.paid);
     refused.extend(executions::updates(services, viewer, intruder.paid, Some(&beginning)).await.err());
-    assert_eq!(refused.len(), 11, "{refused:?}");
+    assert_eq!(refused.len(), 21, "{refused:?}");
     let told: Vec<String> = refused.iter().map(|error| format!("{error:?} {}", service::chain(error))).collect();
     told.join("\n")
 }

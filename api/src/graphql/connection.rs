@@ -2,10 +2,15 @@
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, Object, OutputType, Result};
+use ids::{EventId, ScheduleId};
 use service::Services;
+use service::approvals::{self, Inbox};
 use service::cursor::Seal;
 use service::identity::{api_keys, invitations, members, organizations};
-use store::{AuditFilter, Cursor, EventFilter, ExecutionFilter, MemberFilter, Page, PageRequest, WorkflowFilter};
+use store::{
+    ApprovalFilter, AuditFilter, Cursor, EventFilter, ExecutionFilter, MemberFilter, Page, PageRequest, ScheduleFilter,
+    WorkflowFilter,
+};
 
 use super::errors::{IntoGraphql, invalid};
 use super::viewer_of;
@@ -108,6 +113,7 @@ pub(super) fn of_list<T: OutputType>(
 /// What a total counts.
 #[derive(Debug)]
 pub(super) enum CountOf {
+    Approvals(Box<ApprovalFilter>, Inbox),
     AuditEntries(Box<AuditFilter>),
     Executions(Box<ExecutionFilter>),
     Workflows(Box<WorkflowFilter>),
@@ -117,6 +123,10 @@ pub(super) enum CountOf {
     Members(Box<MemberFilter>),
     Invitations,
     ApiKeys,
+    Hooks,
+    Told(EventId),
+    Schedules(Box<ScheduleFilter>),
+    ScheduleFires(ScheduleId),
     Known(usize),
 }
 
@@ -124,6 +134,7 @@ impl CountOf {
     async fn count(&self, ctx: &Context<'_>) -> Result<(u64, bool)> {
         let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
         match self {
+            Self::Approvals(filter, inbox) => approvals::count(services, viewer, filter, *inbox).await.graphql(),
             Self::AuditEntries(filter) => service::audit::count(services, viewer, filter).await.graphql(),
             Self::Executions(filter) => service::executions::count(services, viewer, filter).await.graphql(),
             Self::Workflows(filter) => service::workflows::count(services, viewer, filter).await.graphql(),
@@ -133,6 +144,10 @@ impl CountOf {
             Self::Members(filter) => members::count(services, viewer, filter).await.graphql(),
             Self::Invitations => invitations::count(services, viewer).await.graphql(),
             Self::ApiKeys => api_keys::count(services, viewer).await.graphql(),
+            Self::Hooks => service::hooks::count(services, viewer).await.graphql(),
+            Self::Told(event) => service::events::count_told(services, viewer, *event).await.graphql(),
+            Self::Schedules(filter) => service::schedules::count(services, viewer, filter).await.graphql(),
+            Self::ScheduleFires(id) => service::schedules::count_runs(services, viewer, *id).await.graphql(),
             Self::Known(total) => Ok((*total as u64, true)),
         }
     }

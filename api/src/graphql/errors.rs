@@ -38,11 +38,15 @@ pub enum ErrorCode {
     NotPublished,
     /// An idempotency or deduplication key was used before with another input.
     Duplicate,
+    /// The approval does not ask the caller.
+    NotAssignee,
+    /// Whoever started an execution may not decide its approvals.
+    OwnRequest,
 }
 
 impl ErrorCode {
     /// The user-correctable code, or `None` for codes of top-level errors.
-    const fn of(code: Code) -> Option<Self> {
+    pub(super) const fn of(code: Code) -> Option<Self> {
         match code {
             Code::Invalid => Some(Self::Invalid),
             Code::Required => Some(Self::Required),
@@ -57,6 +61,8 @@ impl ErrorCode {
             Code::WorkflowDisabled => Some(Self::WorkflowDisabled),
             Code::NotPublished => Some(Self::NotPublished),
             Code::Duplicate => Some(Self::Duplicate),
+            Code::NotAssignee => Some(Self::NotAssignee),
+            Code::OwnRequest => Some(Self::OwnRequest),
             Code::Unauthenticated
             | Code::Forbidden
             | Code::RateLimited

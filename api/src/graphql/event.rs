@@ -1,17 +1,23 @@
 //! Events as clients see them.
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use engine::machine;
+use ids::EventId;
+use service::Services;
 use service::events::{self, Match};
-use store::EventRow;
+use service::executions::JournalEvent;
+use store::{EventRow, ToldRow};
 
+use super::connection::{CountOf, PageArguments, Paged, paged};
 use super::directives::authorized;
 use super::errors::IntoGraphql;
 use super::execution::{Decision, DecisionOutcome, Execution, decision_of};
 use super::explanation::Explanation;
-use super::loaders::{loader, shared};
+use super::loaders::{HistoryOf, loader, shared};
 use super::payload::Payload;
 use super::scalars::DateTime;
 use super::viewer::Permission;
+use super::viewer_of;
 use super::workflow::Workflow;
 
 /// What came of holding an event against a workflow.
@@ -62,6 +68,46 @@ impl EventMatch {
     async fn execution(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
         let Some(id) = self.0.execution else { return Ok(None) };
         Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Execution::of))
+    }
+}
+
+/// How an event met an execution that waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum EventWaitOutcome {
+    /// The execution took it in and went on.
+    Resumed,
+    /// It was told and has not gone on by it: it waited no more, its condition did not hold, or it has not looked yet.
+    Told,
+    /// It waits for an event of this name about something else.
+    Different,
+}
+
+/// An execution that waited when an event came.
+#[derive(Debug, Clone)]
+pub struct EventWait {
+    event: EventId,
+    row: ToldRow,
+}
+
+/// An execution that waited when an event came.
+#[Object]
+impl EventWait {
+    /// The execution, unless it was deleted.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
+    async fn execution(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
+        Ok(loader(ctx)?.load_one(self.row.execution).await.map_err(|error| shared(&error))?.map(Execution::of))
+    }
+
+    /// What came of it.
+    async fn outcome(&self, ctx: &Context<'_>) -> Result<EventWaitOutcome> {
+        if !self.row.is_fitting {
+            return Ok(EventWaitOutcome::Different);
+        }
+        let history = loader(ctx)?.load_one(HistoryOf(self.row.execution)).await.map_err(|error| shared(&error))?;
+        let id = self.event.to_string();
+        let took = |event: &JournalEvent| matches!(&event.event, machine::Event::EventTaken { event_id, .. } if *event_id == id);
+        let is_taken = history.is_some_and(|history| history.iter().any(took));
+        Ok(if is_taken { EventWaitOutcome::Resumed } else { EventWaitOutcome::Told })
     }
 }
 
@@ -145,6 +191,33 @@ impl Event {
         self.started(ctx).await
     }
 
+    /// Executions that waited when it came, or began to wait for it afterwards, as far as it was held against their
+    /// waits; those that wait for something else are listed when that could only be told by looking.
+    #[graphql(
+        complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity",
+        directive = authorized::apply(Permission::ExecutionDataRead)
+    )]
+    async fn waits(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+    ) -> Result<Paged<EventWait>> {
+        let (services, viewer, event) = (ctx.data::<Services>()?, viewer_of(ctx)?, self.0.id);
+        let list = format!("event_waits:{event}");
+        let request = PageArguments { first, after, last, before }.request(ctx, &list)?;
+        let page = events::told(services, viewer, event, &request).await.graphql()?;
+        paged(ctx, page, &list, CountOf::Told(event), |row| EventWait { event, row })
+    }
+
+    /// The event that it repeats, unless that was deleted.
+    async fn replay_of(&self, ctx: &Context<'_>) -> Result<Option<Event>> {
+        let Some(id) = self.0.replay_of else { return Ok(None) };
+        Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Event))
+    }
+
     /// Combined decision of all started executions, once all have one: a block wins.
     #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     async fn decision(&self, ctx: &Context<'_>) -> Result<Option<Decision>> {
@@ -183,4 +256,11 @@ pub struct EventEmitPayload {
     pub(super) executions: Vec<Execution>,
     /// What the caller can correct; empty on success.
     pub(super) user_errors: Vec<super::errors::UserError>,
+}
+
+impl EventEmitPayload {
+    /// What there is to tell when nothing was accepted.
+    pub(super) const fn refused(user_errors: Vec<super::errors::UserError>) -> Self {
+        Self { event: None, is_new: false, decision: None, executions: Vec::new(), user_errors }
+    }
 }

@@ -9,15 +9,20 @@ use serde_json::Value;
 use service::{Services, executions};
 use store::ExecutionRow;
 
+use super::approval::{self, Approval};
 use super::connection::{PageArguments, Paged, of_list};
 use super::directives::authorized;
 use super::errors::IntoGraphql;
 use super::event::Event;
 use super::explanation::Explanation;
+use super::failure::ExecutionError;
 use super::history::{ExecutionEvent, LogLine};
+use super::hook::WebhookTrigger;
 use super::loaders::{HistoryOf, TraceOf, WakeReasonsOf, loader, shared};
+use super::offers::{ExecutionOffer, ExecutionOperation};
 use super::payload::Payload;
 use super::scalars::{DateTime, Duration, Json};
+use super::schedule::ScheduleTrigger;
 use super::step::{StepExecution, StepExecutionFilter};
 use super::viewer::{Actor, Permission};
 use super::viewer_of;
@@ -116,38 +121,6 @@ impl Decision {
     }
 }
 
-/// Why an execution or step failed.
-#[derive(Debug, Clone, SimpleObject)]
-pub struct ExecutionError {
-    /// Stable code, such as `HTTP_STATUS`; each has a page in the documentation.
-    code: String,
-    /// For people.
-    message: String,
-    /// Where.
-    step_path: Option<String>,
-    /// True when trying again can help.
-    is_retryable: bool,
-    /// Further data.
-    detail: Option<Json>,
-}
-
-impl ExecutionError {
-    pub(super) fn of_step(error: &machine::StepError, step: Option<&str>) -> Self {
-        Self {
-            code: error.code.clone(),
-            message: error.message.clone(),
-            step_path: step.map(str::to_owned),
-            is_retryable: match error.retryable_class {
-                machine::ErrorClass::Timeout | machine::ErrorClass::Connection => true,
-                // As a `retry` that states no `retry_on` decides.
-                machine::ErrorClass::Http(status) => status / 100 == 5 || status == 429,
-                machine::ErrorClass::Other => false,
-            },
-            detail: error.detail.clone().map(async_graphql::Json),
-        }
-    }
-}
-
 /// A searchable pair on an execution.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct Label {
@@ -187,6 +160,10 @@ pub enum ExecutionTrigger {
     Event(EventTrigger),
     /// A person or a program.
     Manual(ManualTrigger),
+    /// A point in time.
+    Schedule(ScheduleTrigger),
+    /// A call from outside.
+    Webhook(WebhookTrigger),
     /// Another execution.
     Parent(ParentTrigger),
 }
@@ -313,6 +290,12 @@ impl Execution {
             let step_path = parse(&self.0.trigger)?["step"].as_str().unwrap_or_default().to_owned();
             return Ok(ExecutionTrigger::Parent(ParentTrigger { execution: self.parent_of(ctx).await?, step_path }));
         }
+        if self.0.trigger_type == store::TriggerType::Webhook {
+            return Ok(ExecutionTrigger::Webhook(WebhookTrigger::of(&parse(&self.0.trigger)?)));
+        }
+        if self.0.trigger_type == store::TriggerType::Schedule {
+            return Ok(ExecutionTrigger::Schedule(ScheduleTrigger::of(&parse(&self.0.trigger)?)));
+        }
         let reason = parse(&self.0.trigger)?["reason"].as_str().map(str::to_owned);
         Ok(ExecutionTrigger::Manual(ManualTrigger { actor: Actor::from_id(&self.0.started_by), reason }))
     }
@@ -321,6 +304,13 @@ impl Execution {
     #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
     async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
         self.parent_of(ctx).await
+    }
+
+    /// The execution that it repeats.
+    #[graphql(directive = authorized::apply(Permission::ExecutionRead))]
+    async fn rerun_of(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
+        let Some(id) = self.0.rerun_of else { return Ok(None) };
+        Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Execution::of))
     }
 
     /// Who started it.
@@ -433,6 +423,42 @@ impl Execution {
         let trace = self.trace(ctx).await?;
         let lines = trace.logs.iter().cloned().map(LogLine).collect();
         of_list(ctx, lines, &format!("logs:{}", self.0.id), &PageArguments { first, after, last, before })
+    }
+
+    /// Approvals it opened, oldest first.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::ApprovalRead))]
+    async fn approvals(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+    ) -> Result<Paged<Approval>> {
+        approval::of_execution(ctx, self.0.id, &PageArguments { first, after, last, before }).await
+    }
+
+    /// What can be done now, by this caller.
+    async fn allowed_operations(&self, ctx: &Context<'_>) -> Result<Vec<ExecutionOperation>> {
+        let offers = executions::offers(viewer_of(ctx)?, &self.0, ctx.data::<Services>()?.now());
+        Ok(offers.into_iter().filter(|offer| offer.refusal.is_none()).map(|offer| offer.operation.into()).collect())
+    }
+
+    /// What can be done now, and what cannot, with the reasons.
+    async fn operations(&self, ctx: &Context<'_>) -> Result<Vec<ExecutionOffer>> {
+        let offers = executions::offers(viewer_of(ctx)?, &self.0, ctx.data::<Services>()?.now());
+        Ok(offers.into_iter().map(ExecutionOffer::from).collect())
+    }
+
+    /// Whether it can be resumed now, and why not.
+    async fn can_resume(&self, ctx: &Context<'_>) -> Result<ExecutionOffer> {
+        let now = ctx.data::<Services>()?.now();
+        Ok(executions::offer(viewer_of(ctx)?, &self.0, executions::Operation::Resume, now).into())
+    }
+
+    /// Since when it is paused and rests.
+    async fn paused_at(&self) -> Option<DateTime> {
+        self.0.paused_at_ms.map(DateTime::from_ms)
     }
 
     /// The event that started it.

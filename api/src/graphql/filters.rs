@@ -6,6 +6,7 @@ use service::Services;
 use service::plans::WorkflowRef as ServiceRef;
 
 use super::errors::{IntoGraphql, invalid};
+use super::event::EventMatchOutcome;
 use super::execution::{DecisionOutcome, ExecutionStatus, TriggerType};
 use super::scalars::{DateTime, Duration};
 
@@ -339,6 +340,8 @@ pub struct EventFilter {
     received_at: Option<DateTimeFilter>,
     /// That started something, or nothing.
     has_executions: Option<bool>,
+    /// With a workflow that one of these came of.
+    outcomes: Option<Vec<EventMatchOutcome>>,
 }
 
 impl EventFilter {
@@ -350,6 +353,10 @@ impl EventFilter {
             subject: self.subject.map(Into::into),
             received_at: self.received_at.map(|filter| filter.resolve(services)),
             has_executions: self.has_executions,
+            outcomes: self.outcomes.map(|all| {
+                let names = all.into_iter().map(|outcome| service::events::MatchOutcome::from(outcome).name());
+                names.map(str::to_owned).collect()
+            }),
         }
     }
 }

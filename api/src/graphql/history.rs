@@ -83,6 +83,8 @@ pub enum ExecutionEventType {
     StepFailed,
     /// A step was left out.
     StepSkipped,
+    /// Somebody let it go on without waiting for a step.
+    StepLeftOut,
     /// An attempt failed and a next one was planned.
     RetryScheduled,
     /// A step decided.
@@ -125,6 +127,18 @@ pub enum ExecutionEventType {
     Paused,
     /// Let go on.
     Unpaused,
+    /// A signal came that nothing waited for yet; it is kept.
+    SignalKept,
+    /// Somebody changed the data.
+    ContextEdited,
+    /// When it goes on by itself was set, or taken back.
+    ResumeScheduled,
+    /// It has been paused for more than a day.
+    PausedLong,
+    /// It had failed, and goes on.
+    Retried,
+    /// It repeats another execution from a step on, and has what that one had found out.
+    TakenOver,
     /// Ended well.
     Completed,
     /// Ended by an error.
@@ -189,6 +203,13 @@ impl ExecutionEvent {
             Event::TurnTaken { .. } => ExecutionEventType::TurnTaken,
             Event::Paused { .. } => ExecutionEventType::Paused,
             Event::Unpaused { .. } => ExecutionEventType::Unpaused,
+            Event::StepLeftOut { .. } => ExecutionEventType::StepLeftOut,
+            Event::ContextEdited { .. } => ExecutionEventType::ContextEdited,
+            Event::SignalKept { .. } => ExecutionEventType::SignalKept,
+            Event::ResumeScheduled { .. } => ExecutionEventType::ResumeScheduled,
+            Event::PausedLong { .. } => ExecutionEventType::PausedLong,
+            Event::Retried { .. } => ExecutionEventType::Retried,
+            Event::TakenOver { .. } => ExecutionEventType::TakenOver,
             Event::Cancelled { .. } => ExecutionEventType::Cancelled,
             Event::Completed { .. } => ExecutionEventType::Completed,
             Event::Failed { .. } => ExecutionEventType::Failed,

@@ -7,20 +7,20 @@ use std::time::Duration;
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
 use engine::machine::Trace;
-use ids::{EventId, ExecutionId, RoleId, UserId, WorkflowId, WorkflowVersionId};
+use ids::{EventId, ExecutionId, RoleId, ScheduleId, UserId, WorkflowId, WorkflowVersionId};
 use service::executions::JournalEvent;
 use service::identity::{names, roles};
 use service::operations::WakeReason;
 use service::viewer::Actor;
 use service::{ServiceError, Services, Viewer};
-use store::{EventRow, ExecutionRow, Retention, UserRow, VersionRow, WorkflowRow};
+use store::{EventRow, ExecutionRow, Retention, ScheduleRow, ScheduleRunRow, UserRow, VersionRow, WorkflowRow};
 
 use super::errors::top_level;
 
 /// Reads by id in the organization of one viewer.
 pub struct Reader {
-    services: Services,
-    viewer: Viewer,
+    pub(super) services: Services,
+    pub(super) viewer: Viewer,
 }
 
 /// The loader of one request.
@@ -86,6 +86,31 @@ impl Loader<EventId> for Reader {
     async fn load(&self, keys: &[EventId]) -> Result<HashMap<EventId, EventRow>, Self::Error> {
         let rows = service::events::events_by_ids(&self.services, &self.viewer, keys).await?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+}
+
+impl Loader<ScheduleId> for Reader {
+    type Value = ScheduleRow;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[ScheduleId]) -> Result<HashMap<ScheduleId, ScheduleRow>, Self::Error> {
+        let rows = service::schedules::by_ids(&self.services, &self.viewer, keys).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+}
+
+/// The last point in time of a schedule that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct LastFireOf(pub(super) ScheduleId);
+
+impl Loader<LastFireOf> for Reader {
+    type Value = ScheduleRunRow;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[LastFireOf]) -> Result<HashMap<LastFireOf, ScheduleRunRow>, Self::Error> {
+        let ids: Vec<ScheduleId> = keys.iter().map(|key| key.0).collect();
+        let rows = service::schedules::last_runs(&self.services, &self.viewer, &ids).await?;
+        Ok(rows.into_iter().map(|row| (LastFireOf(row.schedule_id), row)).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The GraphQL schema: resolvers translate, use cases decide.
 
+mod approval;
 mod audit;
 mod browser;
 mod connection;
@@ -11,21 +12,27 @@ mod errors;
 mod event;
 mod execution;
 mod explanation;
+mod failure;
 mod filters;
 mod gate;
 mod history;
+mod hook;
 mod identity;
 mod identity_provider;
+mod lifecycle;
 mod loaders;
 mod mutations;
 mod needs;
+mod offers;
 mod operations;
 mod operator;
 mod payload;
 mod problem;
 mod queries;
+mod repair;
 mod retention;
 mod scalars;
+mod schedule;
 mod server;
 mod step;
 mod subscriptions;
@@ -35,22 +42,28 @@ mod viewer;
 mod waking;
 mod workflow;
 
-use async_graphql::{Context, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{Context, MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 use service::{ServiceError, Services};
 
 use crate::limits;
 use crate::rates::ChargeCost;
 
+use self::approval::{ApprovalMutation, ApprovalQuery, ApprovalSubscription};
 use self::audit::{AuditMutations, AuditQuery};
+use self::emit::EventMutation;
 use self::gate::Gates;
+use self::hook::{HookMutation, HookQuery};
 use self::identity::{
     AccountMutation, ApiKeyMutation, MemberMutation, OrganizationMutation, OrganizationQuery, RoleMutation,
     ServiceAccountMutation, SessionMutation,
 };
 use self::identity_provider::{SignInMutation, SignInQuery};
+use self::lifecycle::LifecycleMutation;
 use self::mutations::Mutation;
 use self::operator::OperatorMutation;
 use self::queries::Query;
+use self::repair::RepairMutation;
+use self::schedule::{ScheduleMutation, ScheduleQuery};
 use self::subscriptions::Subscription;
 
 pub use self::server::ServerMode;
@@ -58,7 +71,7 @@ pub use self::server::ServerMode;
 /// What can be asked.
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
-pub struct Queries(Query, OrganizationQuery, AuditQuery, SignInQuery);
+pub struct Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
 
 /// Changes.
 #[derive(MergedObject)]
@@ -66,6 +79,8 @@ pub struct Queries(Query, OrganizationQuery, AuditQuery, SignInQuery);
 pub struct Mutations(
     Mutation,
     OperatorMutation,
+    LifecycleMutation,
+    RepairMutation,
     OrganizationMutation,
     MemberMutation,
     RoleMutation,
@@ -74,10 +89,19 @@ pub struct Mutations(
     SessionMutation,
     AccountMutation,
     SignInMutation,
+    HookMutation,
+    EventMutation,
+    ScheduleMutation,
+    ApprovalMutation,
 );
 
+/// What can be followed live.
+#[derive(MergedSubscription)]
+#[graphql(name = "Subscription")]
+pub struct Subscriptions(Subscription, ApprovalSubscription);
+
 /// The schema of this API.
-pub type ApiSchema = Schema<Queries, Mutations, Subscription>;
+pub type ApiSchema = Schema<Queries, Mutations, Subscriptions>;
 
 /// Who asks.
 ///
@@ -93,11 +117,13 @@ fn origin_of<'a>(ctx: &Context<'a>) -> &'a service::Origin {
 }
 
 /// The types and their fields.
-fn bare() -> SchemaBuilder<Queries, Mutations, Subscription> {
-    let queries = Queries(Query, OrganizationQuery, AuditQuery, SignInQuery);
+fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
+    let queries = Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
     let mutations = Mutations(
         Mutation,
         OperatorMutation,
+        LifecycleMutation,
+        RepairMutation,
         OrganizationMutation,
         MemberMutation,
         RoleMutation,
@@ -106,11 +132,15 @@ fn bare() -> SchemaBuilder<Queries, Mutations, Subscription> {
         SessionMutation,
         AccountMutation,
         SignInMutation,
+        HookMutation,
+        EventMutation,
+        ScheduleMutation,
+        ApprovalMutation,
     );
-    Schema::build(queries, mutations, Subscription)
+    Schema::build(queries, mutations, Subscriptions(Subscription, ApprovalSubscription))
 }
 
-fn builder() -> SchemaBuilder<Queries, Mutations, Subscription> {
+fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
     bare()
         .limit_depth(limits::MAX_DEPTH)
         .limit_complexity(limits::MAX_COST)

@@ -89,6 +89,12 @@ pub struct LabelInput {
     value: String,
 }
 
+impl LabelInput {
+    pub(super) fn label(self) -> executions::Label {
+        executions::Label { name: self.name, value: self.value }
+    }
+}
+
 /// What to wait for before answering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub enum WaitFor {
@@ -149,7 +155,7 @@ impl ExecutionStartInput {
             input: self.input.map(|input| input.0),
             key: self.key,
             idempotency_key: self.idempotency_key,
-            labels: labels.map(|LabelInput { name, value }| executions::Label { name, value }).collect(),
+            labels: labels.map(LabelInput::label).collect(),
             priority: self.priority,
             trigger: Trigger::Manual { reason: self.reason },
         })
@@ -167,6 +173,18 @@ pub struct ExecutionStartPayload {
     is_new: bool,
     /// What the caller can correct; empty on success.
     user_errors: Vec<UserError>,
+}
+
+impl ExecutionStartPayload {
+    /// Something was started, or found.
+    pub(super) fn of(execution: Option<Execution>, events_after: String, is_new: bool) -> Self {
+        Self { execution, events_after: Some(events_after), is_new, user_errors: Vec::new() }
+    }
+
+    /// Nothing was.
+    pub(super) const fn refused(user_errors: Vec<UserError>) -> Self {
+        Self { execution: None, events_after: None, is_new: false, user_errors }
+    }
 }
 
 /// What to start, many at once.
@@ -398,15 +416,11 @@ async fn start(ctx: &Context<'_>, input: ExecutionStartInput) -> Result<Executio
     let (started, row) = match user_errors(outcome)? {
         Ok(started) => started,
         Err(user_errors) => {
-            return Ok(ExecutionStartPayload { execution: None, events_after: None, is_new: false, user_errors });
+            return Ok(ExecutionStartPayload::refused(user_errors));
         }
     };
-    Ok(ExecutionStartPayload {
-        execution: row.map(Execution::of),
-        events_after: Some(executions::beginning(services, viewer, started.execution)),
-        is_new: started.is_new,
-        user_errors: Vec::new(),
-    })
+    let events_after = executions::beginning(services, viewer, started.execution);
+    Ok(ExecutionStartPayload::of(row.map(Execution::of), events_after, started.is_new))
 }
 
 async fn start_batch(ctx: &Context<'_>, input: ExecutionStartBatchInput) -> Result<ExecutionStartBatchPayload> {

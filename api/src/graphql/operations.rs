@@ -213,6 +213,8 @@ pub struct SystemHealth {
     reconcilers: Vec<Reconciler>,
     /// Executions without a reason to wake; must be 0.
     stuck_executions: i32,
+    /// Executions that have been paused for more than a day, counted up to a thousand: somebody should look at them.
+    paused_long_executions: i32,
 }
 
 /// What a check of the database found, for programs.
@@ -349,6 +351,7 @@ pub(super) async fn health(ctx: &Context<'_>) -> Result<SystemHealth> {
         components: health.components.into_iter().map(component).collect(),
         reconcilers: health.reconcilers.into_iter().map(Reconciler::from).collect(),
         stuck_executions: i32::try_from(health.stuck).unwrap_or(i32::MAX),
+        paused_long_executions: i32::try_from(health.paused_long).unwrap_or(i32::MAX),
     })
 }
 

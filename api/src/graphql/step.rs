@@ -8,8 +8,9 @@ use serde_json::Value;
 use store::ExecutionRow;
 
 use super::connection::{PageArguments, Paged, of_list};
-use super::execution::{Execution, ExecutionError, trace_of};
+use super::execution::{Execution, trace_of};
 use super::explanation::Explanation;
+use super::failure::ExecutionError;
 use super::history::LogLine;
 use super::payload::Payload;
 use super::scalars::{DateTime, Duration};

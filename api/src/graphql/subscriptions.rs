@@ -51,7 +51,7 @@ pub struct ExecutionChange {
 }
 
 /// What can be followed live.
-#[GraphqlSubscription(guard = "declared")]
+#[GraphqlSubscription(name = "MainSubscription", guard = "declared")]
 impl Subscription {
     /// One execution, event by event, until it has ended.
     #[graphql(directive = authorized::apply(Permission::ExecutionRead))]

@@ -89,6 +89,27 @@ pub(super) fn summary(event: &Event) -> String {
             at_step.as_ref().map_or_else(String::new, |step| format!(" with step `{step}`")),
             by_and_why(by.as_ref(), None),
         ),
+        Event::StepLeftOut { path, by, reason, .. } => {
+            format!("goes on without step `{path}`{}", by_and_why(by.as_ref(), reason.as_ref()))
+        }
+        Event::ContextEdited { values, by, reason, .. } => {
+            let paths: Vec<String> = values.iter().map(|(path, _)| format!("`{path}`")).collect();
+            format!("{} changed{}", paths.join(", "), by_and_why(by.as_ref(), reason.as_ref()))
+        }
+        Event::SignalKept { name, .. } => format!("signal `{name}` came before anything waits for it"),
+        Event::ResumeScheduled { by, due_at: Some(due_at), .. } => {
+            format!("goes on by itself at {}{}", due_at.to_rfc3339(), by_and_why(by.as_ref(), None))
+        }
+        Event::ResumeScheduled { by, due_at: None, .. } => {
+            format!("goes on by itself no more{}", by_and_why(by.as_ref(), None))
+        }
+        Event::PausedLong { since, .. } => format!("is paused since {}: somebody should look", since.to_rfc3339()),
+        Event::Retried { by, reason, step, .. } => format!(
+            "tried again{}{}",
+            step.as_ref().map_or_else(String::new, |step| format!(" from step `{step}`")),
+            by_and_why(by.as_ref(), reason.as_ref()),
+        ),
+        Event::TakenOver { execution, step, .. } => format!("repeats {execution} from step `{step}` on"),
         Event::Cancelled { by, reason, .. } => format!("cancelled{}", by_and_why(by.as_ref(), reason.as_ref())),
         Event::Completed { .. } => "completed".to_owned(),
         Event::Failed { error, .. } => format!("failed: {}: {}", error.code, error.message),

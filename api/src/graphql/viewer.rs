@@ -182,6 +182,12 @@ impl Viewer {
         Ok(user.map(User::from))
     }
 
+    /// What waits for the caller, counted up to 10,000.
+    async fn pending_approval_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let count = service::approvals::pending_count(ctx.data::<Services>()?, &self.viewer).await.graphql()?;
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+
     /// Signed-in browsers and programs of the person, newest first, at most a hundred.
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
         let rows = service::identity::sessions::of_viewer(ctx.data::<Services>()?, &self.viewer).await.graphql()?;

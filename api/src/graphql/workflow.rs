@@ -14,6 +14,7 @@ use super::loaders::{RetentionOf, loader, shared};
 use super::problem::Problem;
 use super::retention::RetentionPolicy;
 use super::scalars::{DateTime, Json};
+use super::schedule::{self, Schedule};
 use super::viewer::{Actor, Permission, permissions_of};
 use super::viewer_of;
 
@@ -151,6 +152,19 @@ impl Workflow {
         // Numbers are given without gaps, so the published one is the count or close to it.
         let known = usize::try_from(self.0.published_number.unwrap_or(0)).unwrap_or(0);
         paged(ctx, page, &list, CountOf::Known(known), WorkflowVersion)
+    }
+
+    /// Schedules that start it, newest first.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::ScheduleRead))]
+    async fn schedules(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+    ) -> Result<Paged<Schedule>> {
+        schedule::of_workflow(ctx, self.0.id, PageArguments { first, after, last, before }).await
     }
 
     /// Executions of all its versions.

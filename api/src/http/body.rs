@@ -58,6 +58,11 @@ pub(super) async fn read_json(
     if !is_json(headers) {
         return Err(BodyError::NotJson);
     }
+    read(headers, body, limit, timeout).await
+}
+
+/// Reads the body, whatever it holds, unless its length already refuses it.
+pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize, timeout: Duration) -> Result<Bytes, BodyError> {
     if let Some(length) = announced_length(headers).filter(|length| *length > limit as u64) {
         // Whoever asks first with `Expect` has sent nothing yet.
         if length <= MAX_DISCARDED && !headers.contains_key(header::EXPECT) {

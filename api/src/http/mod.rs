@@ -4,13 +4,16 @@ mod accept;
 mod answer;
 mod body;
 mod envelope;
+mod events;
 mod graphiql;
 mod graphql;
 mod health;
+mod hooks;
 mod oidc;
 mod pages;
 mod routes;
 mod sse;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +24,8 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware;
 use axum::response::Response;
 use metrics_exporter_prometheus::PrometheusHandle;
-use service::Code;
 use service::identity::oidc::SingleSignOn;
+use service::{Code, Services};
 use tower::util::option_layer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -52,6 +55,8 @@ pub struct FrontDoor<E> {
     pub metrics: Option<PrometheusHandle>,
     /// Sign-in with identity providers; without it the routes do not exist.
     pub single_sign_on: Option<SingleSignOn>,
+    /// What hooks and CloudEvents start executions with; without it their routes do not exist.
+    pub inbound: Option<Services>,
     /// When to stop.
     pub shutdown: Shutdown,
     /// Settings.
@@ -99,7 +104,7 @@ pub fn probes(probes: Probes) -> Router {
 ///
 /// Serve it with [`crate::serve`], which adds the limits that belong to connections.
 pub fn router<E: Executor>(door: FrontDoor<E>) -> Router {
-    let FrontDoor { executor, health, viewers, metrics, single_sign_on, shutdown, config } = door;
+    let FrontDoor { executor, health, viewers, metrics, single_sign_on, inbound, shutdown, config } = door;
     let runner = Arc::new(Runner::new(executor, config.request_timeout));
     // Without one, nobody across origins gets any answer that a browser would show them.
     let cors = (!config.allowed_origins.is_empty()).then(|| cors(&config));
@@ -117,6 +122,16 @@ pub fn router<E: Executor>(door: FrontDoor<E>) -> Router {
         let routes = routes::single_sign_on().into_iter();
         routes.fold(Router::new(), |router, route| router.route(route.path, route.methods)).with_state(desk)
     });
+    let inbound = inbound.map(|services| {
+        let desk = events::Desk::new(services.clone(), Arc::clone(&viewers), &config);
+        let routes = routes::events().into_iter();
+        let events: Router =
+            routes.fold(Router::new(), |router, route| router.route(route.path, route.methods)).with_state(desk);
+        let desk = hooks::Desk::new(services, &config);
+        let routes = routes::hooks().into_iter();
+        events
+            .merge(routes.fold(Router::new(), |router, route| router.route(route.path, route.methods)).with_state(desk))
+    });
     let shared = Arc::new(Shared {
         runner,
         viewers,
@@ -133,6 +148,7 @@ pub fn router<E: Executor>(door: FrontDoor<E>) -> Router {
         .with_state(shared)
         .merge(probes)
         .merge(single_sign_on.unwrap_or_default())
+        .merge(inbound.unwrap_or_default())
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(option_layer(cors))

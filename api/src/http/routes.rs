@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::Executor;
 use axum::routing::{MethodRouter, any, get, post};
 
-use super::{Probes, Shared, graphiql, graphql, health, method_not_allowed, oidc, pages};
+use super::{Probes, Shared, events, graphiql, graphql, health, hooks, method_not_allowed, oidc, pages};
 use crate::graphql::ApiSchema;
 use crate::ws;
 use axum::response::Redirect;
@@ -19,6 +19,8 @@ pub enum Access {
     Fields,
     /// Some credentials, whoever they belong to; then what each field declares.
     SignedIn,
+    /// A signature, unless whoever made the address wants none.
+    Signature,
 }
 
 impl Access {
@@ -29,6 +31,7 @@ impl Access {
             Self::Public => "public",
             Self::Fields => "fields",
             Self::SignedIn => "signed in",
+            Self::Signature => "signature",
         }
     }
 }
@@ -69,6 +72,16 @@ pub(super) fn single_sign_on() -> Vec<Route<oidc::Desk>> {
     ]
 }
 
+/// Where events come that are no operations of the API.
+pub(super) fn events() -> Vec<Route<events::Desk>> {
+    vec![Route { path: "/events/{organization}", access: Access::SignedIn, methods: post(events::post) }]
+}
+
+/// Addresses that others call to start workflows.
+pub(super) fn hooks() -> Vec<Route<hooks::Desk>> {
+    vec![Route { path: "/hooks/{organization}/{*path}", access: Access::Signature, methods: any(hooks::call) }]
+}
+
 /// What probes ask; `/metrics` where something is measured.
 pub(super) fn probes(has_metrics: bool) -> Vec<Route<Arc<Probes>>> {
     let route = |path, methods| Route { path, access: Access::Public, methods };
@@ -85,5 +98,11 @@ pub(super) fn probes(has_metrics: bool) -> Vec<Route<Arc<Probes>>> {
 pub fn routes() -> Vec<(&'static str, Access)> {
     let api = table::<ApiSchema>(true).into_iter().map(|route| (route.path, route.access));
     let single_sign_on = single_sign_on().into_iter().map(|route| (route.path, route.access));
-    api.chain(single_sign_on).chain(probes(true).into_iter().map(|route| (route.path, route.access))).collect()
+    let events = events().into_iter().map(|route| (route.path, route.access));
+    let hooks = hooks().into_iter().map(|route| (route.path, route.access));
+    api.chain(single_sign_on)
+        .chain(events)
+        .chain(hooks)
+        .chain(probes(true).into_iter().map(|route| (route.path, route.access)))
+        .collect()
 }

@@ -14,10 +14,12 @@ use crate::world::Kind;
 ///
 /// Add a line when a call of a new field is refused before it is looked at.
 const VALUES: &[(&str, &str)] = &[
+    ("CronSpecInput.expressions", "[\"0 9 * * *\"]"),
     ("EventEmitInput.payload", "{}"),
     ("EventEmitInput.type", "\"order.looked.at\""),
     ("ExecutionStartInput.workflow", "{ slug: \"matrix\" }"),
     ("LabelFilter.name", "\"team\""),
+    ("ScheduleCreateInput.workflow", "{ slug: \"matrix\" }"),
     ("WorkflowTestRunInput.source", "\"workflow_id: x\""),
 ];
 
@@ -145,6 +147,7 @@ impl Schema {
                 "Boolean" => "false".to_owned(),
                 "JSON" => "{}".to_owned(),
                 "Duration" => "\"PT1S\"".to_owned(),
+                "TimeZone" => "\"UTC\"".to_owned(),
                 "URL" => "\"https://id.example.com\"".to_owned(),
                 "DateTime" => "\"2026-11-23T12:00:00.000Z\"".to_owned(),
                 name => self.complex(name, place, path, wanted, ids),

@@ -111,6 +111,7 @@ async fn metrics_are_served_only_where_they_are_collected() {
         viewers: Arc::new(OwnerOf(OrganizationId::new())),
         metrics: Some(handle),
         single_sign_on: None,
+        inbound: None,
         shutdown: Shutdown::new(),
         config: config(),
     });

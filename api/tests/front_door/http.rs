@@ -256,6 +256,7 @@ async fn a_schema_without_mutations_and_subscriptions_fits_the_door_too() {
         viewers: Arc::new(OwnerOf(OrganizationId::new())),
         metrics: None,
         single_sign_on: None,
+        inbound: None,
         shutdown: Shutdown::new(),
         config: config(),
     });

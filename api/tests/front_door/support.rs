@@ -58,6 +58,7 @@ pub fn door_for(config: HttpConfig, health: Health, viewers: ViewerSource, organ
         viewers,
         metrics: None,
         single_sign_on: None,
+        inbound: None,
         shutdown: shutdown.clone(),
         config,
     });

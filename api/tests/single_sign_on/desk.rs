@@ -56,6 +56,7 @@ impl Desk {
             viewers: Arc::new(Guarded::new(services.clone())),
             metrics: None,
             single_sign_on: Some(single_sign_on),
+            inbound: None,
             shutdown: Shutdown::new(),
             config: HttpConfig::default(),
         });

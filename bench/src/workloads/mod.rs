@@ -5,6 +5,7 @@ pub mod copies;
 pub mod embedded;
 pub mod latency;
 pub mod memory;
+pub mod schedules;
 pub mod steps;
 pub mod stored;
 pub mod throughput;

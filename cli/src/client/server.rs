@@ -65,6 +65,12 @@ impl Server {
         self.with_token(self.client.get(format!("{}{path}", self.options.url.trim_end_matches('/'))))
     }
 
+    /// A request to `path`, without the credentials.
+    pub fn call(&self, method: &str, path: &str) -> Result<RequestBuilder, Failure> {
+        let method = method.parse().map_err(|_none| Failure::new(format!("`{method}` is no HTTP method")))?;
+        Ok(self.client.request(method, format!("{}{path}", self.options.url.trim_end_matches('/'))))
+    }
+
     fn with_token(&self, request: RequestBuilder) -> RequestBuilder {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match (&self.options.token, &*kept) {

@@ -19,15 +19,7 @@ pub async fn run(options: StartOptions, format: Format) -> Result<ExitCode, Fail
     } else {
         json!({ "slug": options.workflow })
     };
-    let mut labels = Vec::new();
-    for label in &options.labels {
-        let Some((name, value)) = label.split_once('=') else {
-            return Err(
-                Failure::usage(format!("the label `{label}` has no `=`")).help("write it as --label name=value")
-            );
-        };
-        labels.push(json!({ "name": name, "value": value }));
-    }
+    let labels = labels(&options.labels, "--label name=value")?;
     let input = json!({
         "workflow": reference, "input": json_argument("--input", options.input.as_deref())?, "key": options.key,
         "idempotencyKey": options.idempotency_key, "labels": labels,
@@ -43,6 +35,15 @@ pub async fn run(options: StartOptions, format: Format) -> Result<ExitCode, Fail
         Format::Json => output::json(&payload["execution"]),
         Format::Table => output::line(&format!("{id}\nfollow it with `sluice watch {id}`")),
     }
+}
+
+/// Labels that are written as `name=value`, as the API takes them.
+pub fn labels(written: &[String], how: &str) -> Result<Vec<Value>, Failure> {
+    let label = |label: &String| match label.split_once('=') {
+        Some((name, value)) => Ok(json!({ "name": name, "value": value })),
+        None => Err(Failure::usage(format!("the label `{label}` has no `=`")).help(format!("write it as {how}"))),
+    };
+    written.iter().map(label).collect()
 }
 
 /// The words for how an execution ended.

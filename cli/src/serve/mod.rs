@@ -247,12 +247,14 @@ async fn serve_until_signal(door: Door, listener: TcpListener, worker: Option<Wo
     let cookies = CookieStyle::of_url(&door.services.settings().public_url);
     let persisted: Arc<dyn PersistedDocuments> = Arc::new(StoredDocuments::new(door.services.clone()));
     let config = HttpConfig { cookies, max_body, persisted: Some(persisted), ..defaults };
+    let inbound = door.services.clone();
     let router = api::router(FrontDoor {
         executor: schema(door.services, door.mode),
         health,
         viewers: Arc::new(door.viewers),
         metrics,
         single_sign_on: Some(door.single_sign_on),
+        inbound: Some(inbound),
         shutdown: shutdown.clone(),
         config,
     });

@@ -8,7 +8,7 @@ pub const ACTION_TYPES: &[&str] =
     &["graphql_request", "create_record", "update_record", "delete_record", "get_record", "notify", "llm"];
 
 /// Trigger types that this version cannot serve.
-pub const TRIGGER_TYPES: &[&str] = &["schedule", "webhook"];
+pub const TRIGGER_TYPES: &[&str] = &[];
 
 pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Finder) {
     for used in &outline.uses {
@@ -17,6 +17,9 @@ pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Fi
             Used::ActionType(kind) if ACTION_TYPES.contains(&kind) => format!("action `{kind}`"),
             Used::TriggerType(kind) if TRIGGER_TYPES.contains(&kind) => {
                 format!("trigger type `{kind}`")
+            }
+            Used::HookSecret => {
+                "the `secret` of a webhook trigger, which names a secret of the organization,".to_owned()
             }
             Used::Rule => "`rule_id`".to_owned(),
             Used::Loader { name, is_optional: false } => {

@@ -53,6 +53,8 @@ pub(super) enum Used<'a> {
     ActionType(&'a str),
     TriggerType(&'a str),
     Rule,
+    /// `verify.secret` of a webhook trigger.
+    HookSecret,
     /// `spread: true` of a `foreach`.
     Spread,
     /// A name in `context.load`.
@@ -116,6 +118,9 @@ impl<'a> Outline<'a> {
         for (at, trigger) in one_or_many(value, &at) {
             if let Some(kind) = text(trigger, "type") {
                 self.add(Used::TriggerType(kind), pointer::join(&at, "type"), None);
+            }
+            if trigger.pointer("/verify/secret").is_some() {
+                self.add(Used::HookSecret, pointer::join(&pointer::join(&at, "verify"), "secret"), None);
             }
         }
     }

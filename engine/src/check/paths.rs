@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Existence, Finder, Registry, rules};
 use crate::definition::reader::Read;
 use crate::definition::suggest::nearest;
-use crate::definition::{Action, ActionKind, Definition, Step, StepKind, Wait};
+use crate::definition::{Action, ActionKind, Definition, Step, StepKind, TriggerKind, Wait};
 use crate::expr::Template;
 use crate::fix::{self, Operation};
 use crate::pointer;
@@ -31,6 +31,9 @@ const ALWAYS: &[&str] = &[
     "_count",
 ];
 
+/// What the `input` of a webhook trigger reads: the call, and nothing of an execution.
+const OF_A_CALL: &[&str] = &["body", "query", "headers", "path", "method", "now", "today"];
+
 const STEP_FIELDS: &[&str] = &["status", "output", "error", "attempts", "branches", "items"];
 
 pub(super) fn check(definition: &Definition, root: &Value, reads: &[Read], known: &dyn Registry, finder: &mut Finder) {
@@ -41,8 +44,15 @@ pub(super) fn check(definition: &Definition, root: &Value, reads: &[Read], known
         provided.write(load.store_as.as_deref().unwrap_or(&load.name));
     }
     provided.steps(&definition.steps);
+    let calls: Vec<String> = definition
+        .triggers
+        .iter()
+        .filter(|trigger| matches!(trigger.kind, TriggerKind::Webhook(_)))
+        .map(|trigger| pointer::join(&trigger.pointer, "input"))
+        .collect();
     for read in reads {
         let step = read.step.as_deref();
+        let is_of_a_call = calls.iter().any(|input| read.pointer.starts_with(input));
         let mut seen = BTreeSet::new();
         for path in read.paths.iter().filter(|path| seen.insert(path.as_str())) {
             let parts = parts(path);
@@ -52,7 +62,8 @@ pub(super) fn check(definition: &Definition, root: &Value, reads: &[Read], known
                 let message = format!("there is no secret `{name}`");
                 finder.add(rules::UNKNOWN_SECRET, provided.place(root, read, path), step, message, None);
             }
-            if let Some(fault) = provided.fault(path, &parts) {
+            let fault = if is_of_a_call { call_fault(path, &parts) } else { provided.fault(path, &parts) };
+            if let Some(fault) = fault {
                 let at = provided.place(root, read, path);
                 let fix = fault.meant.and_then(|(part, meant)| respelt(root, &at, path, part, &meant));
                 let words = (fault.message, fault.hint);
@@ -94,6 +105,20 @@ struct PathFault {
     hint: Option<String>,
     /// The part that is misspelt, and what it should be.
     meant: Option<(usize, String)>,
+}
+
+/// What is wrong with a path that is read out of a call.
+fn call_fault(path: &str, parts: &[&str]) -> Option<PathFault> {
+    let root = parts.first()?;
+    if OF_A_CALL.contains(root) || root.starts_with("now_") {
+        return None;
+    }
+    let near = nearest(root, OF_A_CALL.iter().copied());
+    Some(PathFault {
+        message: format!("nothing provides `{path}`: the `input` of a webhook trigger reads the call"),
+        hint: Some("a call has `body`, `query`, `headers`, `path` and `method`".to_owned()),
+        meant: near.map(|near| (0, near.to_owned())),
+    })
 }
 
 /// The parts of a path, whichever way they are written: `a.b[0]["odd key"]`.

@@ -54,6 +54,7 @@ pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Fi
             Used::ActionType(_)
             | Used::TriggerType(_)
             | Used::Rule
+            | Used::HookSecret
             | Used::Resource(_)
             | Used::Spread
             | Used::Loader { .. } => continue,

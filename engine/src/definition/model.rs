@@ -103,11 +103,15 @@ pub struct Webhook {
     pub input: Option<Template>,
 }
 
+/// How a caller proves itself, with the secret of the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verify {
+    /// Not at all.
     None,
-    HmacSha256 { secret: String, header: String },
-    StandardWebhooks { secret: String },
+    /// HMAC-SHA256 of the body in this header.
+    HmacSha256 { header: String },
+    /// After the Standard Webhooks specification.
+    StandardWebhooks,
 }
 
 #[derive(Debug, Clone)]

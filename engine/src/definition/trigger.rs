@@ -39,7 +39,24 @@ pub(super) fn decode(root: &mut Object<'_>) -> Option<Vec<Trigger>> {
     };
     let entries = if found.value.is_array() { found.list()? } else { vec![found] };
     let triggers: Vec<_> = entries.iter().map(trigger).collect();
-    triggers.into_iter().collect()
+    let triggers: Vec<Trigger> = triggers.into_iter().collect::<Option<_>>()?;
+    have_own_addresses(&entries, &triggers).then_some(triggers)
+}
+
+/// Whether no two triggers are called at the same address.
+fn have_own_addresses(entries: &[At<'_>], triggers: &[Trigger]) -> bool {
+    let mut known = std::collections::BTreeSet::new();
+    let mut is_right = true;
+    for (at, trigger) in entries.iter().zip(triggers) {
+        if let TriggerKind::Webhook(hook) = &trigger.kind
+            && !known.insert((hook.path.as_str(), hook.method.as_str()))
+        {
+            let message = format!("another trigger is called with {} at `{}` already", hook.method, hook.path);
+            at.report_at(&format!("{}/path", at.pointer), rules::CONFLICTING_KEYS, message, None);
+            is_right = false;
+        }
+    }
+    is_right
 }
 
 fn is_inner(at: &At<'_>) -> bool {
@@ -91,7 +108,8 @@ fn schedule(object: &mut Object<'_>) -> Option<Schedule> {
 fn webhook(object: &mut Object<'_>) -> Option<Webhook> {
     let path = object.need("path").and_then(|at| hook_path(&at));
     let method = object.take("method").map_or(Some("POST".to_owned()), |at| method::decode(&at));
-    let verify = object.take("verify").map_or(Some(Verify::None), |at| verify(&at));
+    // Whoever wants to be called by anybody says so.
+    let verify = object.take("verify").map_or(Some(Verify::StandardWebhooks), |at| verify(&at));
     let input = optional(object.take("input"), At::object_template);
     Some(Webhook { path: path?, method: method?, verify: verify?, input })
 }
@@ -121,34 +139,44 @@ enum Scheme {
 const SCHEMES: &[(&str, Scheme)] =
     &[("none", Scheme::None), ("hmac_sha256", Scheme::HmacSha256), ("standard_webhooks", Scheme::StandardWebhooks)];
 
-/// `"none"`, or an object with the scheme as its `type`.
+/// The name of a scheme, or an object with the scheme as its `type`.
 fn verify(at: &At<'_>) -> Option<Verify> {
     if at.value.is_string() {
         return match at.word(SCHEMES)? {
             Scheme::None => Some(Verify::None),
-            Scheme::HmacSha256 | Scheme::StandardWebhooks => {
-                let hint = "write {\"type\": …, \"secret\": …} instead".to_owned();
-                at.report(rules::MISSING_KEY, "this verification needs a `secret`", Some(hint));
+            Scheme::StandardWebhooks => Some(Verify::StandardWebhooks),
+            Scheme::HmacSha256 => {
+                let hint = "write {\"type\": \"hmac_sha256\", \"header\": …} instead".to_owned();
+                at.report(rules::MISSING_KEY, "this verification needs a `header`", Some(hint));
                 None
             }
         };
     }
     let mut object = at.object("`verify`")?;
+    // The name of a secret is read by the check alone, which tells that there are none yet.
+    let secret = object.take("secret").map_or(Some(()), |at| at.name_text().map(|_name| ()));
     let verify = match object.need("type").and_then(|at| at.word(SCHEMES)) {
         None => None,
         Some(Scheme::None) => Some(Verify::None),
         Some(Scheme::HmacSha256) => {
-            let secret = object.need("secret").and_then(|at| at.name_text().map(str::to_owned));
-            let header = object.need("header").and_then(|at| at.name_text().map(str::to_owned));
-            secret.zip(header).map(|(secret, header)| Verify::HmacSha256 { secret, header })
+            object.need("header").and_then(|at| header(&at)).map(|header| Verify::HmacSha256 { header })
         }
-        Some(Scheme::StandardWebhooks) => object
-            .need("secret")
-            .and_then(|at| at.name_text().map(str::to_owned))
-            .map(|secret| Verify::StandardWebhooks { secret }),
+        Some(Scheme::StandardWebhooks) => Some(Verify::StandardWebhooks),
     };
     object.finish_plain();
-    verify
+    secret.and(verify)
+}
+
+/// The name of a header, in lower case.
+fn header(at: &At<'_>) -> Option<String> {
+    let name = at.name_text()?;
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.len() > 100 || !name.bytes().all(is_token) {
+        let hint = "such as X-Hub-Signature-256".to_owned();
+        at.report(rules::BAD_NAME, "this is not the name of an HTTP header", Some(hint));
+        return None;
+    }
+    Some(name.to_ascii_lowercase())
 }
 
 /// A member that may be absent. `None` also when it is wrong: that is reported then, and nothing

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use super::effect::StepError;
 use super::view::View;
 use crate::Timestamp;
-use crate::definition::Approval;
+use crate::definition::{Approval, compile_schema};
 use crate::expr::to_text;
+use crate::plan::{InputProblem, fit};
 
 /// What is asked of people: an approval with everything rendered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -82,6 +83,19 @@ impl ApprovalRequest {
             return Err(NotAdmitted::Starter);
         }
         Ok(())
+    }
+
+    /// Checks answers against the form; without a form anything goes.
+    ///
+    /// # Errors
+    /// What does not fit, twenty problems at most.
+    pub fn check_answers(&self, answers: &Value) -> Result<(), Vec<InputProblem>> {
+        let Some(form) = &self.form else { return Ok(()) };
+        // It compiled when the workflow was published; what does not any more is said like a wrong answer.
+        let schema = compile_schema(form).map_err(|problem| {
+            vec![InputProblem { pointer: String::new(), message: format!("the form does not compile: {problem}") }]
+        })?;
+        fit(&schema, answers)
     }
 
     /// What is asked, rendered.

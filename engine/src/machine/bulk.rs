@@ -9,10 +9,13 @@ pub(super) fn bulk(event: &Event) -> usize {
         Event::ActionStarted { request: value, .. }
         | Event::ActionFinished { output: value, .. }
         | Event::StepSucceeded { output: value, .. }
+        | Event::StepLeftOut { output: value, .. }
         | Event::ContextSet { value, .. }
         | Event::ScopeClosed { outcome: value, .. }
+        | Event::SignalKept { data: value, .. }
         | Event::EventTaken { payload: value, .. } => size(value),
         Event::StepFailed { output, error, .. } => error.message.len().saturating_add(size(output)),
+        Event::ContextEdited { values, .. } => values.iter().map(|(_, value)| size(value)).sum(),
         Event::Logged { message, data, .. } => message.len().saturating_add(size(data)),
         Event::BodyBegan { items, .. } => items.iter().map(size).sum(),
         Event::ScopeOpened { locals, .. } => locals.values().map(size).sum(),
@@ -40,6 +43,10 @@ pub(super) fn bulk(event: &Event) -> usize {
         | Event::SlotTaken { .. }
         | Event::Paused { .. }
         | Event::Unpaused { .. }
+        | Event::ResumeScheduled { .. }
+        | Event::PausedLong { .. }
+        | Event::Retried { .. }
+        | Event::TakenOver { .. }
         | Event::Cancelled { .. }
         | Event::Completed { .. }
         | Event::Failed { .. } => 0,

@@ -40,6 +40,37 @@ pub enum Command {
         /// The step of the flow to go on at, if not where it stood.
         at_step: Option<String>,
     },
+    /// What is paused goes on by itself at a moment; without one, no more.
+    ScheduleResume {
+        /// Who wants it.
+        by: Option<String>,
+        /// When.
+        due_at: Option<Timestamp>,
+        /// Merged over the context then.
+        data: Option<Value>,
+        /// The step of the flow to go on at then, if not where it stood.
+        at_step: Option<String>,
+    },
+    /// The flow goes on without waiting for a step.
+    SkipStep {
+        /// Who wants it.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+        /// Path of the step that the flow, a branch or a round stands at.
+        path: String,
+        /// What is taken for its output.
+        output: Value,
+    },
+    /// The context is changed.
+    EditContext {
+        /// Who wants it.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+        /// Dotted paths, with what shall stand there.
+        values: Vec<(String, Value)>,
+    },
     /// Its concurrency limit is reached: it does not begin before `TakeSlot`.
     AwaitSlot {
         /// The rendered key.
@@ -55,6 +86,15 @@ pub enum Command {
         key: String,
         /// When it may begin.
         begins_at: Timestamp,
+    },
+    /// What failed goes on from where it failed.
+    Retry {
+        /// Who wants it.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+        /// It is paused before it goes on.
+        hold: bool,
     },
     /// The execution is ended by hand.
     Cancel {
@@ -84,6 +124,17 @@ pub enum Signal {
         event: String,
         /// Its data.
         payload: Value,
+    },
+    /// Somebody sent this execution a signal. Unlike an event it is kept when nothing waits for it yet, and fits
+    /// whatever waits for its name: that it is meant is known.
+    Named {
+        /// Its id: one that came before is not taken again.
+        id: String,
+        /// Its name.
+        name: String,
+        /// Its data.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        data: Value,
     },
     /// Somebody decided an approval.
     Approval {
@@ -130,12 +181,24 @@ pub enum Refused {
     /// The execution has ended.
     #[error("the execution has ended")]
     Ended,
+    /// Only what failed can be retried.
+    #[error("the execution has not failed, so there is nothing to try again")]
+    NotFailed,
+    /// The whole life that the definition allows is over: tried again, it would fail at once.
+    #[error("the deadline of the execution is over, so it would fail at once")]
+    PastDeadline,
     /// It was paused for longer than is allowed, so it can only be cancelled.
     #[error("the execution was paused for longer than {0:?}, so it can only be cancelled")]
     PausedTooLong(std::time::Duration),
     /// A call is still under way: data can be merged, and another step chosen, once it is back.
-    #[error("a call is still under way; it can be resumed in this way once the call is back")]
+    #[error("a call is still under way; this can be done once the call is back")]
     StillUnderWay,
+    /// Nothing stands at this step.
+    #[error("the execution does not stand at step `{0}`")]
+    NotAtStep(String),
+    /// A list is changed as a whole.
+    #[error("`{0}` cannot be set: above it is a list; set the whole list")]
+    WithinList(String),
     /// The flow has no such step.
     #[error("the flow has no step `{0}`")]
     UnknownStep(String),

@@ -85,6 +85,22 @@ pub enum Event {
         to: Option<String>,
         at: Timestamp,
     },
+    /// Somebody let the flow go on without waiting for a step.
+    StepLeftOut {
+        path: StepPath,
+        step: String,
+        kind: String,
+        /// What is taken for its output.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        output: Value,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        at: Timestamp,
+    },
     /// An attempt failed; another will follow.
     RetryScheduled { path: StepPath, step: String, attempt: u32, error: StepError, due_at: Timestamp, at: Timestamp },
     /// A step failed for good.
@@ -183,6 +199,14 @@ pub enum Event {
         payload: Value,
         at: Timestamp,
     },
+    /// A signal came that nothing waits for yet: it is kept for the first wait that it fits.
+    SignalKept {
+        id: String,
+        name: String,
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        data: Value,
+        at: Timestamp,
+    },
     /// People are asked.
     ApprovalOpened {
         path: StepPath,
@@ -240,6 +264,62 @@ pub enum Event {
         at_step: Option<String>,
         at: Timestamp,
     },
+    /// Somebody changed the context.
+    ContextEdited {
+        /// Dotted paths, with what stands there from now on.
+        values: Vec<(String, Value)>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        at: Timestamp,
+    },
+    /// A paused execution is to go on by itself; without a moment, no more.
+    ResumeScheduled {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due_at: Option<Timestamp>,
+        /// Merged over the context then.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        data: Value,
+        /// Where the flow goes on then, if not where it stood.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at_step: Option<String>,
+        at: Timestamp,
+    },
+    /// It has been paused for so long that somebody should look.
+    PausedLong { since: Timestamp, at: Timestamp },
+    /// It failed, and somebody lets it go on: at this step of the flow, or from the beginning if it had not begun.
+    Retried {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+        at: Timestamp,
+    },
+    /// It repeats another execution from a step on: what that one had found out before the step is its own.
+    TakenOver {
+        /// The other execution.
+        execution: String,
+        /// The step of the flow that it begins with.
+        step: String,
+        /// Finished steps, as `steps.<id>` shows them.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        steps: Value,
+        /// What was written into the context.
+        #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+        values: serde_json::Map<String, Value>,
+        /// The paths that were written.
+        #[serde(default, skip_serializing_if = "std::collections::BTreeSet::is_empty")]
+        replaced: std::collections::BTreeSet<String>,
+        /// Merged over that.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        data: Value,
+        at: Timestamp,
+    },
     /// The execution was ended by hand.
     Cancelled {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -265,7 +345,7 @@ const fn is_zero(number: &u32) -> bool {
 }
 
 impl Event {
-    /// Whether nothing follows.
+    /// Whether nothing follows, unless what failed is retried.
     #[must_use]
     pub const fn is_end(&self) -> bool {
         matches!(self, Self::Completed { .. } | Self::Failed { .. } | Self::Cancelled { .. })
@@ -281,6 +361,7 @@ impl Event {
             | Self::ActionPutOff { path, .. }
             | Self::StepSucceeded { path, .. }
             | Self::StepSkipped { path, .. }
+            | Self::StepLeftOut { path, .. }
             | Self::RetryScheduled { path, .. }
             | Self::StepFailed { path, .. }
             | Self::BodyBegan { path, .. }
@@ -308,6 +389,12 @@ impl Event {
             | Self::TurnTaken { .. }
             | Self::Paused { .. }
             | Self::Unpaused { .. }
+            | Self::SignalKept { .. }
+            | Self::ContextEdited { .. }
+            | Self::ResumeScheduled { .. }
+            | Self::PausedLong { .. }
+            | Self::Retried { .. }
+            | Self::TakenOver { .. }
             | Self::Cancelled { .. }
             | Self::Completed { .. } => None,
         }
@@ -326,6 +413,7 @@ impl Event {
             | Self::ActionPutOff { at, .. }
             | Self::StepSucceeded { at, .. }
             | Self::StepSkipped { at, .. }
+            | Self::StepLeftOut { at, .. }
             | Self::RetryScheduled { at, .. }
             | Self::StepFailed { at, .. }
             | Self::Logged { at, .. }
@@ -344,6 +432,12 @@ impl Event {
             | Self::TurnTaken { at, .. }
             | Self::Paused { at, .. }
             | Self::Unpaused { at, .. }
+            | Self::SignalKept { at, .. }
+            | Self::ContextEdited { at, .. }
+            | Self::ResumeScheduled { at, .. }
+            | Self::PausedLong { at, .. }
+            | Self::Retried { at, .. }
+            | Self::TakenOver { at, .. }
             | Self::Cancelled { at, .. }
             | Self::Completed { at, .. }
             | Self::Failed { at, .. } => Some(*at),

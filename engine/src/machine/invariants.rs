@@ -8,8 +8,8 @@ use super::outstanding::{outstanding, waits};
 use super::state::{Awaited, Origin, Phase, ROOT, State, Status};
 use crate::plan::Plan;
 
-const ENDS_ONCE: &str = "an execution ends at most once";
-const NOTHING_AFTER_END: &str = "nothing follows the end";
+const ENDS_ONCE: &str = "an execution ends at most once, and once more after each retry";
+const NOTHING_AFTER_END: &str = "nothing follows the end but the retry of what failed";
 const STATE_IS_FOLD: &str = "the state is the fold of the journal";
 const KNOWS_ITS_END: &str = "the state says that it ended exactly when the journal does";
 const LIVE_HAS_REASON: &str = "a live execution has something outstanding";
@@ -65,8 +65,8 @@ pub fn violations(plan: &Plan, origin: &Origin, journal: &[Event], state: &State
         match event {
             // Another attempt of a step that holds others: what a time-out left under way below it is gone.
             Event::BodyBegan { path, .. } => steps.retain(|below, _| !is_below(below, path)),
-            // Whoever resumes it elsewhere leaves what was under way without a result.
-            Event::Unpaused { at_step: Some(_), .. } => steps.clear(),
+            // Whoever resumes it elsewhere, or retries it, leaves what was under way without a result.
+            Event::Unpaused { at_step: Some(_), .. } | Event::Retried { .. } => steps.clear(),
             _of_one_step => {}
         }
         if let Some(path) = event.step_path() {
@@ -82,12 +82,20 @@ fn is_below(below: &str, path: &str) -> bool {
 }
 
 fn ends(journal: &[Event], state: &State, found: &mut Vec<Violation>) {
-    let ends = journal.iter().filter(|event| event.is_end()).count();
-    expect(ends <= 1, ENDS_ONCE, found, || format!("{ends} ends"));
-    let end_is_last = ends == 0 || journal.last().is_some_and(Event::is_end);
-    expect(end_is_last, NOTHING_AFTER_END, found, || format!("the last event is {:?}", journal.last()));
+    let mut end: Option<&Event> = None;
+    for event in journal {
+        match (end, event) {
+            (Some(Event::Failed { .. }), Event::Retried { .. }) => end = None,
+            (Some(_), event) if event.is_end() => expect(false, ENDS_ONCE, found, || format!("{event:?}")),
+            (None, event) if event.is_end() => end = Some(event),
+            (Some(_), _) | (None, Event::Retried { .. }) => {
+                expect(false, NOTHING_AFTER_END, found, || format!("{event:?} after {end:?}"));
+            }
+            (None, _) => {}
+        }
+    }
     let status = state.status();
-    expect((ends > 0) == state.has_ended(), KNOWS_ITS_END, found, || format!("{ends} ends, {}", status.name()));
+    expect(end.is_some() == state.has_ended(), KNOWS_ITS_END, found, || format!("{end:?}, {}", status.name()));
     let mut folded = State::new();
     for event in journal {
         apply(&mut folded, event);
@@ -123,7 +131,8 @@ fn scopes(journal: &[Event], state: &State, found: &mut Vec<Violation>) {
             }
             Event::StepStarted { .. } => expect(!is_paused, PAUSE_HOLDS, found, || format!("{event:?}")),
             Event::Paused { .. } => is_paused = true,
-            Event::Unpaused { .. } => is_paused = false,
+            // The end ended the pause too.
+            Event::Unpaused { .. } | Event::Retried { .. } => is_paused = false,
             _of_no_scope => {}
         }
     }
@@ -141,6 +150,10 @@ fn turns(plan: &Plan, journal: &[Event], found: &mut Vec<Violation>) {
         match event {
             Event::TurnTaken { begins_at, .. } => turn = Some(*begins_at),
             Event::Unpaused { .. } => turn = None,
+            Event::Retried { .. } => {
+                turn = None;
+                put_off.clear();
+            }
             Event::Started { at, .. } => {
                 let has_rate = plan.definition().rate_limit.is_some();
                 let is_in_turn = turn.map_or(!has_rate, |begins_at| begins_at <= *at);
@@ -163,7 +176,8 @@ fn turns(plan: &Plan, journal: &[Event], found: &mut Vec<Violation>) {
 }
 
 fn reasons(plan: &Plan, origin: &Origin, journal: &[Event], state: &State, goes_on: bool, found: &mut Vec<Violation>) {
-    let has_begun = journal.iter().any(|event| matches!(event, Event::Started { .. }));
+    let life = journal.iter().rev().take_while(|event| !matches!(event, Event::Retried { .. }));
+    let has_begun = life.into_iter().any(|event| matches!(event, Event::Started { .. }));
     // An accepted execution waits for a worker: the queue is its reason.
     let has_reason = match state.status() {
         Status::Queued => !has_begun,
@@ -217,6 +231,7 @@ impl Passage {
                 self.has_result = true;
             }
             Event::StepSkipped { .. } => self.has_result = true,
+            Event::StepLeftOut { .. } => *self = Self { has_result: true, ..Self::default() },
             Event::RetryScheduled { .. } => {
                 expect(!self.has_result, ONE_RESULT, found, || format!("{path}: {event:?}"));
             }

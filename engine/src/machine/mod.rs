@@ -4,6 +4,7 @@
 //! state only by applying the events that it returns, so replaying a journal gives the same state.
 
 mod actions;
+mod again;
 mod apply;
 mod approval;
 mod body;
@@ -17,9 +18,11 @@ mod failure;
 mod invariants;
 mod outcome;
 mod outstanding;
+mod pause;
 mod provenance;
 mod rate;
 mod render;
+mod repair;
 mod run;
 mod scope;
 mod signal;
@@ -30,6 +33,7 @@ mod trace;
 mod view;
 mod wait;
 
+pub use self::again::taken_over;
 pub use self::apply::apply;
 pub use self::approval::{ApprovalRequest, Decider, NotAdmitted, Ruling, Verdict};
 pub use self::child::ended_child;
@@ -42,9 +46,9 @@ pub use self::event::{ActionKindName, Event};
 pub use self::invariants::{INVARIANTS, Violation, violations};
 pub use self::outcome::{Decision, Outcome};
 pub use self::outstanding::{WaitKind, WaitRow, children, next_due, outstanding, time_limit, waits};
+pub use self::pause::{LONG_PAUSE, MAX_PAUSE};
 pub use self::rate::{Rate, rate};
 pub use self::run::{accepted, advance, decide};
-pub use self::signal::MAX_PAUSE;
 pub use self::slot::{Slot, slot};
 pub use self::state::{Awaited, BodyKind, OpenApproval, Origin, State, Status};
 pub use self::trace::{AttemptTrace, Branch, CallTrace, LogLine, StepStatus, StepTrace, Trace};

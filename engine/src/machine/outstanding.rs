@@ -29,6 +29,10 @@ pub enum WaitKind {
     Slot,
     /// The moment at which a rate lets the execution begin, or a call go.
     Rate,
+    /// The moment at which a paused execution goes on by itself.
+    Resume,
+    /// The moment from which on a pause counts as long.
+    Pause,
     /// The end of the whole life that the definition allows.
     Deadline,
 }
@@ -45,6 +49,8 @@ impl WaitKind {
             Self::Child => "child",
             Self::Slot => "slot",
             Self::Rate => "rate",
+            Self::Resume => "resume",
+            Self::Pause => "pause",
             Self::Deadline => "deadline",
         }
     }
@@ -72,7 +78,7 @@ pub struct WaitRow {
 }
 
 impl WaitRow {
-    const fn of(kind: WaitKind, step_path: StepPath, due_at: Option<Timestamp>) -> Self {
+    pub(super) const fn of(kind: WaitKind, step_path: StepPath, due_at: Option<Timestamp>) -> Self {
         Self { kind, step_path, visit: (0, 0), due_at, event: None, keys: Vec::new(), correlation: None, target: None }
     }
 }
@@ -145,6 +151,7 @@ pub fn waits(plan: &Plan, origin: &Origin, state: &State) -> Vec<WaitRow> {
         for wait in &mut waits {
             wait.due_at = None;
         }
+        waits.extend(super::pause::waits(state));
     }
     if state.awaits_slot && !state.has_ended() {
         waits.push(WaitRow::of(WaitKind::Slot, String::new(), None));

@@ -33,7 +33,11 @@ impl Provenance {
                 let scope = scope_at(state, path).unwrap_or(ROOT);
                 self.merge(scope, payload, &Source::Written(path.clone()));
             }
-            Event::Unpaused { data, .. } => self.merge(ROOT, data, &Source::Resumed),
+            Event::ContextEdited { values, .. } => {
+                let write = |path: &String| Write { path: path.clone(), scope: ROOT, source: Source::Resumed };
+                self.writes.extend(values.iter().map(|(path, _)| write(path)));
+            }
+            Event::Unpaused { data, .. } | Event::TakenOver { data, .. } => self.merge(ROOT, data, &Source::Resumed),
             // What a scope has written is seen by the one around it from now on.
             Event::ScopeClosed { scope, .. } => {
                 let Some(parent) = state.scopes.get(scope).and_then(|scope| scope.parent) else { return };

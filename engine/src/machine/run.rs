@@ -56,7 +56,8 @@ pub fn advance(
     command: Command,
     now: Timestamp,
 ) -> Result<Decided, Refused> {
-    if state.has_ended() {
+    // Only what failed can go on after its end.
+    if state.has_ended() && !matches!(command, Command::Retry { .. }) {
         return Err(Refused::Ended);
     }
     let mut run = Run { plan, origin, state, now, bytes: 0, decided: Decided::default() };
@@ -65,14 +66,21 @@ pub fn advance(
             run.forgive_gap();
             run.wake();
         }
-        Command::Wake => run.wake(),
+        Command::Wake => {
+            run.wake();
+            run.lapse();
+        }
         Command::EffectDone { effect, outcome } => run.effect_done(&effect, outcome)?,
         Command::Signal(signal) => run.signal(signal),
         Command::Pause { by, reason } => run.pause(by, reason),
         Command::Resume { by, data, at_step } => run.resume(by, data, at_step)?,
+        Command::ScheduleResume { by, due_at, data, at_step } => run.schedule_resume(by, due_at, data, at_step)?,
+        Command::SkipStep { by, reason, path, output } => run.skip_step(by, reason, path, output)?,
+        Command::EditContext { by, reason, values } => run.edit_context(by, reason, values)?,
         Command::AwaitSlot { key, limit } => run.await_slot(key, limit),
         Command::TakeSlot => run.take_slot(),
         Command::TakeTurn { key, begins_at } => run.take_turn(key, begins_at),
+        Command::Retry { by, reason, hold } => run.retry(by, reason, hold)?,
         Command::Cancel { by, reason } => run.emit(Event::Cancelled { by, reason, at: now }),
         Command::Interrupt { code, message } => run.fail_here(StepError::other(&code, message)),
     }
@@ -131,6 +139,7 @@ impl Run<'_> {
     }
 
     pub(super) fn wake(&mut self) {
+        self.mind_pause();
         if self.state.status == Status::Queued {
             let is_held = self.state.awaits_slot || self.awaits_turn();
             if is_held {
@@ -145,9 +154,16 @@ impl Run<'_> {
             self.emit(Event::Resumed { at: self.now });
         }
         if !self.is_out_of_time() {
-            self.expire_approvals();
             self.expire_bodies();
             self.give_up_lost_calls();
+        }
+    }
+
+    /// What people were asked and did not answer in time. Only when nothing else is to be looked at: whoever says
+    /// `Wake` has taken in what people decided before.
+    fn lapse(&mut self) {
+        if !self.state.has_ended() && self.state.status != Status::Queued {
+            self.expire_approvals();
         }
     }
 
@@ -159,7 +175,7 @@ impl Run<'_> {
     }
 
     fn start_flow(&mut self) {
-        let step = self.plan.entry().id.clone();
+        let step = self.state.entry.clone().unwrap_or_else(|| self.plan.entry().id.clone());
         self.emit(Event::Started { at: self.now, step });
         let plan = self.plan;
         for entry in &plan.definition().context {

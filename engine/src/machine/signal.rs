@@ -1,12 +1,9 @@
-//! What comes from outside while an execution lives: events, decisions, ends of children, and people
-//! who pause, resume or cancel it.
-
-use std::time::Duration;
+//! What comes from outside while an execution lives: events, signals, decisions, ends of children.
 
 use serde_json::Value;
 
 use super::approval::{Ruling, Verdict};
-use super::command::{Refused, Signal};
+use super::command::Signal;
 use super::effect::{ErrorClass, StepError};
 use super::event::Event;
 use super::render::given;
@@ -17,8 +14,8 @@ use crate::definition::{EventMatch, Step, StepKind, Wait};
 use crate::expr::{Path, equal};
 use crate::pattern::EventPattern;
 
-/// How long an execution may be paused and still be resumed (definition-language §9).
-pub const MAX_PAUSE: Duration = Duration::from_hours(7 * 24);
+/// Signals that are kept for waits that have not begun, at most.
+const MAX_KEPT: usize = 100;
 
 impl<'a> Run<'a> {
     /// The step that a scope stands at.
@@ -31,7 +28,8 @@ impl<'a> Run<'a> {
     /// changes nothing.
     pub(super) fn signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Event { id, event, payload } => self.event(&id, &event, &given(payload)),
+            Signal::Event { id, event, payload } => self.event(&id, &event, &given(payload), false),
+            Signal::Named { id, name, data } => self.named(id, name, given(data)),
             Signal::Approval { approval, approved, by, reason, form } => {
                 let ruling = if approved { Ruling::Approved } else { Ruling::Rejected };
                 let verdict = Verdict { ruling, by: Some(by), reason, form: given(form), at: self.now };
@@ -44,12 +42,33 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn event(&mut self, id: &str, event: &str, payload: &Value) {
+    /// Gives a signal to what waits for its name, or keeps it.
+    fn named(&mut self, id: String, name: String, data: Value) {
+        self.event(&id, &name, &data, true);
+        if self.state.events_taken.contains(&id) || self.state.kept.iter().any(|kept| kept.id == id) {
+            return;
+        }
+        if self.state.kept.len() < MAX_KEPT {
+            return self.emit(Event::SignalKept { id, name, data, at: self.now });
+        }
+        let message = format!("the signal `{name}` is dropped: {MAX_KEPT} are kept already and nothing waits for them");
+        self.emit(Event::Warned { path: String::new(), message });
+    }
+
+    /// A wait has begun: perhaps its signal came before.
+    pub(super) fn take_kept(&mut self) {
+        for kept in self.state.kept.clone() {
+            self.event(&kept.id, &kept.name, &kept.data, true);
+        }
+    }
+
+    /// `is_addressed`: it was sent to this execution, so nothing has to say what it is about.
+    fn event(&mut self, id: &str, event: &str, payload: &Value, is_addressed: bool) {
         if self.state.events_taken.contains(id) {
             return;
         }
         let fitting: Vec<ScopeId> =
-            self.state.scopes.keys().copied().filter(|scope| self.fits(*scope, event, payload)).collect();
+            self.state.scopes.keys().copied().filter(|scope| self.fits(*scope, event, payload, is_addressed)).collect();
         for scope in fitting {
             let Some((here, step)) = self.standing(scope) else { continue };
             self.run_again();
@@ -65,7 +84,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether a scope waits for such an event, and the event is about the same thing.
-    fn fits(&self, scope: ScopeId, event: &str, payload: &Value) -> bool {
+    fn fits(&self, scope: ScopeId, event: &str, payload: &Value, is_addressed: bool) -> bool {
         let Some((here, step)) = self.standing(scope) else { return false };
         let active = self.state.scopes.get(&scope).and_then(|scope| scope.active.as_ref());
         let Some(Phase::Waiting(wait)) = active.map(|active| &active.phase) else { return false };
@@ -73,10 +92,11 @@ impl<'a> Run<'a> {
         if !EventPattern::parse(pattern).is_ok_and(|pattern| pattern.matches(event)) {
             return false;
         }
-        let agree = keys.iter().all(|(path, wanted)| match value_at(payload, path) {
-            Some(found) => equal(found, wanted, self.now),
-            None => *lenient,
-        });
+        let agree = is_addressed
+            || keys.iter().all(|(path, wanted)| match value_at(payload, path) {
+                Some(found) => equal(found, wanted, self.now),
+                None => *lenient,
+            });
         let agrees = match &step.kind {
             StepKind::Wait(Wait::Event { matching: Some(EventMatch::Expression(expression)), .. }) => {
                 let value = expression.evaluate(&self.view(&here).with_event(payload));
@@ -127,38 +147,6 @@ impl<'a> Run<'a> {
                 self.step_failed(&here, step, error);
             }
         }
-    }
-
-    /// No step begins any more; doing it twice is no error and changes nothing.
-    pub(super) fn pause(&mut self, by: Option<String>, reason: Option<String>) {
-        if !self.state.is_pausing() {
-            self.emit(Event::Paused { by, reason, at: self.now });
-        }
-    }
-
-    /// Goes on after a pause; nothing happens if there is none.
-    pub(super) fn resume(
-        &mut self,
-        by: Option<String>,
-        data: Option<Value>,
-        at_step: Option<String>,
-    ) -> Result<(), Refused> {
-        let Some(paused_at) = self.state.paused_at else { return Ok(()) };
-        if paused_at.plus(MAX_PAUSE) < self.now {
-            return Err(Refused::PausedTooLong(MAX_PAUSE));
-        }
-        if let Some(step) = at_step.as_ref().filter(|step| self.plan.step(step).is_none() || self.plan.is_nested(step))
-        {
-            return Err(Refused::UnknownStep(step.clone()));
-        }
-        // A call is repeated after a crash as it was made: what it was made from must not change.
-        if self.state.has_effect_under_way() && (at_step.is_some() || data.is_some()) {
-            return Err(Refused::StillUnderWay);
-        }
-        let data = given(data.unwrap_or(Value::Null));
-        self.emit(Event::Unpaused { by, data, at_step, at: self.now });
-        self.wake();
-        Ok(())
     }
 }
 

@@ -121,6 +121,15 @@ pub struct State {
     /// Ids of events that a wait has taken.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) events_taken: BTreeSet<String>,
+    /// Signals that nothing has waited for yet, in the order in which they came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) kept: Vec<KeptSignal>,
+    /// When it goes on by itself after a pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) resumes: Option<Box<ScheduledResume>>,
+    /// That it is paused for long has been noted.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) paused_long: bool,
     /// Since when it is paused, or about to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) paused_at: Option<Timestamp>,
@@ -130,6 +139,9 @@ pub struct State {
     /// When its rate lets it begin; of one that has begun it is forgotten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) begins_at: Option<Timestamp>,
+    /// The step that the flow begins with, if that is not its first: of one that is retried, or repeats another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) entry: Option<String>,
     /// The last moment at which something happened.
     #[serde(default)]
     pub(super) last_at: Timestamp,
@@ -137,6 +149,27 @@ pub struct State {
     pub(super) ran_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) running_since: Option<Timestamp>,
+}
+
+/// A signal that nothing has waited for yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct KeptSignal {
+    pub(super) id: String,
+    pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(super) data: Value,
+}
+
+/// How a paused execution goes on by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ScheduledResume {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
+    pub(super) due_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(super) data: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at_step: Option<String>,
 }
 
 impl State {
@@ -198,6 +231,18 @@ impl State {
     #[must_use]
     pub const fn is_pausing(&self) -> bool {
         self.paused_at.is_some()
+    }
+
+    /// Since when it is paused, or about to be.
+    #[must_use]
+    pub const fn paused_since(&self) -> Option<Timestamp> {
+        self.paused_at
+    }
+
+    /// When it goes on by itself after a pause.
+    #[must_use]
+    pub fn resumes_at(&self) -> Option<Timestamp> {
+        self.resumes.as_ref().map(|resume| resume.due_at)
     }
 
     /// The approvals that are open, by id.

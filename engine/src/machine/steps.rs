@@ -123,7 +123,7 @@ impl Run<'_> {
                 Err(error) => Err(error),
             },
             StepKind::Wait(wait) => match self.wait(here, step, wait) {
-                Ok(None) => return,
+                Ok(None) => return self.take_kept(),
                 Ok(Some(done)) => Ok(done),
                 Err(error) => Err(error),
             },
@@ -273,7 +273,7 @@ fn explained(why: &Explanation) -> Value {
 }
 
 /// Name of a step type, as definitions write it.
-const fn kind_name(kind: &StepKind) -> &'static str {
+pub(super) const fn kind_name(kind: &StepKind) -> &'static str {
     match kind {
         StepKind::Condition { .. } => "condition",
         StepKind::Switch { .. } => "switch",

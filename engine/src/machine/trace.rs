@@ -260,6 +260,10 @@ impl Trace {
                     step.end(StepStatus::Skipped, None, at);
                 }
             }
+            Event::StepLeftOut { path, step, kind, output, to, at, .. } => {
+                self.leave_out(&path, step, kind, output, at);
+                self.last(&path).into_iter().for_each(|step| step.to.clone_from(&to));
+            }
             Event::RetryScheduled { path, error, due_at, at, .. } => {
                 if let Some(step) = self.last(&path) {
                     step.end(StepStatus::Failed, Some(error), at);
@@ -316,7 +320,26 @@ impl Trace {
             | Event::TurnTaken { .. }
             | Event::Paused { .. }
             | Event::Unpaused { .. }
+            | Event::SignalKept { .. }
+            | Event::ContextEdited { .. }
+            | Event::ResumeScheduled { .. }
+            | Event::PausedLong { .. }
+            | Event::Retried { .. }
+            | Event::TakenOver { .. }
             | Event::Completed { .. } => {}
+        }
+    }
+
+    /// Somebody let the flow go on without the step.
+    fn leave_out(&mut self, path: &str, step_key: String, kind: String, output: Value, at: Timestamp) {
+        if self.last(path).is_none_or(|step| step.ended_at.is_some()) {
+            // It was about to begin.
+            self.begin(path.to_owned(), step_key, 0, kind, at);
+            self.last(path).into_iter().for_each(|step| step.attempts.clear());
+        }
+        if let Some(step) = self.last(path) {
+            step.output = (!output.is_null()).then_some(output);
+            step.end(StepStatus::Skipped, None, at);
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use ids::ApprovalId;
+use ids::uuid::Builder;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::actions::{effect, request_of, time_left, tries};
 use super::approval::{ApprovalRequest, Ruling, Verdict};
@@ -116,9 +119,13 @@ impl Run<'_> {
     }
 
     /// The same on every replay; another one for each attempt, of the steps around it too, since a decided
-    /// approval stays decided.
+    /// approval stays decided. Of its key: the id that people decide it by, short enough for a link.
     fn approval_id(&self, here: &Here, index: u32) -> String {
-        format!("{}/{}/{}/{}/{index}", self.origin.execution, here.path, here.passage, tries(self.state, here))
+        let (execution, tries) = (&self.origin.execution, tries(self.state, here));
+        let digest = Sha256::digest(format!("{execution}/{}/{}/{tries}/{index}", here.path, here.passage));
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        ApprovalId::from_uuid(Builder::from_custom_bytes(bytes).into_uuid()).to_string()
     }
 
     /// Whether a decision to block is held by the approvals that its list opened (D-1); if so, the

@@ -139,11 +139,13 @@ fn a_journal_that_was_tampered_with_is_noticed() {
 
     let mut ended_twice = sim.journal.clone();
     ended_twice.push(sim.journal.last().unwrap().clone());
-    assert!(found(&ended_twice, &sim.state).contains(&"an execution ends at most once"));
+    assert!(
+        found(&ended_twice, &sim.state).contains(&"an execution ends at most once, and once more after each retry")
+    );
 
     let mut went_on = sim.journal.clone();
     went_on.push(Event::Resumed { at: sim.now });
-    assert!(found(&went_on, &sim.state).contains(&"nothing follows the end"));
+    assert!(found(&went_on, &sim.state).contains(&"nothing follows the end but the retry of what failed"));
 
     let without_its_end = &sim.journal[..sim.journal.len() - 1];
     assert!(found(without_its_end, &sim.state).contains(&"the state says that it ended exactly when the journal does"));

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking; the helpers here are tests too")]
 
 mod actions;
+mod again;
 mod anew;
 mod context;
 mod crash;
@@ -11,9 +12,11 @@ mod flow;
 mod limits;
 mod loops;
 mod parallel;
+mod pause;
 mod people;
 mod properties;
 mod rates;
+mod repair;
 mod sim;
 mod slots;
 mod timeline;

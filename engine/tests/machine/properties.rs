@@ -182,19 +182,28 @@ fn steps() -> impl Strategy<Value = Value> {
 /// Calls that really went out, by key, with what they asked.
 type Sent = Vec<Effect>;
 
-/// Runs to the end. With `crashes`, the process dies where the turns say so.
-fn run(definition: &Value, turns: &[Turn], crashes: bool) -> (Sim, Sent) {
+/// Runs to the end. With `crashes`, the process dies where the turns say so. What fails is retried so many times.
+fn run(definition: &Value, turns: &[Turn], crashes: bool, mut retries: usize) -> (Sim, Sent) {
     let decoded = definition::decode(definition).unwrap_or_else(|problems| panic!("{definition:#} {problems:#?}"));
     let mut sim = Sim::accept(decoded, json!({ "n": 1, "names": ["a"], "order": { "id": 7 } }));
     let mut sent = Vec::new();
     sim.command(Command::TakeUp);
-    for turn in turns.iter().cycle().take(500) {
+    let most = 500 * (retries + 1);
+    for turn in turns.iter().cycle().take(most) {
         if crashes && turn.dies && !sim.state.has_ended() {
             sent.extend(sim.effects.clone());
             sim.crash();
             assert!(sim.command(Command::TakeUp).iter().all(|line| line == "suspended" || line == "resumed"));
         }
         match sim.state.status() {
+            Status::Failed if retries > 0 => {
+                retries -= 1;
+                sim.command(Command::Retry { by: None, reason: None, hold: false });
+                if crashes {
+                    sim.crash();
+                }
+                sim.command(Command::TakeUp);
+            }
             Status::Completed | Status::Failed => return (sim, sent),
             Status::Blocked | Status::Paused | Status::Cancelled => panic!("nobody asked for {:?}", sim.state.status()),
             Status::Running => {
@@ -233,8 +242,8 @@ proptest! {
     #[test]
     fn every_execution_ends_and_crashes_change_nothing_about_how(steps in steps(), turns in turns()) {
         let definition = json!({ "workflow_id": "random", "timeout": "24h", "steps": steps });
-        let (calm, asked_once) = run(&definition, &turns, false);
-        let (stormy, asked) = run(&definition, &turns, true);
+        let (calm, asked_once) = run(&definition, &turns, false, 0);
+        let (stormy, asked) = run(&definition, &turns, true, 0);
         prop_assert!(calm.state.has_ended());
         prop_assert_eq!(calm.timeline(), stormy.timeline());
         prop_assert_eq!(calm.journal, stormy.journal);
@@ -256,9 +265,27 @@ proptest! {
     }
 
     #[test]
+    fn what_is_retried_ends_again_and_crashes_change_nothing_about_how(steps in steps(), turns in turns()) {
+        let definition = json!({ "workflow_id": "random", "timeout": "24h", "steps": steps });
+        let (calm, asked_once) = run(&definition, &turns, false, 2);
+        let (stormy, asked) = run(&definition, &turns, true, 2);
+        prop_assert_eq!(calm.journal, stormy.journal);
+        prop_assert_eq!(calm.state, stormy.state);
+        for effect in &asked {
+            prop_assert!(asked_once.contains(effect), "{:?}", effect);
+        }
+        // No key stands for two actions, also behind a retry.
+        for one in &asked {
+            for other in asked.iter().filter(|other| other.key == one.key) {
+                prop_assert_eq!((&one.id.step, one.id.action), (&other.id.step, other.id.action));
+            }
+        }
+    }
+
+    #[test]
     fn a_bounded_execution_ends_in_time(steps in steps(), turns in turns(), seconds in 1_i64..5) {
         let definition = json!({ "workflow_id": "random", "timeout": format!("{seconds}s"), "deadline": "20s", "steps": steps });
-        let (sim, _) = run(&definition, &turns, true);
+        let (sim, _) = run(&definition, &turns, true, 0);
         let longest_turn = 3_000;
         prop_assert!(sim.now.0 - START.0 <= 20_000 + longest_turn, "{:#?}", sim.timeline());
     }

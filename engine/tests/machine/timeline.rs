@@ -55,6 +55,17 @@ pub fn line(event: &Event) -> String {
         Event::SlotTaken { .. } => "has a slot".to_owned(),
         Event::Paused { .. } => "paused".to_owned(),
         Event::Unpaused { at_step, .. } => format!("unpaused{}", then(at_step)),
+        Event::StepLeftOut { path, to, .. } => format!("{path} left out{}", then(to)),
+        Event::ContextEdited { values, .. } => {
+            let paths: Vec<&str> = values.iter().map(|(path, _)| path.as_str()).collect();
+            format!("edited {}", paths.join(" "))
+        }
+        Event::SignalKept { name, .. } => format!("keeps {name}"),
+        Event::ResumeScheduled { due_at: Some(due_at), at, .. } => format!("goes on in {} ms", due_at.0 - at.0),
+        Event::ResumeScheduled { due_at: None, .. } => "goes on no more".to_owned(),
+        Event::PausedLong { .. } => "paused for long".to_owned(),
+        Event::Retried { step, .. } => format!("retried{}", then(step)),
+        Event::TakenOver { execution, step, .. } => format!("goes on for {execution} at {step}"),
         Event::Cancelled { reason, .. } => format!("cancelled: {}", reason.as_deref().unwrap_or("-")),
         Event::Completed { result, .. } => format!("completed {result:?}"),
         Event::Failed { error, step, .. } => format!("failed {} at {}", error.code, step.as_deref().unwrap_or("-")),

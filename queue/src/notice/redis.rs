@@ -163,8 +163,8 @@ fn has_gap(numbers: &mut BTreeMap<Uuid, u64>, message: &NoticeMessage) -> bool {
         // A message without notices repeats the last number.
         Some(known) if message.l.is_empty() => message.n != known,
         Some(known) => message.n != known + 1,
-        // A publisher that was heard for the first time began at 1, or before this connection.
-        None => message.n > 1 && message.l.is_empty(),
+        // A publisher that is heard for the first time by what it repeats has said something that was not heard.
+        None => message.n > 0 && message.l.is_empty(),
     }
 }
 
@@ -194,6 +194,13 @@ mod tests {
         for (number, is_full, gap) in heard {
             assert_eq!(has_gap(&mut numbers, &message(number, is_full)), gap, "message {number}");
         }
+    }
+
+    #[test]
+    fn a_first_notice_that_was_lost_is_noticed_by_its_repeated_number() {
+        let message = |n| NoticeMessage { v: 1, p: Uuid::now_v7(), n, l: Vec::new() };
+        assert!(!has_gap(&mut BTreeMap::new(), &message(0)), "it has said nothing yet");
+        assert!(has_gap(&mut BTreeMap::new(), &message(1)));
     }
 
     use ids::{ExecutionId, OrganizationId};

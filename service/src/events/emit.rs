@@ -42,7 +42,7 @@ pub struct Emitted {
 }
 
 /// Longest name of an event, in bytes.
-const MAX_NAME: usize = 200;
+pub(crate) const MAX_NAME: usize = 200;
 /// Longest source, subject or deduplication key, in characters.
 const MAX_TEXT: usize = 255;
 
@@ -53,12 +53,23 @@ const MAX_TEXT: usize = 255;
 /// with another event; the database away.
 pub async fn emit(services: &Services, viewer: &Viewer, request: EmitRequest) -> Result<Emitted, ServiceError> {
     viewer.require(Permission::EventEmit)?;
+    let new = prepare(services, viewer, request)?;
+    let (row, is_new) = accept(services, new).await?;
+    let named = if is_new { "event.emitted" } else { "event.found" };
+    let about = json!({ "source": row.source, "subject": row.subject });
+    viewer.origin.trail.note(Change::of("event", row.id, &row.event_type).named(named).after(about));
+    // A known event may still be unrouted: its first sender's process may have died in between.
+    let event = if row.routed_at_ms.is_none() { route::route(services, row).await? } else { row };
+    Ok(Emitted { event, is_new })
+}
+
+/// Checks `request` and builds the row.
+pub(super) fn prepare(services: &Services, viewer: &Viewer, request: EmitRequest) -> Result<NewEvent, ServiceError> {
     let payload = checked(services, &request)?;
-    let admitted = services.admission().admit([payload.len()])?;
     let now = services.now();
-    let fingerprint = fingerprint(&request, &payload);
+    let fingerprint = fingerprint(&request.event_type, &payload);
     let about = engine::machine::subject(&request.event_type, &request.payload);
-    let new = NewEvent {
+    Ok(NewEvent {
         id: EventId::new(),
         organization_id: viewer.organization,
         event_type: request.event_type,
@@ -71,32 +82,38 @@ pub async fn emit(services: &Services, viewer: &Viewer, request: EmitRequest) ->
         received_at_ms: now.0,
         depth: request.depth,
         about,
-    };
-    let (id, is_new) = match services.store().insert_event(new).await? {
-        EventOutcome::New(id) => (id, true),
-        EventOutcome::Existing { event_id, same_fingerprint: true } => (event_id, false),
+        replay_of: None,
+        only_workflows: None,
+    })
+}
+
+/// Records an event; as it is then, and whether it is new.
+pub(super) async fn accept(services: &Services, new: NewEvent) -> Result<(EventRow, bool), ServiceError> {
+    let organization = new.organization_id;
+    let admitted = services.admission().admit([new.payload.len()])?;
+    let (id, is_new) = settle(services.store().insert_event(new).await?)?;
+    drop(admitted);
+    let row = services.store().event(organization, id).await?;
+    Ok((row.ok_or_else(|| missing(id))?, is_new))
+}
+
+/// What the database made of an event.
+pub(super) fn settle(outcome: EventOutcome) -> Result<(EventId, bool), ServiceError> {
+    match outcome {
+        EventOutcome::New(id) => Ok((id, true)),
+        EventOutcome::Existing { event_id, same_fingerprint: true } => Ok((event_id, false)),
         EventOutcome::Existing { event_id, same_fingerprint: false } => {
             let message = format!(
                 "this deduplication key was used within seven days for {event_id}, with another name or payload"
             );
             let mistake = Mistake::new(Code::Duplicate, "deduplicationKey", message);
-            return Err(ServiceError::mistake(
-                mistake.with_help("Use a new key for a new event; repeat an event unchanged."),
-            ));
+            Err(ServiceError::mistake(mistake.with_help("Use a new key for a new event; repeat an event unchanged.")))
         }
-    };
-    drop(admitted);
-    let row = services.store().event(viewer.organization, id).await?;
-    let row = row.ok_or_else(|| ServiceError::Internal {
-        what: "an accepted event is missing",
-        source: id.to_string().into(),
-    })?;
-    let named = if is_new { "event.emitted" } else { "event.found" };
-    let about = json!({ "source": row.source, "subject": row.subject });
-    viewer.origin.trail.note(Change::of("event", id, &row.event_type).named(named).after(about));
-    // A known event may still be unrouted: its first sender's process may have died in between.
-    let event = if row.routed_at_ms.is_none() { route::route(services, row).await? } else { row };
-    Ok(Emitted { event, is_new })
+    }
+}
+
+pub(super) fn missing(id: EventId) -> ServiceError {
+    ServiceError::Internal { what: "an accepted event is missing", source: id.to_string().into() }
 }
 
 /// The payload as JSON text, when the event can be accepted.
@@ -138,7 +155,7 @@ fn checked(services: &Services, request: &EmitRequest) -> Result<String, Service
     if mistakes.is_empty() { Ok(text) } else { Err(ServiceError::Mistakes(mistakes)) }
 }
 
-fn is_event_name(name: &str) -> bool {
+pub(crate) fn is_event_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len())
         && name.split('.').all(|part| {
             !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
@@ -146,10 +163,10 @@ fn is_event_name(name: &str) -> bool {
 }
 
 /// Tells two events with the same deduplication key apart: SHA-256 over name and payload.
-fn fingerprint(request: &EmitRequest, payload: &str) -> String {
+pub(super) fn fingerprint(event_type: &str, payload: &str) -> String {
     let mut hash = Sha256::new();
-    hash.update(request.event_type.len().to_le_bytes());
-    hash.update(&request.event_type);
+    hash.update(event_type.len().to_le_bytes());
+    hash.update(event_type);
     hash.update(payload);
     crate::hex(&hash.finalize())
 }

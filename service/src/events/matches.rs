@@ -1,5 +1,7 @@
 //! Which workflows an event was held against, and what came of each; stored with the event.
 
+use std::collections::BTreeSet;
+
 use engine::expr::Explanation;
 use ids::{ExecutionId, WorkflowId};
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,26 @@ pub enum MatchOutcome {
     Refused,
     /// The workflow is disabled.
     Disabled,
+}
+
+impl MatchOutcome {
+    /// Name in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Filtered => "filtered",
+            Self::Refused => "refused",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// The outcomes among `matches`, as filters find them: `|filtered|started|`; empty when there are none.
+pub(super) fn outcomes(matches: &[Match]) -> String {
+    let names: BTreeSet<&str> = matches.iter().map(|found| found.outcome.name()).collect();
+    let joined = names.into_iter().collect::<Vec<_>>().join("|");
+    if joined.is_empty() { joined } else { format!("|{joined}|") }
 }
 
 /// The matches as they are stored; none when the event is not routed yet.

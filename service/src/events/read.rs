@@ -1,7 +1,7 @@
 //! Reads events.
 
 use ids::EventId;
-use store::{EventFilter, EventOrder, EventRow, Page, PageRequest};
+use store::{EventFilter, EventOrder, EventRow, Page, PageRequest, ToldRow};
 
 use crate::error::ServiceError;
 use crate::services::Services;
@@ -51,4 +51,27 @@ pub async fn page(
 pub async fn count(services: &Services, viewer: &Viewer, filter: &EventFilter) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::EventRead)?;
     Ok(services.store().count_events(viewer.organization, filter).await?)
+}
+
+/// A page of the executions that waited when an event came, as far as it was held against their waits.
+///
+/// # Errors
+/// `Forbidden`, or the database is away.
+pub async fn told(
+    services: &Services,
+    viewer: &Viewer,
+    id: EventId,
+    request: &PageRequest,
+) -> Result<Page<ToldRow>, ServiceError> {
+    viewer.require(Permission::EventRead)?;
+    Ok(services.store().told(viewer.organization, id, request).await?)
+}
+
+/// How many there are, counted up to 10,000; false when counting stopped there.
+///
+/// # Errors
+/// `Forbidden`, or the database is away.
+pub async fn count_told(services: &Services, viewer: &Viewer, id: EventId) -> Result<(u64, bool), ServiceError> {
+    viewer.require(Permission::EventRead)?;
+    Ok(services.store().count_told(viewer.organization, id).await?)
 }

@@ -11,9 +11,9 @@ use engine::definition::TriggerKind;
 use engine::expr::Scope;
 use ids::WorkflowId;
 use serde_json::Value;
-use store::{EventRow, TriggerCandidate};
+use store::{EventRow, RoutedEvent, TriggerCandidate};
 
-use super::matches::{Match, MatchOutcome};
+use super::matches::{Match, MatchOutcome, outcomes};
 use crate::error::ServiceError;
 use crate::executions::{StartRequest, Started, Trigger, start_batch};
 use crate::plans::{LoadedVersion, WorkflowRef};
@@ -48,15 +48,31 @@ pub async fn route_forgotten(services: &Services, older_than_ms: i64, limit: u64
     Ok(count)
 }
 
-/// Starts what `row` triggers and records what came of each workflow.
+/// Starts what `row` triggers, tells who waits for it, and records what came of each workflow.
 pub(super) async fn route(services: &Services, row: EventRow) -> Result<EventRow, ServiceError> {
+    finish(services, begin(services, row).await?).await
+}
+
+/// An event whose executions are started.
+pub(super) struct Begun {
+    row: EventRow,
+    payload: Value,
+    matches: Vec<Match>,
+}
+
+/// Starts what `row` triggers.
+pub(super) async fn begin(services: &Services, row: EventRow) -> Result<Begun, ServiceError> {
     let viewer = Viewer::system(row.organization_id);
-    let payload: Value = serde_json::from_str(&row.payload)
-        .map_err(|error| ServiceError::Internal { what: "a stored event cannot be read", source: error.into() })?;
+    let payload: Value = serde_json::from_str(&row.payload).map_err(unreadable)?;
+    let only: Option<Vec<WorkflowId>> =
+        row.only_workflows.as_deref().map(serde_json::from_str).transpose().map_err(unreadable)?;
     let candidates = services.store().triggers_for(row.organization_id, &row.event_type).await?;
     let mut matches: BTreeMap<WorkflowId, Match> = BTreeMap::new();
     let mut requests = Vec::new();
     for candidate in candidates {
+        if only.as_ref().is_some_and(|only| !only.contains(&candidate.workflow_id)) {
+            continue;
+        }
         // One event starts a workflow once, also when several of its triggers fit.
         if matches.get(&candidate.workflow_id).is_some_and(|known| known.outcome == MatchOutcome::Started) {
             continue;
@@ -64,6 +80,9 @@ pub(super) async fn route(services: &Services, row: EventRow) -> Result<EventRow
         let version = services.plans().version(services.store(), row.organization_id, candidate.version_id).await?;
         let Some(version) = version else { continue };
         let Some(mut found) = hold_against(&row, &payload, &candidate, &version, services.now()) else { continue };
+        if found.outcome == MatchOutcome::Started && !candidate.is_enabled {
+            found.outcome = MatchOutcome::Disabled;
+        }
         if found.outcome == MatchOutcome::Started && row.depth > MAX_DEPTH {
             found.outcome = MatchOutcome::Refused;
             found.problem = Some(format!(
@@ -83,13 +102,36 @@ pub(super) async fn route(services: &Services, row: EventRow) -> Result<EventRow
             settle(found, result)?;
         }
     }
-    super::waits::tell_waiting(services, &row, &payload).await?;
-    let matches: Vec<Match> = matches.into_values().collect();
-    let text = serde_json::to_string(&matches)
-        .map_err(|error| ServiceError::Internal { what: "matches cannot be written", source: error.into() })?;
+    Ok(Begun { row, payload, matches: matches.into_values().collect() })
+}
+
+/// Tells who waits for an event, and records what came of it.
+pub(super) async fn finish(services: &Services, begun: Begun) -> Result<EventRow, ServiceError> {
+    let mut rows = finish_together(services, vec![begun]).await?;
+    rows.pop()
+        .ok_or_else(|| ServiceError::Internal { what: "an event was not routed", source: "none came back".into() })
+}
+
+/// [`finish`] for events of one organization, in their order, with one record for all.
+pub(super) async fn finish_together(services: &Services, begun: Vec<Begun>) -> Result<Vec<EventRow>, ServiceError> {
+    let Some(organization) = begun.first().map(|begun| begun.row.organization_id) else { return Ok(Vec::new()) };
+    let (mut rows, mut routed) = (Vec::with_capacity(begun.len()), Vec::with_capacity(begun.len()));
+    for Begun { row, payload, matches } in begun {
+        if row.only_workflows.is_none() {
+            super::waits::tell_waiting(services, &row, &payload).await?;
+        }
+        let text = serde_json::to_string(&matches)
+            .map_err(|error| ServiceError::Internal { what: "matches cannot be written", source: error.into() })?;
+        routed.push(RoutedEvent { id: row.id, matches: text.clone(), outcomes: outcomes(&matches) });
+        rows.push(EventRow { matches: Some(text), ..row });
+    }
     let now_ms = services.now().0;
-    services.store().mark_routed(row.organization_id, row.id, &text, now_ms).await?;
-    Ok(EventRow { matches: Some(text), routed_at_ms: Some(now_ms), ..row })
+    services.store().mark_all_routed(organization, &routed, now_ms).await?;
+    Ok(rows.into_iter().map(|row| EventRow { routed_at_ms: Some(now_ms), ..row }).collect())
+}
+
+fn unreadable(error: serde_json::Error) -> ServiceError {
+    ServiceError::Internal { what: "a stored event cannot be read", source: error.into() }
 }
 
 fn workflow_of(reference: &WorkflowRef) -> Option<WorkflowId> {

@@ -3,15 +3,17 @@
 
 use std::time::Duration;
 
+use engine::Timestamp;
+use engine::machine::MAX_PAUSE;
 use ids::ExecutionId;
 use serde_json::{Value, json};
 use store::{ExecutionRow, ExecutionStatus};
 
+use super::known::found;
 use super::wait::{WaitFor, wait_for_news};
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
-use crate::reach;
 use crate::services::Services;
 use crate::signals::{Told, tell};
 use crate::viewer::{Permission, Viewer};
@@ -49,6 +51,7 @@ pub async fn pause(
     viewer: &Viewer,
     id: ExecutionId,
     reason: Option<String>,
+    resume_at: Option<Timestamp>,
 ) -> Result<ExecutionRow, ServiceError> {
     let row = live(services, viewer, id, reason.as_deref(), "paused").await?;
     if row.status == ExecutionStatus::Paused {
@@ -57,24 +60,43 @@ pub async fn pause(
     if row.status.is_ended() {
         return Err(has_ended(&row, "paused"));
     }
+    check_moment("resumeAt", Some(services.now().0), resume_at)?;
     note(viewer, &row, "execution.pause_asked", reason.clone(), Value::Null);
     let by = Some(viewer.actor.id.clone());
-    told(services, viewer, row, Told::Pause { by, reason }, WaitFor::Pause).await
+    let Some(resume_at) = resume_at else {
+        return told(services, viewer, row, Told::Pause { by, reason }, WaitFor::Pause).await;
+    };
+    let resume = Told::ScheduleResume { by: by.clone(), due_at_ms: Some(resume_at.0), data: None, at_step: None };
+    told_all(services, viewer, row, &[Told::Pause { by, reason }, resume], WaitFor::Pause).await
 }
 
-/// Lets a paused execution go on, with `data` merged over its context, at `from_step` when one is named.
+/// How a paused execution goes on.
+#[derive(Debug, Clone)]
+pub struct ResumeRequest {
+    /// Which.
+    pub id: ExecutionId,
+    /// Merged over its context.
+    pub data: Option<Value>,
+    /// When; now when absent.
+    pub at: Option<Timestamp>,
+    /// The step to go on at.
+    pub from_step: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Lets a paused execution go on, now or at a moment.
 ///
 /// # Errors
-/// As [`cancel`]; `WRONG_STATE` when it is not paused; `INVALID` for data that is no object or a step that
-/// the flow has not.
+/// As [`cancel`]; `WRONG_STATE` when it is not paused; `INVALID` for data that is no object, a step that the flow
+/// has not, or a moment at which it would have been paused for too long.
 pub async fn resume(
     services: &Services,
     viewer: &Viewer,
-    id: ExecutionId,
-    data: Option<Value>,
-    from_step: Option<String>,
+    request: ResumeRequest,
 ) -> Result<ExecutionRow, ServiceError> {
-    let row = live(services, viewer, id, None, "resumed").await?;
+    let ResumeRequest { id, data, at, from_step, reason } = request;
+    let row = live(services, viewer, id, reason.as_deref(), "resumed").await?;
     if row.status != ExecutionStatus::Paused {
         let message = format!("execution {id} is not paused");
         return Err(ServiceError::mistake(Mistake::new(Code::WrongState, "id", message)));
@@ -93,11 +115,45 @@ pub async fn resume(
             return Err(ServiceError::mistake(Mistake::new(Code::Invalid, "fromStep", message)));
         }
     }
+    check_moment("at", row.paused_at_ms, at)?;
     // Which data, and not their values: those are in the execution, for those who may see them.
     let keys = data.as_ref().and_then(Value::as_object).map(|data| data.keys().collect::<Vec<_>>());
-    note(viewer, &row, "execution.resume_asked", None, json!({ "dataKeys": keys, "fromStep": from_step }));
+    let after = json!({ "dataKeys": keys, "fromStep": from_step, "at": at.map(Timestamp::to_rfc3339) });
+    note(viewer, &row, "execution.resume_asked", reason, after);
     let by = Some(viewer.actor.id.clone());
+    if let Some(at) = at {
+        let told_later = Told::ScheduleResume { by, due_at_ms: Some(at.0), data, at_step: from_step };
+        return told(services, viewer, row, told_later, WaitFor::Nothing).await;
+    }
     told(services, viewer, row, Told::Resume { by, data, at_step: from_step }, WaitFor::Resume).await
+}
+
+/// Takes back that a paused execution goes on by itself; nothing happens when it would not.
+///
+/// # Errors
+/// As [`cancel`]; `WRONG_STATE` when it is not paused.
+pub async fn cancel_resume(
+    services: &Services,
+    viewer: &Viewer,
+    id: ExecutionId,
+) -> Result<ExecutionRow, ServiceError> {
+    let row = live(services, viewer, id, None, "resumed").await?;
+    if row.status != ExecutionStatus::Paused {
+        let message = format!("execution {id} is not paused");
+        return Err(ServiceError::mistake(Mistake::new(Code::WrongState, "id", message)));
+    }
+    note(viewer, &row, "execution.resume_taken_back", None, Value::Null);
+    let by = Some(viewer.actor.id.clone());
+    let no_more = Told::ScheduleResume { by, due_at_ms: None, data: None, at_step: None };
+    told(services, viewer, row, no_more, WaitFor::Nothing).await
+}
+
+/// At the moment of its resume it may not have been paused for too long.
+fn check_moment(field: &str, paused_at_ms: Option<i64>, at: Option<Timestamp>) -> Result<(), ServiceError> {
+    let last = paused_at_ms.map(|since| Timestamp(since).plus(MAX_PAUSE));
+    let Some(last) = last.filter(|last| at.is_some_and(|at| at > *last)) else { return Ok(()) };
+    let message = format!("it can be resumed until {}: then it has been paused for 7 days", last.to_rfc3339());
+    Err(ServiceError::mistake(Mistake::new(Code::Invalid, field, message)))
 }
 
 /// The execution, when it can still be told something.
@@ -109,43 +165,55 @@ async fn live(
     what: &str,
 ) -> Result<ExecutionRow, ServiceError> {
     viewer.require(Permission::ExecutionControl)?;
-    if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON || reason.contains('\0')) {
-        let message = format!("a reason has at most {MAX_REASON} characters, none of them NUL");
-        return Err(ServiceError::mistake(Mistake::new(Code::Invalid, "reason", message)));
-    }
-    let row = services.store().execution(viewer.organization, id).await?;
-    let row = reach::execution(services, viewer, row).await?;
-    let row = row.ok_or_else(|| {
-        ServiceError::mistake(Mistake::new(Code::NotFound, "id", format!("there is no execution {id}")))
-    })?;
+    check_reason(reason)?;
+    let row = found(services, viewer, id).await?;
     if matches!(row.status, ExecutionStatus::Completed | ExecutionStatus::Failed) {
         return Err(has_ended(&row, what));
     }
     Ok(row)
 }
 
+/// What people say about why.
+pub(super) fn check_reason(reason: Option<&str>) -> Result<(), ServiceError> {
+    if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON || reason.contains('\0')) {
+        let message = format!("a reason has at most {MAX_REASON} characters, none of them NUL");
+        return Err(ServiceError::mistake(Mistake::new(Code::Invalid, "reason", message)));
+    }
+    Ok(())
+}
+
 /// Before it is told: one that is told and not noted could be cut off in between.
-fn note(viewer: &Viewer, row: &ExecutionRow, named: &'static str, reason: Option<String>, after: Value) {
+pub(super) fn note(viewer: &Viewer, row: &ExecutionRow, named: &'static str, reason: Option<String>, after: Value) {
     let change = Change::of("execution", row.id, row.key.as_deref().unwrap_or_default());
     let before = json!({ "status": format!("{:?}", row.status).to_lowercase() });
     viewer.origin.trail.note(change.named(named).before(before).after(after).because(reason));
 }
 
-fn has_ended(row: &ExecutionRow, what: &str) -> ServiceError {
+pub(super) fn has_ended(row: &ExecutionRow, what: &str) -> ServiceError {
     let message = format!("execution {} has ended, so it cannot be {what}", row.id);
     ServiceError::mistake(Mistake::new(Code::WrongState, "id", message))
 }
 
-async fn told(
+pub(super) async fn told(
     services: &Services,
     viewer: &Viewer,
     row: ExecutionRow,
     what: Told,
     until: WaitFor,
 ) -> Result<ExecutionRow, ServiceError> {
+    told_all(services, viewer, row, &[what], until).await
+}
+
+async fn told_all(
+    services: &Services,
+    viewer: &Viewer,
+    row: ExecutionRow,
+    what: &[Told],
+    until: WaitFor,
+) -> Result<ExecutionRow, ServiceError> {
     // Before it is told, or the news could be missed.
     let news = services.live().execution(row.id);
-    tell(services, vec![what.row(viewer.organization, row.id)]).await?;
+    tell(services, what.iter().map(|told| told.row(viewer.organization, row.id)).collect()).await?;
     let newest = wait_for_news(services, viewer, row.clone(), news, until, PATIENCE).await?;
     Ok(newest.unwrap_or(row))
 }

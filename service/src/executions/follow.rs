@@ -5,6 +5,7 @@
 //! notice that is lost, doubled or late changes nothing but the delay.
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -190,7 +191,7 @@ pub struct Change {
 
 const CHANGES: &str = "execution-changes";
 
-/// How many executions a subscription remembers having told about.
+/// How many items a subscription remembers having told about.
 const REMEMBERED: usize = 10_000;
 
 /// Follows the executions that fit `filter` from `after`, or from now on when absent; never ends.
@@ -230,15 +231,21 @@ pub async fn changes(
     Ok(futures::stream::try_unfold(watcher, |mut watcher| async move { Ok(Some((watcher.next().await?, watcher))) }))
 }
 
-/// The executions that the subscriber was told fit; bounded, the oldest are forgotten first.
-#[derive(Default)]
-struct Known {
-    members: HashSet<ExecutionId>,
-    order: VecDeque<ExecutionId>,
+/// What the subscriber was told fits; bounded, the oldest are forgotten first.
+pub struct Known<K> {
+    members: HashSet<K>,
+    order: VecDeque<K>,
 }
 
-impl Known {
-    fn insert(&mut self, id: ExecutionId) -> bool {
+impl<K> Default for Known<K> {
+    fn default() -> Self {
+        Self { members: HashSet::new(), order: VecDeque::new() }
+    }
+}
+
+impl<K: Copy + Eq + Hash> Known<K> {
+    /// True when it was not known.
+    pub fn insert(&mut self, id: K) -> bool {
         if !self.members.insert(id) {
             return false;
         }
@@ -251,7 +258,8 @@ impl Known {
         true
     }
 
-    fn remove(&mut self, id: ExecutionId) -> bool {
+    /// True when it was known.
+    pub fn remove(&mut self, id: K) -> bool {
         let was_member = self.members.remove(&id);
         if was_member {
             self.order.retain(|member| *member != id);
@@ -267,7 +275,7 @@ struct Watcher {
     seal: Seal,
     position: ChangeCursor,
     is_resumed: bool,
-    known: Known,
+    known: Known<ExecutionId>,
     ready: VecDeque<Change>,
     news: crate::live::Listener<ids::OrganizationId>,
     looks: u8,

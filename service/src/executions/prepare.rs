@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use engine::Timestamp;
 use engine::machine;
-use ids::{EventId, ExecutionId};
+use ids::{EventId, ExecutionId, ScheduleId};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use store::{NewExecution, StartKey};
@@ -66,6 +67,26 @@ pub enum Trigger {
         /// How many executions in a row led to it.
         depth: i16,
     },
+    /// A call of a hook.
+    Webhook {
+        /// Path that was called.
+        path: String,
+        /// HTTP method.
+        method: String,
+        /// What the sender calls this call, if it names it.
+        delivery: Option<String>,
+        /// Address of the caller.
+        remote_address: Option<String>,
+    },
+    /// A point in time.
+    Schedule {
+        /// Of which schedule.
+        schedule: ScheduleId,
+        /// The point in time.
+        scheduled_for: Timestamp,
+        /// It came too late and is made up for.
+        is_catch_up: bool,
+    },
     /// Another execution.
     Workflow {
         /// Which.
@@ -77,12 +98,29 @@ pub enum Trigger {
         /// Whether that one waits for the end of this one.
         waits: bool,
     },
+    /// A person or program who lets another execution be repeated.
+    Rerun(Box<Repeat>),
+}
+
+/// What an execution repeats.
+#[derive(Debug, Clone)]
+pub struct Repeat {
+    /// The other execution.
+    pub execution: ExecutionId,
+    /// What started that one: templates read the same.
+    pub trigger: Value,
+    /// Why, for the record.
+    pub reason: Option<String>,
+    /// The step to begin with.
+    pub from_step: Option<String>,
+    /// What had been found out before the step.
+    pub taken_over: Option<machine::Event>,
 }
 
 impl Trigger {
     const fn depth(&self) -> i16 {
         match self {
-            Self::Manual { .. } => 0,
+            Self::Manual { .. } | Self::Schedule { .. } | Self::Webhook { .. } | Self::Rerun(_) => 0,
             Self::Event { depth, .. } | Self::Workflow { depth, .. } => *depth,
         }
     }
@@ -90,8 +128,10 @@ impl Trigger {
 
 /// Longest business or idempotency key, in characters.
 const MAX_KEY: usize = 255;
+/// In place of a fingerprint: calls of a hook are told apart by their ids alone.
+const WEBHOOK_FINGERPRINT: &str = "webhook";
 /// Most labels on one execution.
-const MAX_LABELS: usize = 32;
+pub(super) const MAX_LABELS: usize = 32;
 
 /// A start that passed every check.
 pub(super) struct Prepared {
@@ -121,6 +161,7 @@ pub(super) async fn prepare(
             None
         }
     };
+    mistakes.extend(check_first_step(&version, &request.trigger));
     let Some(input) = input.filter(|_| mistakes.is_empty()) else {
         return Err(ServiceError::Mistakes(mistakes));
     };
@@ -129,11 +170,25 @@ pub(super) async fn prepare(
     let priority = request.priority.unwrap_or_else(|| default_priority(definition.priority));
     let (trigger_type, event_id, parent_id) = match &request.trigger {
         Trigger::Manual { .. } => (store::TriggerType::Manual, None, None),
+        Trigger::Schedule { .. } => (store::TriggerType::Schedule, None, None),
         Trigger::Event { id, .. } => (store::TriggerType::Event, Some(*id), None),
+        Trigger::Webhook { .. } => (store::TriggerType::Webhook, None, None),
         Trigger::Workflow { execution, .. } => (store::TriggerType::Workflow, None, Some(*execution)),
+        Trigger::Rerun(_) => (store::TriggerType::Manual, None, None),
     };
+    let repeat = if let Trigger::Rerun(repeat) = &request.trigger { Some(&**repeat) } else { None };
+    let mut events = machine::accepted();
+    events.extend(repeat.and_then(|repeat| repeat.taken_over.clone()));
     let start_key = request.idempotency_key.map(|key| StartKey {
-        fingerprint: fingerprint(&version, &input, request.key.as_deref(), &request.labels),
+        fingerprint: match &request.trigger {
+            // A sender that repeats itself may write the same differently, or meet a version that reads it differently.
+            Trigger::Webhook { .. } => WEBHOOK_FINGERPRINT.to_owned(),
+            Trigger::Manual { .. }
+            | Trigger::Schedule { .. }
+            | Trigger::Event { .. }
+            | Trigger::Workflow { .. }
+            | Trigger::Rerun(_) => fingerprint(&version, &input, request.key.as_deref(), &request.labels, repeat),
+        },
         key,
     });
     let execution = NewExecution {
@@ -151,12 +206,13 @@ pub(super) async fn prepare(
         started_by: viewer.actor.id.clone(),
         input,
         labels: request.labels.into_iter().map(|label| store::Label { name: label.name, value: label.value }).collect(),
-        events: serde_json::to_string(&machine::accepted()).expect("events are plain data"),
+        events: serde_json::to_string(&events).expect("events are plain data"),
         start_key,
         queued_at_ms: now.0,
         deadline_at_ms: definition.deadline.map(|deadline| now.plus(deadline).0),
         depth: request.trigger.depth(),
         parent_id,
+        rerun_of: repeat.map(|repeat| repeat.execution),
     };
     Ok(Prepared { execution })
 }
@@ -220,26 +276,42 @@ fn check_keys_and_labels(request: &StartRequest) -> Vec<Mistake> {
     if let Some(priority) = request.priority.filter(|priority| !(0..=9).contains(priority)) {
         mistakes.push(Mistake::new(Code::Invalid, "priority", format!("`priority` must be 0 to 9, not {priority}")));
     }
-    if request.labels.len() > MAX_LABELS {
-        mistakes.push(Mistake::new(Code::TooLarge, "labels", format!("an execution has at most {MAX_LABELS} labels")));
+    mistakes.extend(check_labels(&request.labels, "labels"));
+    mistakes
+}
+
+/// What is wrong with labels that are given in `field`.
+pub(super) fn check_labels(labels: &[Label], field: &str) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    if labels.len() > MAX_LABELS {
+        mistakes.push(Mistake::new(Code::TooLarge, field, format!("an execution has at most {MAX_LABELS} labels")));
     }
     let mut names = std::collections::BTreeSet::new();
-    for (index, label) in request.labels.iter().enumerate() {
+    for (index, label) in labels.iter().enumerate() {
         let is_name = (1..=63).contains(&label.name.len())
             && label.name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'/'));
         if !is_name {
             let message = "a label's name has 1 to 63 characters of a-z, 0-9, `_`, `-`, `.` and `/`";
-            mistakes.push(Mistake::new(Code::Invalid, &format!("labels.{index}.name"), message));
+            mistakes.push(Mistake::new(Code::Invalid, &format!("{field}.{index}.name"), message));
         } else if !names.insert(label.name.as_str()) {
             let message = format!("the label `{}` is given twice", label.name);
-            mistakes.push(Mistake::new(Code::Invalid, &format!("labels.{index}.name"), message));
+            mistakes.push(Mistake::new(Code::Invalid, &format!("{field}.{index}.name"), message));
         }
         if label.value.chars().count() > 255 || label.value.contains('\0') {
             let message = "a label's value has at most 255 characters, none of them NUL";
-            mistakes.push(Mistake::new(Code::Invalid, &format!("labels.{index}.value"), message));
+            mistakes.push(Mistake::new(Code::Invalid, &format!("{field}.{index}.value"), message));
         }
     }
     mistakes
+}
+
+/// A step to begin with stands at the top level of the flow.
+fn check_first_step(version: &LoadedVersion, trigger: &Trigger) -> Option<Mistake> {
+    let Trigger::Rerun(repeat) = trigger else { return None };
+    let step = repeat.from_step.as_ref()?;
+    let is_there = version.plan.step(step).is_some() && !version.plan.is_nested(step);
+    let message = format!("version {} has no step `{step}` at the top level of its flow", version.number);
+    (!is_there).then(|| Mistake::new(Code::Invalid, "fromStep", message))
 }
 
 /// The input as JSON text, when it is an object of an acceptable size that fits the schema.
@@ -297,14 +369,43 @@ fn trigger_json(trigger: &Trigger, viewer: &Viewer, now: engine::Timestamp) -> V
         Trigger::Event { id, event, source, received_at, depth: _ } => json!({
             "type": "event", "event": event, "id": id, "source": source, "received_at": received_at,
         }),
+        Trigger::Webhook { path, method, delivery, remote_address } => json!({
+            "type": "webhook", "path": path, "method": method, "id": delivery, "remote_address": remote_address,
+            "received_at": now.to_rfc3339(),
+        }),
+        Trigger::Schedule { schedule, scheduled_for, is_catch_up } => json!({
+            "type": "schedule", "schedule_id": schedule, "scheduled_for": scheduled_for.to_rfc3339(),
+            "is_catch_up": is_catch_up, "received_at": now.to_rfc3339(),
+        }),
         Trigger::Workflow { execution, step, waits, depth: _ } => json!({
             "type": "workflow", "execution": execution, "step": step, "waits": waits, "received_at": now.to_rfc3339(),
         }),
+        Trigger::Rerun(repeat) => repeated(repeat, viewer),
     }
 }
 
+/// What started the execution that is repeated, with who repeats it. Nobody waits for the end.
+fn repeated(repeat: &Repeat, viewer: &Viewer) -> Value {
+    let mut trigger = match &repeat.trigger {
+        Value::Object(trigger) => trigger.clone(),
+        _none_of_ours => Map::new(),
+    };
+    trigger.remove("waits");
+    trigger.insert("actor".to_owned(), json!(viewer.actor.id));
+    trigger.insert("reason".to_owned(), json!(repeat.reason));
+    trigger.insert("rerun_of".to_owned(), json!(repeat.execution));
+    trigger.insert("from_step".to_owned(), json!(repeat.from_step));
+    Value::Object(trigger)
+}
+
 /// Tells two requests with the same idempotency key apart: SHA-256 over what they ask for.
-fn fingerprint(version: &LoadedVersion, input: &str, key: Option<&str>, labels: &[Label]) -> String {
+fn fingerprint(
+    version: &LoadedVersion,
+    input: &str,
+    key: Option<&str>,
+    labels: &[Label],
+    repeat: Option<&Repeat>,
+) -> String {
     let mut hash = Sha256::new();
     // Lengths first, so that no two different requests hash the same bytes.
     for part in [version.workflow.to_string().as_str(), input, key.unwrap_or_default()] {
@@ -316,6 +417,10 @@ fn fingerprint(version: &LoadedVersion, input: &str, key: Option<&str>, labels: 
         hash.update(&label.name);
         hash.update(label.value.len().to_le_bytes());
         hash.update(&label.value);
+    }
+    if let Some(repeat) = repeat {
+        hash.update(repeat.execution.to_string());
+        hash.update(repeat.from_step.as_deref().unwrap_or_default());
     }
     crate::hex(&hash.finalize())
 }

@@ -69,6 +69,7 @@ fn noted(row: &ExecutionRow, started: Started) -> Change {
         "versionNumber": row.version_number,
         "queue": row.queue,
         "priority": row.priority,
+        "rerunOf": row.rerun_of,
     }))
 }
 

@@ -55,6 +55,8 @@ pub struct Health {
     pub reconcilers: Vec<ReconcilerRow>,
     /// Live executions without a reason to wake.
     pub stuck: i64,
+    /// Executions that have been paused for more than a day.
+    pub paused_long: i64,
 }
 
 /// Looks at every part.
@@ -87,10 +89,13 @@ pub async fn health(services: &Services, viewer: &Viewer) -> Result<Health, Serv
     let scheduler = scheduler(&reconcilers, now_ms);
     let stuck = store.count_stuck(now_ms).await?;
     metrics::gauge!("sluice_stuck_executions").set(stuck as f64);
+    let long_ms = i64::try_from(engine::machine::LONG_PAUSE.as_millis()).unwrap_or(i64::MAX);
+    let paused_long = store.count_paused(now_ms.saturating_sub(long_ms)).await?;
+    metrics::gauge!("sluice_paused_long_executions").set(paused_long as f64);
     let components = vec![database, queue, workers, scheduler];
     let worst = components.iter().map(|component| component.status).max().unwrap_or(HealthStatus::Healthy);
     let status = if stuck > 0 { worst.max(HealthStatus::Degraded) } else { worst };
-    Ok(Health { status, components, reconcilers, stuck })
+    Ok(Health { status, components, reconcilers, stuck, paused_long })
 }
 
 async fn probe<E: std::error::Error + 'static>(

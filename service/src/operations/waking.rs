@@ -88,7 +88,9 @@ fn reasons(one: &Waking, waits: &[WaitRow], workers: &BTreeMap<WorkerId, WorkerR
             vec![plain(WakeKind::Lease, summary, until)]
         }
         ExecutionStatus::Paused => {
-            let held = plain(WakeKind::Hold, "paused: it goes on when somebody resumes it".to_owned(), None);
+            let resumes = waits.iter().find(|wait| wait.kind == "resume").and_then(|wait| wait.due_at_ms);
+            let until = resumes.map_or_else(String::new, |at| format!(", or by itself at {}", moment(at)));
+            let held = plain(WakeKind::Hold, format!("paused: it goes on when somebody resumes it{until}"), resumes);
             std::iter::once(held).chain(waits.iter().filter(|wait| wait.event.is_some()).map(of_wait)).collect()
         }
         ExecutionStatus::Waiting | ExecutionStatus::Blocked => waits.iter().map(of_wait).collect(),

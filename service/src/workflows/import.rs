@@ -2,15 +2,17 @@
 
 use engine::definition::{Definition, Format};
 use engine::problem::Problem;
-use ids::{WorkflowId, WorkflowVersionId};
+use ids::{HookId, WorkflowId, WorkflowVersionId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use store::{NewVersion, NewWorkflow, TriggerRow, WorkflowRow};
+use store::{HookTrigger, NewVersion, NewWorkflow, TriggerRow, WorkflowRow};
 
 use super::check::checked;
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
+use crate::hooks::{Verification, address_taken};
+use crate::schedules;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -130,7 +132,7 @@ async fn import_file(
         let enable = content.definition.enabled;
         let version = content.version(services, viewer, row.id, None, None);
         let triggers = content.triggers();
-        store.save_and_publish(row, version, triggers, enable).await?
+        store.save_and_publish(row, version, triggers, enable).await.map_err(address_taken)?
     } else {
         store.upsert_draft(row).await?
     };
@@ -228,7 +230,26 @@ impl Content {
             problems: self.problems.clone(),
             published_at_ms: services.now().0,
             published_by: viewer.actor.id.clone(),
+            hooks: self.hooks(),
+            schedules: schedules::of_definition(&self.definition),
         }
+    }
+
+    /// The webhook triggers, as rows that a call is looked up in.
+    fn hooks(&self) -> Vec<HookTrigger> {
+        let triggers = self.definition.triggers.iter().enumerate();
+        triggers
+            .filter_map(|(ordinal, trigger)| match &trigger.kind {
+                engine::definition::TriggerKind::Webhook(hook) => Some(HookTrigger {
+                    id: HookId::new(),
+                    ordinal: i32::try_from(ordinal).unwrap_or(i32::MAX),
+                    path: hook.path.clone(),
+                    method: hook.method.clone(),
+                    verification: Verification::of(&hook.verify).name().to_owned(),
+                }),
+                _started_otherwise => None,
+            })
+            .collect()
     }
 
     /// The event triggers, as rows that an event's name is looked up in.

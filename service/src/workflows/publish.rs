@@ -10,6 +10,7 @@ use super::import::{Content, format_from_name};
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
+use crate::hooks::address_taken;
 use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
@@ -78,7 +79,8 @@ pub async fn publish(
     let content = Content::new(source.clone(), format, definition, &canonical, &checked.problems);
     let version = content.version(services, viewer, workflow.id, request.label, request.changelog);
     // Conditional on the revision that was read: a draft that was saved meanwhile is not published unseen.
-    match store.publish(version, content.triggers(), enable.then_some(true), workflow.revision).await? {
+    let published = store.publish(version, content.triggers(), enable.then_some(true), workflow.revision).await;
+    match published.map_err(address_taken)? {
         PublishOutcome::Published { workflow, version } => {
             let change = Change::of("workflow", workflow.id, &workflow.slug).named("workflow.published");
             let before = json!({ "versionNumber": number, "isEnabled": was_enabled });

@@ -101,6 +101,7 @@ impl Drive {
             Command::Resume { .. } => Some(Told::Resume { at_step: None }),
             _other => None,
         };
+        let was_pausing = self.state.is_pausing();
         let decided = machine::advance(&self.plan, &self.origin, &mut self.state, command, world.now);
         let Decided { events, effects, goes_on } = match decided {
             Ok(decided) => decided,
@@ -116,6 +117,9 @@ impl Drive {
             let waits = self.event_waits();
             self.recorded.retain(|wait| waits.contains(wait));
         }
+        // It may go on by itself.
+        let is_resumed = was_pausing && !self.state.is_pausing();
+        let control = if is_resumed { Some(Told::Resume { at_step: None }) } else { control };
         let after = if self.state.has_ended() { Vec::new() } else { numbers(&machine::children(&self.state)) };
         let given_up = before.iter().filter(|child| !after.contains(child) && ended != Some(**child));
         self.sends.extend(given_up.map(|child| (*child, Told::Cancel)));

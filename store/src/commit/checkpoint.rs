@@ -4,6 +4,7 @@ mod columns;
 mod postgres;
 mod settle;
 mod sqlite;
+mod sqlite_approvals;
 
 use std::sync::Arc;
 
@@ -58,13 +59,27 @@ impl Store {
 fn check(checkpoint: &Checkpoint) -> Result<(), StoreError> {
     check_texts([("events", Some(checkpoint.events.as_str())), ("decision", checkpoint.decision.as_deref())])?;
     check_texts(checkpoint.sends.iter().map(|signal| ("data", Some(signal.data.as_str()))))?;
+    check_texts(checkpoint.approvals.opened.iter().flat_map(|one| {
+        [
+            ("request", Some(one.request.as_str())),
+            ("entity", one.entity.as_deref()),
+            ("entity_id", one.entity_id.as_deref()),
+        ]
+    }))?;
+    check_texts(
+        checkpoint
+            .approvals
+            .opened
+            .iter()
+            .flat_map(|one| one.assignees.iter().map(|assignee| ("assignee", Some(assignee.as_str())))),
+    )?;
     match &checkpoint.patch {
         Patch::Released { state } => check_texts([("state", Some(state.as_str()))]),
         Patch::Running { state, waits } => {
             check_texts([("state", state.as_deref())])?;
             check_waits(waits)
         }
-        Patch::Parked { status, state, waits, wake_at_ms: _ } => {
+        Patch::Parked { status, state, waits, wake_at_ms: _, paused_at_ms: _ } => {
             if !matches!(status, ExecutionStatus::Waiting | ExecutionStatus::Blocked | ExecutionStatus::Paused) {
                 return Err(StoreError::Invalid {
                     what: format!("an execution is not parked with the status {status:?}"),

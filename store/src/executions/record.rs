@@ -9,7 +9,7 @@ use crate::error::{StoreError, UnreadableRow};
 use crate::model::execution::{ExecutionResult, ExecutionRow, ExecutionStatus, Label, TriggerType};
 
 /// The columns of [`ExecutionRecord`].
-pub const SHOWN: [Column; 30] = [
+pub const SHOWN: [Column; 32] = [
     Column::Id,
     Column::OrganizationId,
     Column::WorkflowId,
@@ -40,6 +40,8 @@ pub const SHOWN: [Column; 30] = [
     Column::DeadlineAtMs,
     Column::WakeAtMs,
     Column::ParentId,
+    Column::RerunOf,
+    Column::PausedAtMs,
 ];
 
 /// The columns of a row that are shown.
@@ -75,6 +77,8 @@ pub struct ExecutionRecord {
     deadline_at_ms: Option<i64>,
     wake_at_ms: Option<i64>,
     parent_id: Option<Uuid>,
+    rerun_of: Option<Uuid>,
+    paused_at_ms: Option<i64>,
 }
 
 impl TryFrom<ExecutionRecord> for ExecutionRow {
@@ -112,11 +116,13 @@ impl TryFrom<ExecutionRecord> for ExecutionRow {
             deadline_at_ms: record.deadline_at_ms,
             wake_at_ms: record.wake_at_ms,
             parent_id: record.parent_id.map(ExecutionId::from_uuid),
+            paused_at_ms: record.paused_at_ms,
+            rerun_of: record.rerun_of.map(ExecutionId::from_uuid),
         })
     }
 }
 
-fn labels(text: &str) -> Result<Vec<Label>, StoreError> {
+pub fn labels(text: &str) -> Result<Vec<Label>, StoreError> {
     // Most executions have none.
     if text == "[]" {
         return Ok(Vec::new());

@@ -102,7 +102,7 @@ fn in_folder(namespace: &str, dialect: Dialect) -> Condition {
 }
 
 /// Workflows in one of `folders` or below.
-pub(super) fn in_folders(folders: &[String], dialect: Dialect) -> Condition {
+pub(crate) fn in_folders(folders: &[String], dialect: Dialect) -> Condition {
     // An empty list of alternatives would be no condition at all.
     let nowhere = Condition::any().add(Expr::val(1).eq(0));
     folders.iter().fold(nowhere, |any, folder| any.add(in_folder(folder, dialect)))

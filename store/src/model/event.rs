@@ -1,6 +1,6 @@
 //! Accepted events.
 
-use ids::{EventId, OrganizationId};
+use ids::{EventId, ExecutionId, OrganizationId};
 
 /// An event on its way in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,10 @@ pub struct NewEvent {
     pub depth: i16,
     /// The one thing that it is about, as waits name it: they find it by this.
     pub about: Option<String>,
+    /// The event that it repeats.
+    pub replay_of: Option<EventId>,
+    /// JSON list of the workflows that it is for, and then for no wait; for everybody when absent.
+    pub only_workflows: Option<String>,
 }
 
 /// What became of an event.
@@ -72,4 +76,28 @@ pub struct EventRow {
     pub matches: Option<String>,
     /// How many executions in a row led to it, each started by the event before.
     pub depth: i16,
+    /// The event that it repeats.
+    pub replay_of: Option<EventId>,
+    /// JSON list of the workflows that it is for, and then for no wait; for everybody when absent.
+    pub only_workflows: Option<String>,
+}
+
+/// An execution that waited when an event came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldRow {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// Whether it was told; false when its wait is for something else by the same name.
+    pub is_fitting: bool,
+}
+
+/// What came of an event, on its way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutedEvent {
+    /// The event.
+    pub id: EventId,
+    /// Which workflows it was held against, JSON.
+    pub matches: String,
+    /// Which outcomes there are among them, such as `|filtered|started|`.
+    pub outcomes: String,
 }

@@ -45,6 +45,8 @@ macro_rules! codes {
     };
 }
 
+pub(super) use codes;
+
 codes! {
     /// Where an execution stands.
     ExecutionStatus, "execution status", {
@@ -166,6 +168,8 @@ pub struct NewExecution {
     pub depth: i16,
     /// The execution that starts it.
     pub parent_id: Option<ExecutionId>,
+    /// The execution that it repeats.
+    pub rerun_of: Option<ExecutionId>,
 }
 
 impl NewExecution {
@@ -204,7 +208,9 @@ impl NewExecution {
             ended_at_ms: None,
             deadline_at_ms: self.deadline_at_ms,
             wake_at_ms: None,
+            paused_at_ms: None,
             parent_id: self.parent_id,
+            rerun_of: self.rerun_of,
         }
     }
 }
@@ -287,8 +293,12 @@ pub struct ExecutionRow {
     pub deadline_at_ms: Option<i64>,
     /// When it is due to wake, Unix milliseconds; absent unless it waits for a time.
     pub wake_at_ms: Option<i64>,
+    /// Since when it rests, paused; Unix milliseconds.
+    pub paused_at_ms: Option<i64>,
     /// The execution that started it.
     pub parent_id: Option<ExecutionId>,
+    /// The execution that it repeats.
+    pub rerun_of: Option<ExecutionId>,
 }
 
 /// An execution that was claimed: from now on only this claim's epoch may write it.
@@ -380,6 +390,11 @@ pub struct Checkpoint {
     pub taken: Vec<i64>,
     /// What other executions are told with this commit, to be delivered after it.
     pub sends: Vec<super::signal::NewSignal>,
+    /// What it opens, changes and closes of what people are asked.
+    pub approvals: super::approval::ApprovalWrites,
+    /// Commits only if it has been told no more than this many things, those in `taken` included: what it closes
+    /// because nobody decided in time may have been decided a moment ago. Absent, whatever it was told.
+    pub told_at_most: Option<i32>,
 }
 
 /// How an execution goes on after a checkpoint.
@@ -402,6 +417,8 @@ pub enum Patch {
         waits: Vec<WaitRow>,
         /// The earliest `due_at_ms`.
         wake_at_ms: Option<i64>,
+        /// Since when it is paused, Unix milliseconds.
+        paused_at_ms: Option<i64>,
     },
     /// Not at all.
     Ended(Ended),
@@ -438,7 +455,8 @@ pub enum CommitOutcome {
         /// be parked is queued again instead.
         signals: i32,
     },
-    /// The execution is in other hands, or was written since: nothing was done.
+    /// The execution is in other hands, or was written since, or was told more than `told_at_most`: nothing was
+    /// done.
     Fenced,
 }
 

@@ -2,14 +2,18 @@
 
 pub mod access;
 pub mod account;
+pub mod approval;
 pub mod audit;
 pub mod change;
 pub mod event;
 pub mod execution;
+pub mod hook;
 pub mod identity;
 pub mod journal;
 pub mod organization;
 pub mod rate;
+pub mod ruling;
+pub mod schedule;
 pub mod signal;
 pub mod single_sign_on;
 pub mod slot;

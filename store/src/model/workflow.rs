@@ -2,6 +2,8 @@
 
 use ids::{OrganizationId, WorkflowId, WorkflowVersionId};
 
+use super::hook::HookTrigger;
+
 /// A workflow with a draft on its way in; found again by its slug.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewWorkflow {
@@ -97,6 +99,21 @@ pub struct NewVersion {
     pub published_at_ms: i64,
     /// Who.
     pub published_by: String,
+    /// The addresses that others call to start it.
+    pub hooks: Vec<HookTrigger>,
+    /// Its schedules: they become those of the workflow.
+    pub schedules: Vec<TriggerSchedule>,
+}
+
+/// A schedule trigger of a version on its way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TriggerSchedule {
+    /// Place in the definition's `triggers`.
+    pub ordinal: i32,
+    /// Name to show.
+    pub name: String,
+    /// Spec, zone and policies, JSON.
+    pub timing: String,
 }
 
 /// One immutable, published content of a workflow.
@@ -169,4 +186,6 @@ pub struct TriggerCandidate {
     pub pattern: String,
     /// The pattern is the name itself.
     pub is_exact: bool,
+    /// Whether the workflow is enabled.
+    pub is_enabled: bool,
 }

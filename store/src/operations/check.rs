@@ -351,6 +351,16 @@ impl Store {
         Ok(state.map(|state| (seq, state)))
     }
 
+    /// How many executions rest that have been paused since before `before_ms`, counted up to a thousand.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn count_paused(&self, before_ms: i64) -> Result<i64, StoreError> {
+        let found = rows(self.backend.reads(), include_str!("sql/count_paused.sql"), [before_ms.into()]).await?;
+        let Some(row) = found.first() else { return Ok(0) };
+        Ok(row.try_get("", "paused")?)
+    }
+
     /// How many live executions have no reason to wake: in the hands of a worker that is not there, or resting
     /// without anything that wakes them. Counted up to a thousand of each sort.
     ///

@@ -1,11 +1,12 @@
 //! How long executions and events are kept, and deleting what is older, in small groups by key.
 
-use entity::{event, event_key, execution, execution_label, journal, signal, start_key, wait};
+use entity::{event, event_key, event_told, execution, execution_label, journal, signal, start_key, wait};
 use ids::{ExecutionId, OrganizationId, WorkflowId};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
 use uuid::Uuid;
 
 use super::{change, rows};
+use crate::approvals;
 use crate::error::{StoreError, UnreadableRow};
 use crate::model::execution::ExecutionStatus;
 use crate::store::Store;
@@ -234,43 +235,62 @@ impl Store {
         Ok(Swept { deleted, next })
     }
 
+    /// Deletes an execution that has ended, with journal, labels, idempotency key and everything that waits for it;
+    /// false when it has not ended, or is not there.
+    ///
+    /// # Errors
+    /// When the database is away: then nothing was deleted.
+    pub async fn delete_execution(&self, organization: OrganizationId, id: ExecutionId) -> Result<bool, StoreError> {
+        use execution::Column;
+        let found = execution::Entity::find()
+            .select_only()
+            .columns([
+                Column::Id,
+                Column::Status,
+                Column::EndedAtMs,
+                Column::IdempotencyKey,
+                Column::QueuedAtMs,
+                Column::Labels,
+            ])
+            .filter(Column::OrganizationId.eq(organization.uuid()))
+            .filter(Column::Id.eq(id.uuid()))
+            .filter(Column::EndedAtMs.is_not_null())
+            .into_model::<Old>()
+            .one(&self.backend.reads_of(organization))
+            .await?;
+        let Some(found) = found else { return Ok(false) };
+        Ok(self.delete_ended(organization, &[found]).await? > 0)
+    }
+
     async fn delete_ended(&self, organization: OrganizationId, due: &[Old]) -> Result<u64, StoreError> {
         let organization = organization.uuid();
         let ids = || due.iter().map(|one| one.id);
-        let mut labels = Vec::new();
-        for one in due {
-            let pairs: Vec<(String, String)> = serde_json::from_str(&one.labels)
-                .map_err(|source| UnreadableRow::List { column: "labels", source: source.into() })?;
-            labels.extend(pairs.into_iter().map(|(name, value)| {
-                Condition::all()
-                    .add(execution_label::Column::OrganizationId.eq(organization))
-                    .add(execution_label::Column::Name.eq(name))
-                    .add(execution_label::Column::Value.eq(value))
-                    .add(execution_label::Column::ExecutionId.eq(one.id))
-            }));
-        }
-        let keys: Vec<Condition> = due
-            .iter()
-            .filter_map(|one| Some((one.id, one.idempotency_key.clone()?)))
-            .map(|(id, key)| {
-                Condition::all()
-                    .add(start_key::Column::OrganizationId.eq(organization))
-                    .add(start_key::Column::Key.eq(key))
-                    .add(start_key::Column::ExecutionId.eq(id))
-            })
-            .collect();
         let transaction = self.backend.begin().await?;
         let on = &*transaction;
-        // An ended execution never lives again, so what was read a moment ago still holds.
+        // What was retried since it was read lives, or has ended once more: later than all of these.
+        let last_end = due.iter().filter_map(|one| one.ended_at_ms).max();
         let deleted = execution::Entity::delete_many()
             .filter(execution::Column::Id.is_in(ids()))
             .filter(execution::Column::OrganizationId.eq(organization))
-            .filter(execution::Column::EndedAtMs.is_not_null())
+            .filter(execution::Column::EndedAtMs.lte(last_end))
             .exec(on)
             .await?;
+        let still: Vec<Uuid> = execution::Entity::find()
+            .select_only()
+            .column(execution::Column::Id)
+            .filter(execution::Column::Id.is_in(ids()))
+            .filter(execution::Column::OrganizationId.eq(organization))
+            .into_tuple()
+            .all(on)
+            .await?;
+        let due: Vec<&Old> = due.iter().filter(|one| !still.contains(&one.id)).collect();
+        let ids = || due.iter().map(|one| one.id);
+        let labels = labels_of(organization, &due)?;
+        let keys = keys_of(organization, &due);
         journal::Entity::delete_many().filter(journal::Column::ExecutionId.is_in(ids())).exec(on).await?;
         wait::Entity::delete_many().filter(wait::Column::ExecutionId.is_in(ids())).exec(on).await?;
         signal::Entity::delete_many().filter(signal::Column::ExecutionId.is_in(ids())).exec(on).await?;
+        approvals::forget(on, ids().collect()).await?;
         let slots = include_str!("sql/forget_slots.sql")
             .replace("{ids}", &super::id_list(sea_orm::ConnectionTrait::get_database_backend(on), 1));
         change(on, &slots, [super::join_ids(ids()).into()]).await?;
@@ -324,7 +344,12 @@ impl Store {
             .collect();
         let transaction = self.backend.begin().await?;
         let on = &*transaction;
-        let ids = old.iter().map(|(id, _key)| *id);
+        let ids: Vec<Uuid> = old.iter().map(|(id, _key)| *id).collect();
+        event_told::Entity::delete_many()
+            .filter(event_told::Column::EventId.is_in(ids.iter().copied()))
+            .filter(event_told::Column::OrganizationId.eq(organization.uuid()))
+            .exec(on)
+            .await?;
         let deleted = event::Entity::delete_many()
             .filter(Column::Id.is_in(ids))
             .filter(Column::OrganizationId.eq(organization.uuid()))
@@ -344,4 +369,33 @@ fn scope_id(organization: OrganizationId, scope: RetentionScope) -> Uuid {
         RetentionScope::Organization => organization.uuid(),
         RetentionScope::Workflow(workflow) => workflow.uuid(),
     }
+}
+
+/// Which rows are the labels of executions.
+fn labels_of(organization: Uuid, due: &[&Old]) -> Result<Vec<Condition>, StoreError> {
+    let mut labels = Vec::new();
+    for one in due {
+        let pairs: Vec<(String, String)> = serde_json::from_str(&one.labels)
+            .map_err(|source| UnreadableRow::List { column: "labels", source: source.into() })?;
+        labels.extend(pairs.into_iter().map(|(name, value)| {
+            Condition::all()
+                .add(execution_label::Column::OrganizationId.eq(organization))
+                .add(execution_label::Column::Name.eq(name))
+                .add(execution_label::Column::Value.eq(value))
+                .add(execution_label::Column::ExecutionId.eq(one.id))
+        }));
+    }
+    Ok(labels)
+}
+
+/// Which rows are the idempotency keys of executions.
+fn keys_of(organization: Uuid, due: &[&Old]) -> Vec<Condition> {
+    let keys = due.iter().filter_map(|one| Some((one.id, one.idempotency_key.clone()?)));
+    keys.map(|(id, key)| {
+        Condition::all()
+            .add(start_key::Column::OrganizationId.eq(organization))
+            .add(start_key::Column::Key.eq(key))
+            .add(start_key::Column::ExecutionId.eq(id))
+    })
+    .collect()
 }

@@ -10,10 +10,18 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// Tables whose rows name their organization, in the order in which they are emptied.
-pub const PURGED_TABLES: [&str; 20] = [
+pub const PURGED_TABLES: [&str; 28] = [
+    "schedule_run",
+    "schedule",
+    "approval_event",
+    "approval_decision",
+    "approval_assignee",
+    "approval",
     "rate",
     "persisted_document",
+    "event_told",
     "event_trigger",
+    "hook",
     "signal",
     "wait",
     "slot",

@@ -11,7 +11,9 @@ use super::write::{check, save_draft};
 use crate::backend::WriteTransaction;
 use crate::clean::check_texts;
 use crate::error::StoreError;
+use crate::hooks::{check_hooks, replace_hooks};
 use crate::model::workflow::{NewVersion, NewWorkflow, PublishOutcome, TriggerRow, VersionRow, WorkflowRow};
+use crate::schedules::replace_managed;
 use crate::store::Store;
 
 impl Store {
@@ -19,7 +21,8 @@ impl Store {
     /// `enable` switches it on or off; absent leaves that as it is.
     ///
     /// # Errors
-    /// `Invalid`, `Conflict`, or the database is away.
+    /// `Invalid`; `Conflict`, with [`HOOK_ADDRESS`](crate::HOOK_ADDRESS) when another workflow has the address of a
+    /// hook; the database away.
     pub async fn publish(
         &self,
         version: NewVersion,
@@ -41,7 +44,7 @@ impl Store {
     /// is left.
     ///
     /// # Errors
-    /// `Invalid`, `Conflict`, or the database is away.
+    /// As [`Self::publish`].
     pub async fn save_and_publish(
         &self,
         workflow: NewWorkflow,
@@ -71,13 +74,15 @@ fn check_version(version: &NewVersion, triggers: &[TriggerRow]) -> Result<(), St
         ("problems", Some(version.problems.as_str())),
         ("published_by", Some(version.published_by.as_str())),
     ])?;
+    check_hooks(&version.hooks)?;
+    check_texts(version.schedules.iter().map(|schedule| ("timing", Some(schedule.timing.as_str()))))?;
     check_texts(triggers.iter().map(|trigger| ("pattern", Some(trigger.pattern.as_str()))))
 }
 
 /// Writes version, workflow and triggers; `None` if the workflow does not fulfil `condition`.
 async fn record(
     transaction: &WriteTransaction,
-    new: NewVersion,
+    mut new: NewVersion,
     triggers: Vec<TriggerRow>,
     enable: Option<bool>,
     condition: SimpleExpr,
@@ -109,8 +114,11 @@ async fn record(
         .await?;
     let Some(workflow) = numbered.pop() else { return Ok(None) };
     let (organization, workflow_id) = (new.organization_id, new.workflow_id);
+    let hooks = std::mem::take(&mut new.hooks);
+    replace_managed(transaction, &new, workflow.is_enabled).await?;
     let version = insert_version(transaction, new, number).await?;
     replace_triggers(transaction, organization, workflow_id, &version, triggers, workflow.is_enabled).await?;
+    replace_hooks(transaction, &version, hooks, workflow.is_enabled).await?;
     Ok(Some((workflow, version)))
 }
 

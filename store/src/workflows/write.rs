@@ -10,7 +10,9 @@ use super::record::workflow_row;
 use crate::backend::WriteTransaction;
 use crate::clean::check_texts;
 use crate::error::StoreError;
+use crate::hooks::switch_hooks;
 use crate::model::workflow::{NewWorkflow, WorkflowRow};
+use crate::schedules::switch_managed;
 use crate::store::Store;
 
 impl Store {
@@ -76,12 +78,14 @@ impl Store {
             .exec_with_returning(&*transaction)
             .await?;
         let Some(model) = models.into_iter().next() else { return Ok(None) };
+        switch_hooks(&transaction, organization, id, is_enabled).await?;
         event_trigger::Entity::update_many()
             .col_expr(event_trigger::Column::IsEnabled, Expr::val(is_enabled))
             .filter(event_trigger::Column::WorkflowId.eq(id.uuid()))
             .filter(event_trigger::Column::OrganizationId.eq(organization.uuid()))
             .exec(&*transaction)
             .await?;
+        switch_managed(&transaction, organization, id, is_enabled, now_ms).await?;
         transaction.commit().await?;
         workflow_row(model).map(Some)
     }

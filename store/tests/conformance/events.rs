@@ -1,6 +1,7 @@
-use ids::EventId;
+use ids::{EventId, ExecutionId};
 use store::{
     Direction, EventFilter, EventOrder, EventOrderField, EventOutcome, NewEvent, PageRequest, StringFilter, TimeFilter,
+    ToldRow,
 };
 
 use crate::harness::Database;
@@ -21,6 +22,8 @@ pub fn new_event(database: &Database, event_type: &str) -> NewEvent {
         received_at_ms: now_ms,
         depth: 0,
         about: None,
+        replay_of: None,
+        only_workflows: None,
     }
 }
 
@@ -44,8 +47,8 @@ on_both_databases! {
         assert_eq!(unrouted, [], "not before its time");
         let unrouted = database.store.unrouted_events(new.received_at_ms + 1, 10).await.unwrap();
         assert_eq!(unrouted.iter().map(|row| row.id).collect::<Vec<_>>(), [id]);
-        database.store.mark_routed(organization, id, "[1]", 7).await.unwrap();
-        database.store.mark_routed(organization, id, "[2]", 8).await.unwrap();
+        database.store.mark_routed(organization, id, "[1]", "|started|", 7).await.unwrap();
+        database.store.mark_routed(organization, id, "[2]", "|started|", 8).await.unwrap();
         let row = database.store.event(organization, id).await.unwrap().unwrap();
         assert_eq!((row.routed_at_ms, row.matches.as_deref()), (Some(7), Some("[1]")));
         assert_eq!(database.store.unrouted_events(i64::MAX, 10).await.unwrap(), []);
@@ -106,5 +109,73 @@ on_both_databases! {
         }
         let by_occurrence = EventOrder { field: EventOrderField::OccurredAt, direction: Direction::Ascending };
         assert_eq!(found(database, &none(), by_occurrence).await, [two, one]);
+    }
+
+    async fn events_are_found_by_the_outcomes_of_their_matches(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let mut ids = Vec::new();
+        for outcomes in ["|started|", "|filtered|started|", "", "|disabled|"] {
+            let new = new_event(database, "order.created");
+            ids.push(new.id);
+            store.insert_event(new.clone()).await.unwrap();
+            store.mark_routed(organization, new.id, "[]", outcomes, 7).await.unwrap();
+        }
+        let order = EventOrder { field: EventOrderField::ReceivedAt, direction: Direction::Ascending };
+        for (outcomes, expected) in [
+            (vec!["started"], vec![ids[0], ids[1]]),
+            (vec!["filtered", "disabled"], vec![ids[1], ids[3]]),
+            (vec!["start"], vec![]),
+            (vec![], vec![]),
+        ] {
+            let outcomes = outcomes.into_iter().map(str::to_owned).collect();
+            let filter = EventFilter { outcomes: Some(outcomes), ..EventFilter::default() };
+            assert_eq!(found(database, &filter, order).await, expected, "{filter:?}");
+        }
+    }
+
+    async fn who_was_told_of_an_event_is_noted_once_and_in_order(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let new = new_event(database, "order.created");
+        let event = new.id;
+        store.insert_event(new).await.unwrap();
+        let told: Vec<ToldRow> =
+            (0..5).map(|number| ToldRow { execution: ExecutionId::new(), is_fitting: number != 2 }).collect();
+        store.note_told(organization, event, &told[..3]).await.unwrap();
+        // It is routed again after a crash: what is known stays.
+        let again: Vec<ToldRow> = told.iter().map(|one| ToldRow { is_fitting: true, ..*one }).collect();
+        store.note_told(organization, event, &again).await.unwrap();
+        let first = store.told(organization, event, &PageRequest::first(3)).await.unwrap();
+        let last = store.told(organization, event, &PageRequest::first(3).after(first.rows[2].0.clone())).await.unwrap();
+        let rows: Vec<ToldRow> = first.rows.into_iter().chain(last.rows).map(|(_, row)| row).collect();
+        assert_eq!(rows, told);
+        assert_eq!(store.count_told(organization, event).await.unwrap(), (5, true));
+        store.mark_routed(organization, event, "[]", "", 7).await.unwrap();
+        assert_eq!(store.sweep_events(organization, i64::MAX / 2, 10).await.unwrap(), 1);
+        assert_eq!(store.count_told(organization, event).await.unwrap(), (0, true), "they go with the event");
+    }
+
+    async fn of_events_that_come_together_each_is_recorded_or_known(database: &Database) {
+        let store = &database.store;
+        let keyed = |key: &str, fingerprint: &str| NewEvent {
+            deduplication_key: Some(key.to_owned()),
+            fingerprint: fingerprint.to_owned(),
+            ..new_event(database, "order.created")
+        };
+        let batch = vec![keyed("b", "f"), new_event(database, "a"), keyed("a", "f"), keyed("b", "f"), keyed("b", "g")];
+        let ids: Vec<EventId> = batch.iter().map(|one| one.id).collect();
+        let known = |same_fingerprint| EventOutcome::Existing { event_id: ids[0], same_fingerprint };
+        let expected =
+            [EventOutcome::New(ids[0]), EventOutcome::New(ids[1]), EventOutcome::New(ids[2]), known(true), known(false)];
+        assert_eq!(store.insert_events(batch).await.unwrap(), expected);
+        assert_eq!(store.events_by_ids(database.organization, &ids).await.unwrap().len(), 3);
+        // Many batches with the same keys in any order: each key is one event's.
+        let batches = (0..8).map(|number| {
+            let mut batch: Vec<NewEvent> = (0..20).map(|key| keyed(&format!("key-{key}"), "f")).collect();
+            batch.rotate_left(number * 7 % 20);
+            store.insert_events(batch)
+        });
+        let outcomes = futures::future::join_all(batches).await;
+        let new = outcomes.into_iter().flat_map(Result::unwrap).filter(|one| matches!(one, EventOutcome::New(_)));
+        assert_eq!(new.count(), 20);
     }
 }

@@ -189,6 +189,8 @@ impl Database {
             patch,
             taken: Vec::new(),
             sends: Vec::new(),
+            approvals: store::ApprovalWrites::default(),
+            told_at_most: None,
         }
     }
 }
@@ -222,6 +224,7 @@ pub fn new_execution(organization: OrganizationId, now_ms: i64) -> NewExecution 
         deadline_at_ms: None,
         depth: 0,
         parent_id: None,
+        rerun_of: None,
     }
 }
 
@@ -246,6 +249,7 @@ pub fn parked(times_ms: &[i64]) -> Patch {
     let waits = times_ms.iter().enumerate();
     Patch::Parked {
         status: ExecutionStatus::Waiting,
+        paused_at_ms: None,
         state: r#"{"step":1}"#.to_owned(),
         waits: waits
             .map(|(index, at)| WaitRow {

@@ -100,7 +100,7 @@ on_both_databases! {
         let claimed = database.claimed(worker).await;
         let waits = vec![WaitRow { step_path: "s".to_owned(), kind: "timer".to_owned(), ..WaitRow::default() }];
         let state = "{}".to_owned();
-        let patch = Patch::Parked { status: ExecutionStatus::Waiting, state, waits, wake_at_ms: None };
+        let patch = Patch::Parked { status: ExecutionStatus::Waiting, state, waits, wake_at_ms: None, paused_at_ms: None };
         database.store.commit(database.checkpoint(&claimed, worker, patch)).await.unwrap();
         let found = check(&database.store).await;
         assert_eq!(found.iter().map(|one| one.execution).collect::<Vec<_>>(), [claimed.id]);

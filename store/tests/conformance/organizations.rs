@@ -39,6 +39,8 @@ on_both_databases! {
             received_at_ms: 1,
             depth: 0,
             about: None,
+            replay_of: None,
+            only_workflows: None,
         };
         let event_id = event.id;
         store.insert_event(event).await.unwrap();
@@ -72,7 +74,7 @@ on_both_databases! {
             assert_eq!(counts, [expected; 21]);
         }
         assert_eq!(store.set_enabled(stranger, workflow.id, false, None, 5).await.unwrap(), None);
-        store.mark_routed(stranger, event_id, "[]", 5).await.unwrap();
+        store.mark_routed(stranger, event_id, "[]", "|started|", 5).await.unwrap();
         assert_eq!(store.event(own, event_id).await.unwrap().unwrap().routed_at_ms, None);
     }
 }

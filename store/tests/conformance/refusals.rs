@@ -29,9 +29,9 @@ on_both_databases! {
     async fn a_patch_whose_status_does_not_fit_it_is_refused(database: &Database) {
         let worker = WorkerId::new();
         let claimed = database.claimed(worker).await;
-        let Patch::Parked { state, waits, wake_at_ms, .. } = parked(&[1]) else { unreachable!("parked is parked") };
+        let Patch::Parked { state, waits, wake_at_ms, paused_at_ms, .. } = parked(&[1]) else { unreachable!("parked is parked") };
         let patches = [
-            Patch::Parked { status: ExecutionStatus::Running, state, waits, wake_at_ms },
+            Patch::Parked { status: ExecutionStatus::Running, state, waits, wake_at_ms, paused_at_ms },
             Patch::Ended(store::Ended { status: ExecutionStatus::Waiting, ..completed() }),
         ];
         for patch in patches {

@@ -111,7 +111,7 @@ on_both_databases! {
             store.insert_event(new).await.unwrap();
         }
         for id in &ids[..3] {
-            store.mark_routed(database.organization, *id, "[]", EPOCH_MS).await.unwrap();
+            store.mark_routed(database.organization, *id, "[]", "|started|", EPOCH_MS).await.unwrap();
         }
         assert_eq!(store.sweep_events(database.organization, EPOCH_MS, 10).await.unwrap(), 0, "they are newer");
         assert_eq!(store.sweep_events(database.organization, LATER, 2).await.unwrap(), 2);

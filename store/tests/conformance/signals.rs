@@ -25,7 +25,13 @@ fn awaiting(event: &str, correlation: Option<&str>) -> Patch {
         keys: correlation.map(|key| format!("[[\"order.id\",\"{key}\"]]")),
         ..WaitRow::default()
     };
-    Patch::Parked { status: ExecutionStatus::Waiting, state: "{}".to_owned(), waits: vec![wait], wake_at_ms: None }
+    Patch::Parked {
+        status: ExecutionStatus::Waiting,
+        state: "{}".to_owned(),
+        waits: vec![wait],
+        wake_at_ms: None,
+        paused_at_ms: None,
+    }
 }
 
 on_both_databases! {

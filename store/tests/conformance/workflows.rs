@@ -25,6 +25,7 @@ pub fn new_workflow(database: &Database, slug: &str) -> NewWorkflow {
 
 pub fn new_version(database: &Database, workflow: WorkflowId) -> NewVersion {
     NewVersion {
+        schedules: Vec::new(),
         id: WorkflowVersionId::new(),
         organization_id: database.organization,
         workflow_id: workflow,
@@ -37,6 +38,7 @@ pub fn new_version(database: &Database, workflow: WorkflowId) -> NewVersion {
         problems: "[]".to_owned(),
         published_at_ms: database.now(),
         published_by: "usr_test".to_owned(),
+        hooks: Vec::new(),
     }
 }
 
@@ -46,7 +48,8 @@ pub fn trigger(ordinal: i32, pattern: &str, is_exact: bool) -> TriggerRow {
 
 async fn patterns(database: &Database, event_type: &str) -> Vec<String> {
     let candidates = database.store.triggers_for(database.organization, event_type).await.unwrap();
-    let mut patterns: Vec<_> = candidates.into_iter().map(|candidate| candidate.pattern).collect();
+    let mut patterns: Vec<_> =
+        candidates.into_iter().filter(|one| one.is_enabled).map(|candidate| candidate.pattern).collect();
     patterns.sort();
     patterns
 }
@@ -122,6 +125,8 @@ on_both_databases! {
         let disabled = store.set_enabled(database.organization, workflow.id, false, Some("broken".to_owned()), 9).await.unwrap().unwrap();
         assert_eq!((disabled.is_enabled, disabled.disabled_reason.as_deref(), disabled.updated_at_ms), (false, Some("broken"), 9));
         assert_eq!(patterns(database, "order.created").await, [""; 0]);
+        let all = store.triggers_for(database.organization, "order.created").await.unwrap();
+        assert!(all.len() == 2 && all.iter().all(|one| !one.is_enabled), "they are named as disabled: {all:?}");
         let enabled = store.set_enabled(database.organization, workflow.id, true, None, 10).await.unwrap().unwrap();
         assert_eq!((enabled.is_enabled, enabled.disabled_reason, enabled.revision), (true, None, disabled.revision + 1));
         let triggers = vec![trigger(0, "other", true)];

@@ -6,7 +6,10 @@ use engine::machine::{self, Event, StepError};
 use ids::ExecutionId;
 use queue::Notice;
 use service::signals::Told;
-use store::{Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionStatus, Patch, Runnable, WaitRow};
+use store::{
+    ApprovalWrites, Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionStatus, Patch, Runnable,
+    WaitRow,
+};
 use tracing::warn;
 
 use super::DriveError;
@@ -42,6 +45,9 @@ pub(super) async fn give_up_unread(
         }),
         taken: Vec::new(),
         sends: Vec::new(),
+        // What it has asked is not known: all of it.
+        approvals: ApprovalWrites { withdraws_all: true, ..ApprovalWrites::default() },
+        told_at_most: None,
     };
     match context.store().commit(checkpoint).await? {
         CommitOutcome::Committed { seq, signals: _ } => {
@@ -115,14 +121,15 @@ impl Execution {
         let now = context.now();
         let wake_at = waits.iter().filter_map(|wait| wait.due_at).min();
         if wake_at.is_some_and(|due| due <= now) {
-            self.advance(context, machine::Command::Wake)?;
+            self.wake(context).await?;
             return Ok(Committed::GoOn);
         }
         let rows = waits.into_iter().map(row).collect::<Result<_, _>>()?;
         let status = super::patch::status(self.state.status());
         let state = self.state_text()?;
         let wake_at_ms = wake_at.map(|due| due.0);
-        self.commit(context, Patch::Parked { status, state, waits: rows, wake_at_ms }).await?;
+        let paused_at_ms = self.state.paused_since().map(|since| since.0);
+        self.commit(context, Patch::Parked { status, state, waits: rows, wake_at_ms, paused_at_ms }).await?;
         if self.inbox.has_news() {
             // It was told something at the last moment: the database has put it back into the queue.
             wake::push(context, vec![self.runnable()]);
@@ -150,6 +157,8 @@ impl Execution {
         let events_text = serde_json::to_string(&events).map_err(DriveError::Write)?;
         let written = (events_text.len(), state_size(&patch));
         let sends = std::mem::take(&mut self.sends);
+        let approvals = self.approval_writes(&events, context.now())?;
+        let told_at_most = super::approvals::closes_unheard(&events).then(|| self.inbox.known());
         let told: Vec<ExecutionId> = sends.iter().map(|signal| signal.execution_id).collect();
         let checkpoint = Checkpoint {
             organization_id: self.organization(),
@@ -163,18 +172,32 @@ impl Execution {
             patch,
             taken: self.inbox.taken(),
             sends,
+            approvals,
+            told_at_most,
         };
         match context.store().commit(checkpoint).await? {
             CommitOutcome::Committed { seq, signals } => {
                 self.seq = seq;
+                self.asked = self.open_approvals();
                 self.unsaved.written(written.0, written.1);
                 self.inbox.counted(signals);
+                self.tell_long_pause(&events);
                 let notice = Notice { organization: self.organization(), execution: self.id(), seq, ended };
                 context.services.notices().publish(vec![notice]);
                 deliver(context, &told).await;
                 Ok(())
             }
+            CommitOutcome::Fenced if told_at_most.is_some() => Err(DriveError::Overtaken),
             CommitOutcome::Fenced => Err(DriveError::Fenced),
+        }
+    }
+
+    /// Says once, when it is durable, that an execution has been paused for long.
+    fn tell_long_pause(&self, events: &[Event]) {
+        if events.iter().any(|event| matches!(event, Event::PausedLong { .. })) {
+            let id = self.id();
+            metrics::counter!("sluice_long_pauses_total").increment(1);
+            warn!(execution.id = %id, "execution {id} has been paused for {:?}", machine::LONG_PAUSE);
         }
     }
 

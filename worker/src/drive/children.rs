@@ -11,6 +11,7 @@ pub(super) struct Family {
     /// The child that the command says has ended.
     ended: Option<String>,
     control: Option<Control>,
+    was_pausing: bool,
 }
 
 enum Control {
@@ -29,11 +30,14 @@ impl Family {
             Command::Resume { .. } => Some(Control::Resume),
             _other => None,
         };
-        Self { before: machine::children(state), ended, control }
+        Self { before: machine::children(state), ended, control, was_pausing: state.is_pausing() }
     }
 
     /// Whom to tell what, now that the command has been followed.
     pub(super) fn messages(self, state: &State) -> Vec<(ExecutionId, Told)> {
+        // It may go on by itself.
+        let is_resumed = self.was_pausing && !state.is_pausing();
+        let control = if is_resumed { Some(Control::Resume) } else { self.control };
         let after = if state.has_ended() { Vec::new() } else { machine::children(state) };
         let mut messages = Vec::new();
         for child in self.before.iter().filter(|child| !after.contains(child) && self.ended.as_ref() != Some(child)) {
@@ -42,7 +46,7 @@ impl Family {
         }
         for child in &after {
             let is_new = !self.before.contains(child);
-            match &self.control {
+            match &control {
                 Some(Control::Pause(reason)) => {
                     messages.push((child, Told::Pause { by: None, reason: reason.clone() }));
                 }

@@ -11,6 +11,7 @@ use engine::pattern::EventPattern;
 use ids::EventId;
 use ids::uuid::Builder;
 use serde_json::Value;
+use store::ToldRow;
 
 use super::DriveError;
 use super::execution::Execution;
@@ -60,6 +61,8 @@ impl Execution {
                     if !machine::agrees(&wait.keys, &payload, context.now()) {
                         continue;
                     }
+                    let told = ToldRow { execution: self.claimed.id, is_fitting: true };
+                    context.store().note_told(self.organization(), row.id, &[told]).await?;
                     self.advance(context, service::events::signal(&row, &payload).into_command())?;
                     let waits_still = self.event_waits().contains(&(wait.step_path.clone(), wait.visit));
                     if self.has_ended() || !waits_still {

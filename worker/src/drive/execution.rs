@@ -78,6 +78,8 @@ pub(super) struct Execution {
     pub(super) inbox: Inbox,
     /// The waits for events that whoever emits one finds in the database.
     pub(super) recorded: BTreeSet<(String, (u32, u32))>,
+    /// The approvals that are open in the database.
+    pub(super) asked: BTreeSet<String>,
 }
 
 impl Execution {
@@ -100,8 +102,9 @@ impl Execution {
         };
         let base_url = &services.settings().public_url;
         let origin = service::executions::origin(&facts, &version.slug, name, base_url).map_err(LoadError::Origin)?;
-        let (state, unsaved) = snapshot::load(context, &claimed).await?;
+        let (state, unsaved) = snapshot::load(context, &claimed, &origin).await?;
         let seq = claimed.seq;
+        let asked = state.approvals().keys().cloned().collect();
         let inbox = Inbox::new(claimed.signals > 0);
         Ok(Self {
             claimed,
@@ -118,6 +121,7 @@ impl Execution {
             // The worker before may have died between recording a wait and looking for events that came
             // earlier, so both are done again.
             recorded: BTreeSet::new(),
+            asked,
         })
     }
 

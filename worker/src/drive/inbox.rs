@@ -42,6 +42,11 @@ impl Inbox {
         self.news |= signals > known;
     }
 
+    /// How much it has been told that is known here, taken in or not.
+    pub(super) fn known(&self) -> i32 {
+        i32::try_from(self.taken.len() + self.waiting.len()).unwrap_or(i32::MAX)
+    }
+
     pub(super) fn taken(&mut self) -> Vec<i64> {
         std::mem::take(&mut self.taken)
     }
@@ -118,6 +123,9 @@ impl Execution {
         self.inbox.taken.push(position);
         if self.has_ended() {
             return Ok(());
+        }
+        if self.is_overtaken_by(&told) {
+            return Err(DriveError::Overtaken);
         }
         match self.advance(context, told.into_command()) {
             // Whoever asked has an answer already; the history says why nothing came of it.

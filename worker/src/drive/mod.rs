@@ -5,6 +5,7 @@
 //! with the pure steps that follow it. A commit that misses the epoch ends the drive without a
 //! trace: another worker owns the execution.
 
+mod approvals;
 mod audit;
 mod checkpoint;
 mod children;
@@ -44,6 +45,9 @@ enum DriveError {
     /// Another worker owns the execution: nothing may be written any more.
     #[error("another worker owns the execution")]
     Fenced,
+    /// Somebody decided an approval while it expired here: what is in memory is not what happened.
+    #[error("an approval was decided while it expired")]
+    Overtaken,
     /// The lease could not be renewed in time: no effect may begin any more.
     #[error("the lease could not be renewed in time")]
     LeaseLost,
@@ -82,9 +86,20 @@ pub(crate) fn spawn(context: &Arc<Context>, claimed: Claimed, slot: Slot, term: 
 
 /// Runs the drive and deals with what stops it early, a panic included.
 async fn supervise(context: &Arc<Context>, claimed: Claimed, in_hand: InHand, slot: Slot, term: Term) {
-    let (id, epoch) = (claimed.id, claimed.epoch);
-    let outcome = AssertUnwindSafe(drive(context, claimed, &in_hand, term, Begin::Usual)).catch_unwind().await;
+    let (id, mut epoch) = (claimed.id, claimed.epoch);
+    let mut outcome = AssertUnwindSafe(drive(context, claimed, &in_hand, term, Begin::Usual)).catch_unwind().await;
     drop(in_hand);
+    while let Ok(Err(DriveError::Overtaken)) = outcome {
+        metrics::counter!("sluice_approvals_overtaken_total").increment(1);
+        outcome = match panicked::claim_again(context, id, epoch).await {
+            Ok(Some((claimed, in_hand))) => {
+                epoch = claimed.epoch;
+                AssertUnwindSafe(drive(context, claimed, &in_hand, term, Begin::Usual)).catch_unwind().await
+            }
+            Ok(None) => Ok(Ok(())),
+            Err(problem) => Ok(Err(problem.into())),
+        };
+    }
     let give_up = match outcome {
         Ok(outcome) => gives_up(id, outcome),
         Err(_panic) => {
@@ -224,7 +239,7 @@ async fn drive(
                 }
                 execution.take_in(context)?;
             }
-            () = tokio::time::sleep_until(due) => execution.advance(context, Command::Wake)?,
+            () = tokio::time::sleep_until(due) => execution.wake(context).await?,
             () = in_hand.told() => execution.look(context).await.and_then(|()| execution.take_in(context))?,
             () = context.hand_back.cancelled() => {
                 in_flight.cancel();

@@ -56,8 +56,8 @@ pub(super) async fn go_on(context: &Arc<Context>, id: ExecutionId, mut epoch: i3
     }
 }
 
-/// What the database has, under a new epoch.
-async fn claim_again(
+/// What the database has, under a new epoch; none when another worker has it.
+pub(super) async fn claim_again(
     context: &Arc<Context>,
     id: ExecutionId,
     epoch: i32,

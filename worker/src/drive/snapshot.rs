@@ -4,7 +4,7 @@
 //! leaves the state. After a crash the journal rows behind the stored state are applied to it. Written now and
 //! then, the state keeps that short, at a price in proportion to the journal.
 
-use engine::machine::{Event, State, apply};
+use engine::machine::{Event, Origin, State, apply};
 use store::Claimed;
 
 use super::execution::LoadError;
@@ -44,7 +44,7 @@ impl Unsaved {
 }
 
 /// The state of a claimed execution: what is stored, and what the journal has behind it.
-pub(super) async fn load(context: &Context, claimed: &Claimed) -> Result<(State, Unsaved), LoadError> {
+pub(super) async fn load(context: &Context, claimed: &Claimed, origin: &Origin) -> Result<(State, Unsaved), LoadError> {
     let (mut state, mut unsaved) = (State::new(), Unsaved::default());
     let mut seq = 0;
     if let Some(text) = &claimed.state {
@@ -52,8 +52,10 @@ pub(super) async fn load(context: &Context, claimed: &Claimed) -> Result<(State,
         unsaved.written(0, Some(text.len()));
         seq = claimed.state_seq;
     }
-    // The first row says that it was accepted, which a new state knows.
-    while seq.max(1) < claimed.seq {
+    // The first row says that it was accepted, which a new state knows; and what it has taken over, if it repeats
+    // another one from a step on.
+    let known = i32::from(!origin.trigger["from_step"].is_string());
+    while seq.max(known) < claimed.seq {
         let rows = context.store().journal(claimed.organization_id, claimed.id, seq, PAGE).await?;
         let Some(last) = rows.last() else { return Err(LoadError::Gap { after: seq }) };
         let found = last.seq;

@@ -10,6 +10,7 @@ mod organizations;
 mod own_claims;
 mod requeue;
 mod retention;
+mod schedules;
 mod sign_ins;
 mod slots;
 mod status;
@@ -42,6 +43,8 @@ pub enum Reconciler {
     UnroutedEvents,
     /// Delivers signals that were recorded but not delivered.
     UndeliveredSignals,
+    /// Fires schedules whose time has come.
+    Schedules,
     /// Gives slots that are free to executions that wait for one.
     Slots,
     /// Hands back claims of this worker that it does not drive.
@@ -70,10 +73,11 @@ pub enum ReconcileError {
 
 impl Reconciler {
     /// Every reconciler, in the order in which a tick runs them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::LostWorkers,
         Self::OwnClaims,
         Self::DueWaits,
+        Self::Schedules,
         Self::UnroutedEvents,
         Self::Slots,
         Self::UndeliveredSignals,
@@ -92,6 +96,7 @@ impl Reconciler {
             Self::DueWaits => "due_waits",
             Self::UnroutedEvents => "unrouted_events",
             Self::UndeliveredSignals => "undelivered_signals",
+            Self::Schedules => "schedules",
             Self::Slots => "slots",
             Self::OwnClaims => "own_claims",
             Self::Retention => "retention",
@@ -107,6 +112,7 @@ impl Reconciler {
             Self::DueWaits => due_waits::run(context).await,
             Self::UnroutedEvents => unrouted_events::run(context).await,
             Self::UndeliveredSignals => undelivered_signals::run(context).await,
+            Self::Schedules => schedules::run(context).await,
             Self::Slots => slots::run(context).await,
             Self::OwnClaims => own_claims::run(context).await,
             Self::Retention => retention::run(context).await,

@@ -27,6 +27,7 @@ const SERVE_ALL: &[(&str, &str)] = &[
     ("store/src/operations/retention.rs", "retention goes from organization to organization"),
     ("store/src/organizations/purge.rs", "the reconciler deletes what organizations left behind"),
     ("store/src/organizations.rs", "a slug leads to an organization, before one is known"),
+    ("store/src/schedules/fire.rs", "the reconciler fires what is due, whoever's it is"),
     ("store/src/signals.rs", "the reconciler delivers what was forgotten, whoever's it is"),
     ("store/src/slots.rs", "the reconciler gives slots that were forgotten, whoever's they are"),
     ("store/src/store.rs", "asks whether the database answers"),

@@ -1,5 +1,6 @@
 //! The fold: how each event changes the state. Total, and the only place that changes it.
 
+mod again;
 mod context;
 mod record;
 mod scopes;
@@ -10,10 +11,13 @@ pub(super) use self::context::collect_leaves;
 use self::context::{merge_over, write, write_near};
 use self::record::{action_finished, action_put_off, action_started, error_value, list_begun, record};
 pub(super) use self::scopes::scope_at;
-use self::scopes::{active_at, at_step, at_step_again, began, close, count_step, drop_below, finish, open};
+use self::scopes::{active_at, at_step_again, began, close, count_step, drop_below, finish, open};
 use super::event::Event;
 use super::outcome::Outcome;
-use super::state::{Awaited, Awaiting, Children, OpenApproval, Phase, PutOff, ROOT, ScopeState, State, Status};
+use super::state::{
+    Awaited, Awaiting, Children, KeptSignal, OpenApproval, Phase, PutOff, ROOT, ScheduledResume, ScopeState, State,
+    Status, Written,
+};
 use crate::Timestamp;
 
 /// Applies one event.
@@ -24,9 +28,10 @@ pub fn apply(state: &mut State, event: &Event) {
     match event {
         Event::Accepted => state.status = Status::Queued,
         Event::Started { at, step } => {
-            let root = ScopeState { active: Some(at_step("", step, 1)), ..ScopeState::default() };
-            state.scopes.insert(ROOT, root);
-            state.begins_at = None;
+            // One that is retried comes to the step again.
+            let active = at_step_again(&mut state.passages, &state.steps, "", step);
+            state.scopes.insert(ROOT, ScopeState { active: Some(active), ..ScopeState::default() });
+            (state.begins_at, state.entry) = (None, None);
             run(state, *at);
         }
         Event::Resumed { at } => run(state, *at),
@@ -108,6 +113,7 @@ pub fn apply(state: &mut State, event: &Event) {
         }
         Event::EventTaken { path, event_id, payload, .. } => {
             state.events_taken.insert(event_id.clone());
+            state.kept.retain(|kept| kept.id != *event_id);
             let scope = scope_at(state, path).unwrap_or(ROOT);
             merge_over(state, scope, payload);
         }
@@ -119,6 +125,40 @@ pub fn apply(state: &mut State, event: &Event) {
         Event::SlotAwaited { .. } => state.awaits_slot = true,
         Event::SlotTaken { .. } => state.awaits_slot = false,
         Event::TurnTaken { begins_at, .. } => state.begins_at = Some(*begins_at),
+        Event::StepLeftOut { .. }
+        | Event::ContextEdited { .. }
+        | Event::SignalKept { .. }
+        | Event::Paused { .. }
+        | Event::Unpaused { .. }
+        | Event::ResumeScheduled { .. }
+        | Event::PausedLong { .. }
+        | Event::Retried { .. }
+        | Event::TakenOver { .. } => by_hand(state, event),
+        Event::Cancelled { at, .. } => end(state, Status::Cancelled, None, *at),
+        Event::Completed { result, at } => end(state, Status::Completed, Some(*result), *at),
+        Event::Failed { error, step, at } => {
+            state.error = Some(error.clone());
+            state.failed_step.clone_from(step);
+            again::keep_place(state);
+            end(state, Status::Failed, Some(Outcome::Failed), *at);
+        }
+    }
+}
+
+/// What people did to the execution.
+fn by_hand(state: &mut State, event: &Event) {
+    match event {
+        Event::StepLeftOut { path, step, output, to, .. } => {
+            drop_below(state, path);
+            state.approvals.retain(|_, approval| approval.path != *path);
+            let output = Some(output).filter(|output| !output.is_null());
+            finish(state, path, step, record("skipped", 0, output, None, None), to.as_deref());
+        }
+        Event::ContextEdited { values, .. } => {
+            for (path, value) in values {
+                write(state, ROOT, path, value);
+            }
+        }
         Event::Paused { at, .. } => {
             state.paused_at = Some(*at);
             if state.running_since.is_none() {
@@ -126,13 +166,24 @@ pub fn apply(state: &mut State, event: &Event) {
             }
         }
         Event::Unpaused { data, at_step, .. } => unpaused(state, data, at_step.as_deref()),
-        Event::Cancelled { at, .. } => end(state, Status::Cancelled, None, *at),
-        Event::Completed { result, at } => end(state, Status::Completed, Some(*result), *at),
-        Event::Failed { error, step, at } => {
-            state.error = Some(error.clone());
-            state.failed_step.clone_from(step);
-            end(state, Status::Failed, Some(Outcome::Failed), *at);
+        Event::SignalKept { id, name, data, .. } => {
+            state.kept.push(KeptSignal { id: id.clone(), name: name.clone(), data: data.clone() });
         }
+        Event::ResumeScheduled { by, due_at, data, at_step, .. } => {
+            state.resumes = due_at.map(|due_at| {
+                let (by, data, at_step) = (by.clone(), data.clone(), at_step.clone());
+                Box::new(ScheduledResume { by, due_at, data, at_step })
+            });
+        }
+        Event::PausedLong { .. } => state.paused_long = true,
+        Event::Retried { step, .. } => again::retried(state, step.as_deref()),
+        Event::TakenOver { step, steps, values, replaced, data, .. } => {
+            state.entry = Some(step.clone());
+            state.steps.clone_from(steps);
+            state.written = Written { values: values.clone(), replaced: replaced.clone() };
+            merge_over(state, ROOT, data);
+        }
+        _by_itself => {}
     }
 }
 
@@ -181,9 +232,13 @@ fn end(state: &mut State, status: Status, result: Option<Outcome>, at: Timestamp
     state.scopes.clear();
     state.approvals.clear();
     state.decided.clear();
-    state.passages.clear();
-    state.events_taken.clear();
-    state.paused_at = None;
+    // What failed may be retried: it goes on counting, and takes no event twice.
+    if status != Status::Failed {
+        state.passages.clear();
+        state.events_taken.clear();
+        state.kept.clear();
+    }
+    no_pause(state);
 }
 
 /// What an execution is called in which nothing runs.
@@ -198,8 +253,15 @@ fn at_rest(state: &State) -> Status {
     if state.scopes.values().any(holds) { Status::Blocked } else { Status::Waiting }
 }
 
-fn unpaused(state: &mut State, data: &Value, at_step: Option<&str>) {
+/// No pause, and nothing that belongs to one.
+fn no_pause(state: &mut State) {
     state.paused_at = None;
+    state.resumes = None;
+    state.paused_long = false;
+}
+
+fn unpaused(state: &mut State, data: &Value, at_step: Option<&str>) {
+    no_pause(state);
     // Many may be resumed at once: each takes a turn anew.
     state.begins_at = None;
     if state.running_since.is_none() {
@@ -214,6 +276,9 @@ fn unpaused(state: &mut State, data: &Value, at_step: Option<&str>) {
                 state.passages.entry(left.path.clone()).or_insert(left.passage);
             }
             root.active = Some(at_step_again(&mut state.passages, &state.steps, "", step));
+        } else {
+            // It has not begun.
+            state.entry = Some(step.to_owned());
         }
     }
 }

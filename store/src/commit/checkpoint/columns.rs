@@ -12,6 +12,7 @@ pub struct Columns<'a> {
     pub error_message: Option<&'a str>,
     pub failed_step: Option<&'a str>,
     pub wake_at_ms: Option<i64>,
+    pub paused_at_ms: Option<i64>,
     pub waits: &'a [WaitRow],
 }
 
@@ -25,13 +26,14 @@ impl<'a> Columns<'a> {
             error_message: None,
             failed_step: None,
             wake_at_ms: None,
+            paused_at_ms: None,
             waits: &[],
         };
         match patch {
             Patch::Running { state, waits } => Self { waits, ..in_status(ExecutionStatus::Running, state.as_deref()) },
             Patch::Released { state } => in_status(ExecutionStatus::Queued, Some(state)),
-            Patch::Parked { status, state, waits, wake_at_ms } => {
-                Self { wake_at_ms: *wake_at_ms, waits, ..in_status(*status, Some(state)) }
+            Patch::Parked { status, state, waits, wake_at_ms, paused_at_ms } => {
+                Self { wake_at_ms: *wake_at_ms, paused_at_ms: *paused_at_ms, waits, ..in_status(*status, Some(state)) }
             }
             Patch::Ended(ended) => Self {
                 result: ended.result.map(ExecutionResult::code),

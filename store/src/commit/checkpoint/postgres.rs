@@ -3,6 +3,7 @@
 use super::columns::Columns;
 use crate::backend::Postgres;
 use crate::error::StoreError;
+use crate::model::approval::ApprovalWrites;
 use crate::model::execution::{Checkpoint, CommitOutcome, WaitRow};
 use crate::model::signal::NewSignal;
 
@@ -31,6 +32,9 @@ pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<Comm
         .bind(item.of(|item| json_unless_empty(&item.taken)))
         .bind(item.of(|item| i32::try_from(item.taken.len()).unwrap_or(i32::MAX)))
         .bind(item.of(|item| json_unless_empty(&item.sends.iter().map(SendRecord::of).collect::<Vec<_>>())))
+        .bind(item.of(|item| approvals_json(&item.approvals)))
+        .bind(item.of(|item| item.told_at_most))
+        .bind(patch.of(|patch| patch.paused_at_ms))
         .fetch_all(&mut connection)
         .await;
     postgres.checkpoints.give_back(connection, &written).await;
@@ -59,6 +63,10 @@ fn waits_json(waits: &[WaitRow]) -> Option<String> {
         })
         .collect();
     json_unless_empty(&waits)
+}
+
+fn approvals_json(writes: &ApprovalWrites) -> Option<String> {
+    (!writes.is_empty()).then(|| serde_json::to_string(writes).expect("texts and numbers are JSON"))
 }
 
 fn json_unless_empty<T: serde::Serialize>(rows: &[T]) -> Option<String> {

@@ -4,10 +4,11 @@ given as (
     select *
     from unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::int4[], $5::int4[], $6::int8[], $7::text[], $8::text[], $9::int2[], $10::text[],
-        $11::int2[], $12::text[], $13::text[], $14::text[], $15::int8[], $16::text[], $17::text[], $18::int4[], $19::text[]
+        $11::int2[], $12::text[], $13::text[], $14::text[], $15::int8[], $16::text[], $17::text[], $18::int4[], $19::text[],
+        $20::text[], $21::int4[], $22::int8[]
     ) with ordinality as given (
         execution_id, organization_id, worker_id, epoch, seq, at_ms, events, decision, status, state, result, error_code,
-        error_message, failed_step, wake_at_ms, waits, taken, taken_count, sends, ordinal
+        error_message, failed_step, wake_at_ms, waits, taken, taken_count, sends, approvals, told_at_most, paused_at_ms, ordinal
     )
 ),
 -- only while the claim still holds and nothing was written since; any commit shows that the claim got somewhere.
@@ -35,6 +36,7 @@ written as (
         error_message = given.error_message,
         failed_step = given.failed_step,
         wake_at_ms = given.wake_at_ms,
+        paused_at_ms = given.paused_at_ms,
         pushed_at_ms = case when given.status in (0, 2, 3, 4) then given.at_ms else execution.pushed_at_ms end,
         ended_at_ms = case when given.status >= 5 then given.at_ms end
     from given
@@ -44,9 +46,11 @@ written as (
         and execution.worker_id is not distinct from given.worker_id
         and execution.epoch = given.epoch
         and execution.seq = given.seq
+        and (given.told_at_most is null or execution.signals <= given.told_at_most)
     returning
         given.ordinal, given.organization_id, given.execution_id, given.epoch, given.events, given.at_ms, given.waits, given.taken,
-        given.sends, given.status as asked, execution.seq, execution.status, execution.signals
+        given.sends, given.approvals, given.status as asked, execution.seq, execution.status, execution.signals,
+        execution.workflow_id
 ),
 -- one journal row for each that was written
 journaled as (
@@ -90,5 +94,94 @@ sent as (
     from written
     cross join lateral json_to_recordset(written.sends::json) as send (execution_id uuid, data text)
     where written.sends is not null
+),
+-- what people are asked
+asked as (
+    select written.organization_id, written.execution_id, written.workflow_id, one.*
+    from written
+    cross join lateral json_to_recordset(written.approvals::json -> 'opened') as one (
+        id uuid, step_path text, status int2, request text, entity text, entity_id text, quorum int4, allow_self bool,
+        requested_at_ms int8, expires_at_ms int8, remind_at_ms int8, escalate_at_ms int8, escalated_role text, assignees json
+    )
+    where written.approvals is not null
+),
+-- on whose behalf is told by the execution that nobody above started
+opened as (
+    insert into approval (
+        id, organization_id, execution_id, workflow_id, step_path, status, request, entity, entity_id, quorum, votes,
+        allow_self, requester, revision, requested_at_ms, expires_at_ms, remind_at_ms, escalate_at_ms,
+        escalated_role, decided_at_ms
+    )
+    select
+        asked.id, asked.organization_id, asked.execution_id, asked.workflow_id, asked.step_path, asked.status, asked.request,
+        asked.entity, asked.entity_id, asked.quorum, 0, asked.allow_self,
+        (
+            with recursive above as (
+                select execution.parent_id, execution.started_by, 0 as height
+                from execution
+                where execution.id = asked.execution_id
+                union all
+                select execution.parent_id, execution.started_by, above.height + 1
+                from execution
+                join above on execution.id = above.parent_id
+            )
+            select above.started_by from above order by above.height desc limit 1
+        ),
+        1, asked.requested_at_ms, asked.expires_at_ms, asked.remind_at_ms, asked.escalate_at_ms,
+        asked.escalated_role, case when asked.status <> 0 then asked.requested_at_ms end
+    from asked
+),
+-- what changes of those that are open
+changes as (
+    select written.organization_id, one.id, one.status, one.escalated_role, one.remind_at_ms, one.at_ms
+    from written
+    cross join lateral json_to_recordset(written.approvals::json -> 'changed') as one (
+        id uuid, status int2, escalated_role text, remind_at_ms int8, at_ms int8
+    )
+    where written.approvals is not null
+    union all
+    select written.organization_id, approval.id, 4::int2, null, null, written.at_ms
+    from written
+    join approval on approval.execution_id = written.execution_id and approval.status = 0
+    where written.approvals is not null and (written.approvals::json ->> 'withdraws_all')::bool
+),
+changed as (
+    update approval
+    set
+        status = coalesce(changes.status, approval.status),
+        decided_at_ms = case when changes.status is not null then changes.at_ms end,
+        escalated_role = coalesce(changes.escalated_role, approval.escalated_role),
+        escalate_at_ms = case when changes.escalated_role is null then approval.escalate_at_ms end,
+        remind_at_ms = coalesce(changes.remind_at_ms, approval.remind_at_ms),
+        revision = approval.revision + 1
+    from changes
+    where approval.id = changes.id and approval.organization_id = changes.organization_id and approval.status = 0
+    returning approval.id, approval.organization_id, approval.status, changes.at_ms
+),
+-- who may decide
+assigned as (
+    insert into approval_assignee (organization_id, approval_id, assignee)
+    select asked.organization_id, asked.id, json_array_elements_text(asked.assignees) from asked
+    union
+    select organization_id, id, 'role:' || escalated_role from asked where escalated_role is not null
+    union
+    select organization_id, id, 'role:' || escalated_role from changes where escalated_role is not null
+    on conflict do nothing
+),
+-- what happened to them
+noted as (
+    insert into approval_event (organization_id, approval_id, kind, detail, at_ms)
+    select organization_id, id, 'requested', null, requested_at_ms from asked
+    union all
+    select organization_id, id, case status when 3 then 'expired' else 'cancelled' end, null, requested_at_ms
+    from asked
+    where status <> 0
+    union all
+    select organization_id, id, case status when 3 then 'expired' else 'cancelled' end, null, at_ms from changed where status <> 0
+    union all
+    select written.organization_id, one.id, one.kind, one.detail, one.at_ms
+    from written
+    cross join lateral json_to_recordset(written.approvals::json -> 'noted') as one (id uuid, kind text, detail text, at_ms int8)
+    where written.approvals is not null
 )
 select ordinal, seq, signals from written

@@ -3,6 +3,7 @@
 use sqlx::sqlite::SqliteConnection;
 
 use super::columns::Columns;
+use super::sqlite_approvals;
 use crate::backend::Sqlite;
 use crate::error::StoreError;
 use crate::model::execution::{Checkpoint, CommitOutcome, ExecutionStatus};
@@ -36,6 +37,8 @@ async fn write_one(connection: &mut SqliteConnection, item: &Checkpoint) -> Resu
         .bind(patch.failed_step)
         .bind(patch.wake_at_ms)
         .bind(i64::try_from(item.taken.len()).unwrap_or(i64::MAX))
+        .bind(item.told_at_most)
+        .bind(patch.paused_at_ms)
         .fetch_optional(&mut *connection)
         .await?;
     let Some((signals,)) = written else { return Ok(CommitOutcome::Fenced) };
@@ -67,6 +70,9 @@ async fn write_one(connection: &mut SqliteConnection, item: &Checkpoint) -> Resu
             .await?;
     }
     take_and_send(connection, item).await?;
+    if !item.approvals.is_empty() {
+        sqlite_approvals::write(connection, item).await?;
+    }
     Ok(CommitOutcome::Committed { seq, signals })
 }
 

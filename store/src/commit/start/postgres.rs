@@ -68,6 +68,7 @@ async fn record(postgres: &Postgres, given: &[&NewExecution]) -> Result<HashSet<
         .bind(KEY_LIFE_MS)
         .bind(column.of(|item| item.depth))
         .bind(column.of(|item| item.parent_id.map(ids::ExecutionId::uuid)))
+        .bind(column.of(|item| item.rerun_of.map(ids::ExecutionId::uuid)))
         .fetch_all(&mut connection)
         .await;
     postgres.starts.give_back(connection, &recorded).await;

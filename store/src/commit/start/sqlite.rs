@@ -82,6 +82,7 @@ async fn record(connection: &mut SqliteConnection, item: &NewExecution) -> Resul
         .bind(item.deadline_at_ms)
         .bind(item.depth)
         .bind(item.parent_id.map(ExecutionId::uuid))
+        .bind(item.rerun_of.map(ExecutionId::uuid))
         .execute(&mut *connection)
         .await?;
     sqlx::query(include_str!("../sqlite_journal.sql"))

@@ -10,25 +10,29 @@ macro_rules! ask {
     }};
 }
 
+mod approvals;
+mod methods;
 mod people;
+mod timed;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use ids::{
-    EventId, ExecutionId, IdentityProviderId, MembershipId, OrganizationId, RoleId, UserId, WorkerId, WorkflowId,
-    WorkflowVersionId,
+    ApprovalId, EventId, ExecutionId, HookId, IdentityProviderId, MembershipId, OrganizationId, RoleId, ScheduleId,
+    UserId, WorkerId, WorkflowId, WorkflowVersionId,
 };
 use store::{
     ChangeCursor, EventFilter, EventOrder, EventOutcome, ExecutionFilter, ExecutionOrder, IdentityProviderRow,
     MembershipRow, NewEvent, NewExecution, NewSignal, NewSlot, NewVersion, NewWorkflow, PageRequest, PublishOutcome,
-    Retention, RetentionScope, SlotKey, StartOutcome, Sweep, TenantWall, UserIdentityRow, WaitRow, WorkflowFilter,
-    WorkflowOrder,
+    Retention, RetentionScope, RoutedEvent, SlotKey, StartOutcome, Sweep, TenantWall, ToldRow, UserIdentityRow,
+    WaitRow, WorkflowFilter, WorkflowOrder,
 };
 
+use self::methods::methods;
 use self::people::People;
 use crate::events::new_event;
 use crate::harness::{Database, completed, label, new_execution, start_key};
+use crate::hooks::hook;
 use crate::identity::person;
 use crate::on_both_databases;
 use crate::workflows::{new_version, new_workflow, trigger};
@@ -43,6 +47,7 @@ struct Tenant {
     canary: String,
     workflow: WorkflowId,
     version: WorkflowVersionId,
+    hook: HookId,
     event: EventId,
     /// It waits for an event, and was told something.
     execution: ExecutionId,
@@ -52,6 +57,9 @@ struct Tenant {
     /// Made known by the provider.
     newcomer: UserId,
     people: People,
+    schedule: ScheduleId,
+    /// It waits for a second voice.
+    approval: ApprovalId,
 }
 
 /// Who belongs to every tenant.
@@ -75,11 +83,14 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         organization_id: id,
         source: canary.clone(),
         published_by: canary.clone(),
+        hooks: if workflow == draft.id { vec![hook("same")] } else { Vec::new() },
         ..new_version(database, workflow)
     };
     let triggers = vec![trigger(0, "order.placed", true), trigger(1, "order.*", false)];
     let outcome = ask!(asked, store, publish(release(draft.id), triggers, Some(true), draft.revision));
     let PublishOutcome::Published { version, .. } = outcome else { panic!("{outcome:?}") };
+    let called = ask!(asked, store, hook_at(id, "same", "POST")).unwrap().id;
+    ask!(asked, store, set_hook_secret(id, called, canary.clone(), Some(i64::MAX), 1)).unwrap();
     let second = described(new_workflow(database, "returns"));
     ask!(asked, store, save_and_publish(second.clone(), release(second.id), Vec::new(), true));
     let event = NewEvent {
@@ -90,6 +101,9 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         ..new_event(database, "order.placed")
     };
     assert_eq!(ask!(asked, store, insert_event(event.clone())), EventOutcome::New(event.id), "{slug}");
+    let known = EventOutcome::Existing { event_id: event.id, same_fingerprint: true };
+    assert_eq!(ask!(asked, store, insert_events(vec![event.clone()])), [known], "{slug}");
+    ask!(asked, store, note_told(id, event.id, &[]));
     let start = |key: &str| NewExecution {
         workflow_id: draft.id,
         version_id: version.id,
@@ -108,6 +122,8 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
     assert_eq!(ask!(asked, store, start(first)), StartOutcome::New { seq: 1 }, "{slug}");
     let many = ask!(asked, store, start_many(vec![second]));
     assert!(many.iter().all(|one| matches!(one, Ok(StartOutcome::New { .. }))), "{slug}: {many:?}");
+    let told = ToldRow { execution, is_fitting: true };
+    store.note_told(id, event.id, &[told]).await.unwrap();
     let worker = WorkerId::new();
     for claimed in store.claim(worker, &[execution, ended], database.now()).await.unwrap() {
         let patch = if claimed.id == ended {
@@ -123,7 +139,7 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
                 ..WaitRow::default()
             };
             let (status, state) = (store::ExecutionStatus::Waiting, canary.clone());
-            store::Patch::Parked { status, state, waits: vec![wait], wake_at_ms: None }
+            store::Patch::Parked { status, state, waits: vec![wait], wake_at_ms: None, paused_at_ms: None }
         };
         ask!(asked, store, commit(database.checkpoint(&claimed, worker, patch)));
     }
@@ -139,22 +155,40 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
     assert!(ask!(asked, store, take_slot(&slot, true, "told", database.now())).is_taken, "{slug}");
     ask!(asked, store, set_retention(id, RetentionScope::Workflow(draft.id), Some(kept(1_000))));
     ask!(asked, store, keep_document(id, "same", &canary, 10, 1));
-    ask!(
-        asked,
-        store,
-        insert_membership(MembershipRow {
-            id: MembershipId::new(),
-            organization_id: id,
-            user_id: person.0,
-            role_id: RoleId::new(),
-            invited_by: Some(canary.clone()),
-            joined_at_ms: 1,
-        })
-    );
+    join(asked, database, id, person, &canary).await;
     let (provider, newcomer) = provider(asked, database, id, slug, &canary).await;
     let people = people::people(asked, database, id, &canary).await;
+    let schedule = timed::schedule(asked, database, id, &canary).await;
+    let approval = approvals::approval(asked, database, id, &canary).await;
     let (workflow, version, event) = (draft.id, version.id, event.id);
-    Tenant { id, canary, workflow, version, event, execution, ended, provider, newcomer, people }
+    Tenant {
+        id,
+        canary,
+        workflow,
+        version,
+        hook: called,
+        event,
+        execution,
+        ended,
+        provider,
+        newcomer,
+        people,
+        schedule,
+        approval,
+    }
+}
+
+/// Makes somebody a member.
+async fn join(asked: &mut Asked, database: &Database, organization: OrganizationId, person: &Person, canary: &str) {
+    let membership = MembershipRow {
+        id: MembershipId::new(),
+        organization_id: organization,
+        user_id: person.0,
+        role_id: RoleId::new(),
+        invited_by: Some(canary.to_owned()),
+        joined_at_ms: 1,
+    };
+    ask!(asked, database.store, insert_membership(membership));
 }
 
 /// An identity provider of a tenant, and somebody who came from there.
@@ -211,7 +245,10 @@ fn from_the_start() -> ChangeCursor {
 
 /// PostgreSQL shows changes once no older transaction of the server can bring another one before them.
 async fn all_changes_are_shown(database: &Database, of: OrganizationId) {
-    while database.store.changes_after(of, &from_the_start(), 100).await.unwrap().len() < 4 {
+    let (store, everything) = (&database.store, ExecutionFilter::default());
+    let page = store.executions(of, &everything, ExecutionOrder::default(), &PageRequest::first(100)).await.unwrap();
+    let written: i32 = page.rows.iter().map(|(_, row)| row.seq).sum();
+    while store.changes_after(of, &from_the_start(), 100).await.unwrap().len() < usize::try_from(written).unwrap() {
         tokio::task::yield_now().await;
     }
 }
@@ -236,6 +273,8 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
     for id in &events {
         note(format!("{:?}", ask!(asked, store, event(of, *id))));
         note(format!("{:?}", ask!(asked, store, executions_of_event(of, *id, 100))));
+        note(format!("{:?}", ask!(asked, store, told(of, *id, &page)).rows));
+        note(format!("{:?}", ask!(asked, store, count_told(of, *id))));
     }
     for id in &workflows {
         note(format!("{:?}", ask!(asked, store, workflow(of, *id))));
@@ -275,12 +314,23 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
     note(format!("{:?}", ask!(asked, store, retentions(of, &workflows))));
     note(format!("{:?}", ask!(asked, store, membership_of(of, who.0))));
     note(format!("{:?}", ask!(asked, store, persisted_document(of, "same"))));
+    // A hook is shown without its secrets.
+    let told = |hook: Option<store::HookRow>| format!("{:?}", hook.map(|hook| (hook.id, hook.secret)));
+    note(told(ask!(asked, store, hook_at(of, "same", "POST"))));
+    let hooks = ask!(asked, store, hooks(of, None, &page)).rows;
+    for (_, hook) in hooks {
+        note(told(Some(hook)));
+    }
+    note(format!("{:?}", ask!(asked, store, count_hooks(of, None))));
     for one in all {
+        note(told(ask!(asked, store, hook(of, one.hook))));
         note(format!("{:?}", ask!(asked, store, identity_provider(of, one.provider))));
         note(format!("{:?}", store.membership_of(of, one.newcomer).await.unwrap()));
     }
     note(format!("{:?}", ask!(asked, store, identity_providers(of))));
-    seen.extend(people::picture(database, asked, of, all).await);
+    seen.extend(Box::pin(timed::picture(database, asked, of, all)).await);
+    seen.extend(Box::pin(approvals::picture(database, asked, of, all)).await);
+    seen.extend(Box::pin(people::picture(database, asked, of, all)).await);
     seen.join("\n")
 }
 
@@ -291,7 +341,9 @@ async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, vict
     let own = intruder.id;
     let switched = ask!(asked, store, set_enabled(own, victim.workflow, false, Some("mine now".to_owned()), now_ms));
     assert_eq!(switched, None);
-    ask!(asked, store, mark_routed(own, victim.event, "[]", now_ms));
+    ask!(asked, store, mark_routed(own, victim.event, "[]", "|started|", now_ms));
+    let routed = RoutedEvent { id: victim.event, matches: "[]".to_owned(), outcomes: String::new() };
+    ask!(asked, store, mark_all_routed(own, &[routed], now_ms));
     ask!(asked, store, set_retention(own, RetentionScope::Workflow(victim.workflow), Some(kept(1))));
     ask!(asked, store, set_retention(own, RetentionScope::Workflow(victim.workflow), None));
     let version = NewVersion { organization_id: own, ..new_version(database, victim.workflow) };
@@ -300,13 +352,25 @@ async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, vict
     let swept =
         ask!(asked, store, sweep(&Sweep { organization: own, workflow, retention, after: None }, i64::MAX / 2, 100));
     assert_eq!(swept.deleted, 0);
+    let (execution_id, events) = (victim.execution, "[]".to_owned());
+    let ended = store::Ruled::Ended(completed());
+    let (what, sends) = (ended, Vec::new());
+    let ruling = store::Ruling { organization_id: own, execution_id, seq: 2, events, at_ms: now_ms, what, sends };
+    assert_eq!(ask!(asked, store, rule(&ruling)), None);
+    assert!(!ask!(asked, store, delete_execution(own, victim.ended)));
+    let labels = [label("team", "mine now")];
+    let changed = ask!(asked, store, change_labels(own, victim.execution, &labels, &[], 32));
+    assert_eq!(changed, store::LabelsOutcome::NotFound);
     ask!(asked, store, put_identity_provider(provider_row(victim.provider, own, "mine now")));
+    assert!(ask!(asked, store, set_hook_secret(own, victim.hook, "mine now".to_owned(), None, now_ms)).is_none());
     let (kept, role) = (RoleId::new(), RoleId::new());
     assert!(!ask!(asked, store, follow_provider(own, victim.newcomer, victim.provider, kept, role)));
     assert!(!ask!(asked, store, leave_provider(own, victim.newcomer, victim.provider, kept)));
     assert!(!ask!(asked, store, delete_identity_provider(own, victim.provider)));
     assert_eq!(ask!(asked, store, set_namespace(own, victim.workflow, "mine/".to_owned(), now_ms)), None);
+    timed::intrude(database, asked, intruder, victim).await;
     people::intrude(database, asked, intruder, victim).await;
+    approvals::intrude(database, asked, intruder, victim).await;
 }
 
 on_both_databases! {
@@ -324,13 +388,14 @@ on_both_databases! {
             all_changes_are_shown(database, one.id).await;
         }
         for one in &tenants {
-            let own = picture(database, &mut asked, one.id, &tenants, &ada).await;
+            let own = Box::pin(picture(database, &mut asked, one.id, &tenants, &ada)).await;
             assert!(own.contains(&one.canary), "it sees its own");
             for other in tenants.iter().filter(|other| other.id != one.id) {
                 let foreign = [
                     other.canary.clone(), other.id.to_string(), other.workflow.to_string(), other.version.to_string(),
                     other.event.to_string(), other.execution.to_string(), other.ended.to_string(),
-                    other.provider.to_string(), other.newcomer.to_string(),
+                    other.provider.to_string(), other.newcomer.to_string(), other.schedule.to_string(),
+                    other.approval.to_string(),
                 ];
                 for text in foreign.into_iter().chain(other.people.texts()) {
                     assert!(!own.contains(&text), "{} sees `{text}` of {}: {own}", one.canary, other.canary);
@@ -344,7 +409,7 @@ on_both_databases! {
             }
         }
         for (one, before) in tenants.iter().zip(before) {
-            let after = picture(database, &mut asked, one.id, &tenants, &ada).await;
+            let after = Box::pin(picture(database, &mut asked, one.id, &tenants, &ada)).await;
             assert_eq!(after, before, "nobody else changed anything of {}", one.canary);
         }
         // Whoever tells an execution of another tenant wakes nobody.
@@ -358,13 +423,13 @@ on_both_databases! {
             // With a second wall that lets nothing through, no method finds anything: all of them read behind it.
             database.damage(CLOSE_THE_WALL).await;
             for one in &tenants {
-                let nothing = picture(database, &mut asked, one.id, &tenants, &ada).await;
+                let nothing = Box::pin(picture(database, &mut asked, one.id, &tenants, &ada)).await;
                 assert!(!nothing.contains("canary"), "{} was read past the wall: {nothing}", one.canary);
             }
             database.damage(OPEN_THE_WALL).await;
         }
         // What ends for one goes on for the others.
-        database.store.mark_routed(ant.id, ant.event, "[]", 1).await.unwrap();
+        database.store.mark_routed(ant.id, ant.event, "[]", "|started|", 1).await.unwrap();
         assert_eq!(ask!(asked, database.store, sweep_events(ant.id, i64::MAX / 2, 100)), 1);
         assert!(database.store.event(bee.id, bee.event).await.unwrap().is_some());
         people::cut(database, &mut asked, ant, bee).await;
@@ -377,58 +442,6 @@ const CLOSE_THE_WALL: &str = "do $$ declare one record; begin for one in select 
      where polname = 'tenant' loop execute format('alter policy tenant on %s using (false)', one.name); end loop; end $$";
 const OPEN_THE_WALL: &str = "do $$ declare one record; begin for one in select polrelid::regclass as name from pg_policy \
      where polname = 'tenant' loop execute format('alter policy tenant on %s using (true)', one.name); end loop; end $$";
-
-/// Methods of the store that take an organization, or a row that names one.
-fn methods() -> BTreeSet<String> {
-    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-    let mut rows = BTreeSet::from(["OrganizationId".to_owned()]);
-    for part in sources.split("\npub struct ").skip(1) {
-        let body = part.split("\n}").next().unwrap_or_default();
-        let name = part.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
-        if body.contains("pub organization_id: OrganizationId") || body.contains("pub organization: OrganizationId") {
-            rows.insert(name.to_owned());
-        }
-    }
-    let of_store = sources.split("\nimpl Store {").skip(1).map(|part| part.split("\n}").next().unwrap_or_default());
-    let mut found = BTreeSet::new();
-    for part in of_store.flat_map(|part| part.split("pub async fn ").skip(1)) {
-        let (name, rest) = part.split_once('(').unwrap();
-        let parameters = rest.split("->").next().unwrap_or_default();
-        let types = parameters.split(|letter: char| !letter.is_alphanumeric());
-        if types.clone().any(|word| rows.contains(word)) && !SERVE_ALL.contains(&name) {
-            found.insert(name.to_owned());
-        }
-    }
-    assert!(found.len() > 40, "the source was read: {found:?}");
-    found
-}
-
-/// These go through all organizations, one after the other, or are about the one they name itself, or about a person
-/// on the way into it.
-const SERVE_ALL: [&str; 9] = [
-    "delete_organization",
-    "insert_first_owner",
-    "insert_organization",
-    "next_organization",
-    "organization",
-    "purge_organization",
-    "repair",
-    "rotate_session",
-    "update_organization",
-];
-
-fn sources(folder: &Path) -> String {
-    let mut all = String::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.push_str(&sources(&path));
-        } else if path.extension().is_some_and(|kind| kind == "rs") {
-            all.push_str(&std::fs::read_to_string(&path).unwrap());
-        }
-    }
-    all
-}
 
 #[tokio::test]
 async fn an_organization_sees_itself_alone_and_sqlite_offers_no_wall() {

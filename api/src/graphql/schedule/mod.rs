@@ -1,0 +1,14 @@
+//! Schedules: what starts workflows at points in time.
+
+mod fire;
+mod inputs;
+mod mutations;
+mod node;
+mod queries;
+mod spec;
+mod trigger;
+
+pub use mutations::ScheduleMutation;
+pub use node::Schedule;
+pub use queries::{ScheduleQuery, of_workflow};
+pub use trigger::ScheduleTrigger;

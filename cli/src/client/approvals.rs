@@ -1,0 +1,120 @@
+//! `sluice approvals`: what people have to decide.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::server::{Server, json_argument};
+use crate::arguments::{ApprovalsCommand, ApprovalsOptions};
+use crate::failure::Failure;
+use crate::output::{self, Format};
+
+const MINE: &str = "query($after: String) { approvals(first: 100, after: $after, filter: { assignedToViewer: true }) {
+  nodes { id title stepPath status roles users policy { required } requestedAt expiresAt viewerCanDecide }
+  pageInfo { hasNextPage endCursor } } }";
+const ALL: &str = "query($after: String) { approvals(first: 100, after: $after) {
+  nodes { id title stepPath status roles users policy { required } requestedAt expiresAt viewerCanDecide }
+  pageInfo { hasNextPage endCursor } } }";
+const SHOW: &str = "query($id: ID!) { approval(id: $id) {
+  id title stepPath status subject { entity entityId } requester { id displayName } roles users
+  policy { mode required requesterMayDecide } formSchema requestedAt expiresAt decidedAt
+  decisions { outcome { name } actor { id displayName } reason channel at }
+  viewerCanDecide viewerCannotDecideReason history { type actor { id displayName } detail at } } }";
+const DECIDE: &str = "mutation($input: ApprovalDecideInput!) { approvalDecide(input: $input) {
+  approval { id title status decidedAt decisions { outcome { name } actor { id displayName } reason at } }
+  userErrors { code message field help } } }";
+const COMMENT: &str = "mutation($input: ApprovalCommentInput!) { approvalComment(input: $input) {
+  approval { id title status comments(last: 1) { nodes { id body at } } } userErrors { code message field help } } }";
+
+pub async fn run(options: ApprovalsOptions, format: Format) -> Result<ExitCode, Failure> {
+    let server = Server::new(&options.server)?;
+    match options.what.unwrap_or(ApprovalsCommand::List { all: false }) {
+        ApprovalsCommand::List { all } => list(&server, if all { ALL } else { MINE }, format).await,
+        ApprovalsCommand::Show { id } => show(&server, &id, format).await,
+        ApprovalsCommand::Approve { id, reason, data } => {
+            let data = data.as_deref().map(|data| json_argument("--data", Some(data))).transpose()?;
+            let input = json!({ "id": id, "outcome": "approve", "reason": reason, "data": data });
+            decide(&server, input, format).await
+        }
+        ApprovalsCommand::Reject { id, reason } => {
+            decide(&server, json!({ "id": id, "outcome": "reject", "reason": reason }), format).await
+        }
+        ApprovalsCommand::Comment { id, text } => {
+            let input = json!({ "input": { "id": id, "body": text } });
+            let said = server.run("approvalComment", COMMENT, input).await?["approval"].take();
+            match format {
+                Format::Json => output::json(&said),
+                Format::Table => output::line(&format!("{id} has the comment")),
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Roles and people, as the workflow names them.
+fn who(approval: &Value) -> String {
+    let names = |key: &str| approval[key].as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
+    [names("roles"), names("users")].concat().join(", ")
+}
+
+async fn list(server: &Server, query: &str, format: Format) -> Result<ExitCode, Failure> {
+    let approvals = server.pages(&["approvals"], query).await?;
+    match format {
+        Format::Json => output::json(&Value::Array(approvals)),
+        Format::Table => {
+            let row = |approval: &Value| {
+                vec![
+                    text(&approval["id"]),
+                    text(&approval["title"]),
+                    text(&approval["stepPath"]),
+                    who(approval),
+                    text(&approval["requestedAt"]),
+                    text(&approval["expiresAt"]),
+                ]
+            };
+            let head = ["approval", "about", "step", "who decides", "asked", "until"];
+            output::table(&head, approvals.iter().map(row).collect())
+        }
+    }
+}
+
+async fn show(server: &Server, id: &str, format: Format) -> Result<ExitCode, Failure> {
+    let approval = server.run("approval", SHOW, json!({ "id": id })).await?;
+    if approval.is_null() {
+        return Err(Failure::new(format!("there is no approval {id}")));
+    }
+    match format {
+        Format::Json => output::json(&approval),
+        Format::Table => {
+            let head =
+                format!("{}: {} ({})", text(&approval["id"]), text(&approval["title"]), text(&approval["status"]));
+            output::line(&head)?;
+            let may = match approval["viewerCannotDecideReason"].as_str() {
+                Some(reason) => format!("you may not decide it: {reason}"),
+                None => "you may decide it".to_owned(),
+            };
+            output::line(&format!("{}; {may}", who(&approval)))?;
+            let row = |event: &Value| {
+                let actor = text(&event["actor"]["displayName"]);
+                vec![text(&event["at"]), text(&event["type"]), actor, text(&event["detail"])]
+            };
+            let history = approval["history"].as_array().into_iter().flatten();
+            output::table(&["when", "what", "who", "detail"], history.map(row).collect())
+        }
+    }
+}
+
+async fn decide(server: &Server, input: Value, format: Format) -> Result<ExitCode, Failure> {
+    let mut payload = server.run("approvalDecide", DECIDE, json!({ "input": input })).await?;
+    let approval = payload["approval"].take();
+    match format {
+        Format::Json => output::json(&approval),
+        Format::Table if approval["status"] == "PENDING" => {
+            output::line(&format!("{}: recorded, others have to agree", text(&approval["id"])))
+        }
+        Format::Table => output::line(&format!("{} is {}", text(&approval["id"]), text(&approval["status"]))),
+    }
+}

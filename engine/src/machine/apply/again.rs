@@ -1,0 +1,33 @@
+//! What failed and is tried again: where it goes on.
+
+use crate::machine::state::{ROOT, State, Status};
+
+/// Notes at its failure the step of the flow at which it stood: a retry begins there.
+pub(super) fn keep_place(state: &mut State) {
+    let Some(root) = state.scopes.get(&ROOT) else {
+        // It had not begun: what it was to begin with still holds.
+        return;
+    };
+    match &root.active {
+        // The step that is left without a result is come to again: as another passage.
+        Some(active) => {
+            state.passages.entry(active.path.clone()).or_insert(active.passage);
+            state.entry = Some(active.step.clone());
+        }
+        // At the top level the path of a step is its id.
+        None => state.entry.clone_from(&state.failed_step),
+    }
+}
+
+/// As if accepted and not begun, with all that is known: so it waits for a slot and its turn like any other, and
+/// has its whole running time anew.
+pub(super) fn retried(state: &mut State, step: Option<&str>) {
+    state.status = Status::Queued;
+    state.result = None;
+    state.error = None;
+    state.failed_step = None;
+    state.entry = step.map(str::to_owned);
+    state.awaits_slot = false;
+    state.begins_at = None;
+    state.ran_ms = 0;
+}

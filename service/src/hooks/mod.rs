@@ -1,0 +1,31 @@
+//! Hooks: addresses that others call to start workflows.
+//!
+//! A call is taken in three steps, between which the front door reads the body and lets somebody pay: the hook is
+//! [found](find), the call [proves itself](Hook::recognise), and starts an execution ([`Hook::deliver`]). What a
+//! sender repeats starts nothing again.
+
+mod deliver;
+mod find;
+mod manage;
+mod proof;
+
+pub use find::{Hook, find};
+pub use manage::{Rotate, Rotated, address, address_taken, count, page, rotate};
+pub use proof::{Proof, Unproven, Verification, sign};
+
+use std::collections::BTreeMap;
+
+use crate::viewer::Origin;
+
+/// A call of a hook, as it came.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// What stands behind `?` in the address.
+    pub query: Option<String>,
+    /// Headers by their names in lower case; those that came twice are left out.
+    pub headers: BTreeMap<String, String>,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+    /// Where it came from.
+    pub origin: Origin,
+}

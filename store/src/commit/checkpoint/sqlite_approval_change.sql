@@ -1,0 +1,9 @@
+update approval
+set
+    status = coalesce(?3, status),
+    decided_at_ms = case when ?3 is not null then ?4 end,
+    escalated_role = coalesce(?5, escalated_role),
+    escalate_at_ms = case when ?5 is null then escalate_at_ms end,
+    remind_at_ms = coalesce(?6, remind_at_ms),
+    revision = revision + 1
+where id = ?1 and organization_id = ?2 and status = 0

@@ -1,0 +1,44 @@
+//! What people decide over an execution that no worker has to follow.
+
+use ids::{ExecutionId, OrganizationId};
+
+use super::execution::{Ended, Runnable};
+use super::signal::NewSignal;
+
+/// A decision over an execution, made from its journal up to a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Number of the last journal row known; the new one gets the next.
+    pub seq: i32,
+    /// Events of the new journal row, a JSON list.
+    pub events: String,
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+    /// What was decided.
+    pub what: Ruled,
+    /// What other executions are told with it, to be delivered after it.
+    pub sends: Vec<NewSignal>,
+}
+
+/// What was decided over an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ruled {
+    /// It failed, and goes on: queued again.
+    Retried,
+    /// It ends, unless a worker that is there has it: then nothing is written. What a lost worker still writes comes
+    /// from a lost claim.
+    Ended(Ended),
+}
+
+/// A ruling that is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulingWritten {
+    /// Number of its journal row.
+    pub seq: i32,
+    /// The execution, to be pushed to its queue if it goes on.
+    pub runnable: Runnable,
+}

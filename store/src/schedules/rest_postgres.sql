@@ -1,0 +1,15 @@
+-- whoever has something planned or buffered is looked at again soon, the others at their next fire
+update schedule
+set
+    wake_at_ms = case
+        when schedule.paused_at_ms is null
+            and schedule.is_enabled
+            and exists (
+                select from schedule_run
+                where schedule_run.schedule_id = schedule.id and schedule_run.is_open and schedule_run.state in (0, 3)
+            )
+            then least(schedule.next_at_ms, $2::int8)
+        else schedule.next_at_ms
+    end
+from jsonb_to_recordset($1::jsonb) as given (id uuid)
+where schedule.id = given.id
