@@ -159,6 +159,7 @@ pub const SETTINGS: &[Setting] = &[
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
+    CommandLine,
     Environment,
     File,
     Default,
@@ -303,6 +304,14 @@ impl Config {
         Self { values: all.map(|(name, value)| (name, (value.to_owned(), Origin::Default))).collect() }
     }
 
+    /// With the address of the command line, when there is one: it counts more than the setting, also in links.
+    pub fn bound_to(mut self, bind: Option<String>) -> Self {
+        if let Some(bind) = bind {
+            self.values.insert("SLUICE_BIND", (bind, Origin::CommandLine));
+        }
+        self
+    }
+
     /// Where people reach the server, without a slash at the end.
     pub fn public_url(&self) -> String {
         match self.text("SLUICE_PUBLIC_URL").trim_end_matches('/') {
@@ -403,6 +412,7 @@ pub fn print(format: Format) -> Result<ExitCode, Failure> {
                 None => (String::new(), Origin::Default),
             };
             let origin = match origin {
+                Origin::CommandLine => "command line",
                 Origin::Environment => "environment",
                 Origin::File => "sluice.toml",
                 Origin::Default => "default",
@@ -457,5 +467,14 @@ mod tests {
         let sections: Vec<&str> = manual.lines().filter_map(|line| line.strip_prefix("### ")).collect();
         let names: Vec<String> = SETTINGS.iter().map(|setting| format!("`{}`", setting.name)).collect();
         assert_eq!(sections, names, "docs/configuration.md has a section for each setting, in their order");
+    }
+
+    #[test]
+    fn links_lead_to_the_address_of_the_command_line_unless_a_public_one_is_named() {
+        let config = Config::with(&[]).bound_to(Some("127.0.0.1:9000".to_owned()));
+        assert_eq!(config.public_url(), "http://127.0.0.1:9000");
+        let named = Config::with(&[("SLUICE_PUBLIC_URL", "https://sluice.example.com/")]);
+        assert_eq!(named.bound_to(Some("127.0.0.1:9000".to_owned())).public_url(), "https://sluice.example.com");
+        assert_eq!(Config::with(&[]).bound_to(None).public_url(), "http://127.0.0.1:8080");
     }
 }

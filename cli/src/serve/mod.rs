@@ -52,10 +52,10 @@ const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
 /// Everything in one process.
 pub async fn dev(options: DevOptions) -> Result<ExitCode, Failure> {
-    let config = Config::read()?;
+    let config = Config::read()?.bound_to(options.bind);
     logs::start(&config);
     let metrics = recorder()?;
-    let bind = address(options.bind.as_deref().unwrap_or(config.text("SLUICE_BIND")))?;
+    let bind = address(config.text("SLUICE_BIND"))?;
     if !bind.ip().is_loopback() {
         return Err(Failure::usage(format!(
             "`sluice dev` does not listen on {bind}: a request without credentials acts as the owner"
@@ -125,11 +125,11 @@ fn greeting(bind: SocketAddr, folder: &std::path::Path, loaded: usize) -> String
 
 /// The API over PostgreSQL and Redis.
 pub async fn api(options: ApiOptions) -> Result<ExitCode, Failure> {
-    let config = Config::read()?;
+    let config = Config::read()?.bound_to(options.bind);
     connect::require_production(&config)?;
     logs::start(&config);
     let metrics = recorder()?;
-    let bind = address(options.bind.as_deref().unwrap_or(config.text("SLUICE_BIND")))?;
+    let bind = address(config.text("SLUICE_BIND"))?;
     let is_insecure = options.insecure_no_auth || config.text("SLUICE_INSECURE_NO_AUTH") == "true";
     if is_insecure {
         warn!(%bind, "listening on {bind} without sign-in: everybody who reaches it acts as the owner");
