@@ -34,6 +34,10 @@ impl MigrationTrait for Migration {
                 &["organization_id", "entity", "entity_id"],
                 "entity is not null",
             ),
+            index("approval", "approval_requested_idx", &["organization_id", "requested_at_ms", "id"]),
+            // Organizations are emptied by them.
+            index("approval_assignee", "approval_assignee_organization_idx", &["organization_id"]),
+            index("approval_decision", "approval_decision_organization_idx", &["organization_id"]),
             // One decision ever: the database refuses a second one.
             partial_index("approval_decision", "approval_decided_key", &["approval_id"], "closes").unique().take(),
             index("approval_event", "approval_event_idx", &["approval_id", "position"]),
@@ -41,6 +45,10 @@ impl MigrationTrait for Migration {
         ] {
             manager.create_index(index).await?;
         }
+        // The order of the list, word for word as the store asks for it.
+        let due = "create index approval_due_idx on approval \
+            (organization_id, coalesce(expires_at_ms, 9223372036854775807), id)";
+        manager.get_connection().execute_unprepared(due).await?;
         Ok(())
     }
 

@@ -235,11 +235,11 @@ impl Store {
 const NEVER: i64 = i64::MAX;
 
 fn sort_key(field: ApprovalOrderField) -> SimpleExpr {
-    let or_never = |column: Column| Func::coalesce([column.into_expr(), Expr::val(NEVER)]).into();
     match field {
         ApprovalOrderField::RequestedAt => Column::RequestedAtMs.into_expr(),
-        ApprovalOrderField::DueAt => or_never(Column::ExpiresAtMs),
-        ApprovalOrderField::DecidedAt => or_never(Column::DecidedAtMs),
+        // Word for word as in the index.
+        ApprovalOrderField::DueAt => Expr::cust("coalesce(approval.expires_at_ms, 9223372036854775807)"),
+        ApprovalOrderField::DecidedAt => Func::coalesce([Column::DecidedAtMs.into_expr(), Expr::val(NEVER)]).into(),
     }
 }
 

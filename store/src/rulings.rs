@@ -69,6 +69,13 @@ impl Store {
             ];
             run(&turn, include_str!("rulings/send.sql"), values).await?;
         }
+        if matches!(ruling.what, Ruled::Ended(_)) {
+            let of = || -> [Value; 3] {
+                [ruling.execution_id.uuid().into(), ruling.organization_id.uuid().into(), ruling.at_ms.into()]
+            };
+            run(&turn, include_str!("rulings/note_withdrawn.sql"), of()).await?;
+            run(&turn, include_str!("rulings/withdraw.sql"), of()).await?;
+        }
         turn.commit().await?;
         Ok(Some(RulingWritten { seq, runnable: Runnable { id: ruling.execution_id, queue, priority } }))
     }

@@ -58,7 +58,8 @@ impl EventMatch {
         self.0.why.clone().map(Explanation)
     }
 
-    /// Why nothing was started although the filter held.
+    /// Why nothing was started although the filter held; it may quote what was sent.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn problem(&self) -> Option<&str> {
         self.0.problem.as_deref()
     }

@@ -209,6 +209,39 @@ async fn data_of_executions_is_shown_to_those_alone_who_may_see_it() {
 }
 
 #[tokio::test]
+async fn whoever_may_only_start_passes_over_no_step_and_reads_no_data_in_messages() {
+    let world = Template::new().await.world().await;
+    let agent = world.caller("agent");
+    let id = world.object(Kind::Execution).unwrap();
+    let repeat =
+        |more: &str| format!("mutation {{ executionRerun(input: {{ id: \"{id}\"{more} }}) {{ execution {{ id }} }} }}");
+    let whole = world.ask(agent, &repeat("")).await;
+    assert!(whole["data"]["executionRerun"]["execution"]["id"].is_string(), "{whole}");
+    let from_step = world.ask(agent, &repeat(", fromStep: \"done\", context: {}")).await;
+    assert_eq!(from_step["errors"][0]["message"], "this needs the permission EXECUTION_REPAIR", "{from_step}");
+    let manager = world.ask(world.caller("workflow_manager"), &repeat(", fromStep: \"done\"")).await;
+    assert!(manager["data"]["executionRerun"]["execution"]["id"].is_string(), "{manager}");
+    let event = world.object(Kind::Event).unwrap();
+    let matches = world.ask(agent, &format!("{{ event(id: \"{event}\") {{ matches {{ outcome problem }} }} }}")).await;
+    assert_eq!(matches["data"]["event"]["matches"][0]["outcome"], "STARTED", "{matches}");
+    assert_eq!(matches["errors"][0]["extensions"]["code"], "FORBIDDEN", "{matches}");
+}
+
+#[tokio::test]
+async fn a_key_that_acts_for_a_person_is_renewed_by_them_alone() {
+    let world = Template::new().await.world().await;
+    let key = world.object(Kind::ApiKey).unwrap();
+    let rotate = format!(
+        "mutation {{ apiKeyRotate(input: {{ id: \"{key}\" }}) {{ token userErrors {{ code message help }} }} }}"
+    );
+    let admin = world.ask(world.caller("admin"), &rotate).await;
+    assert_eq!(admin["data"]["apiKeyRotate"]["token"], Value::Null, "{admin}");
+    assert_eq!(admin["data"]["apiKeyRotate"]["userErrors"][0]["code"], "INVALID", "{admin}");
+    let owner = world.ask(world.caller("owner"), &rotate).await;
+    assert!(owner["data"]["apiKeyRotate"]["token"].is_string(), "{owner}");
+}
+
+#[tokio::test]
 async fn a_refused_field_leaves_the_others_as_they_are() {
     let world = Template::new().await.world().await;
     let document =

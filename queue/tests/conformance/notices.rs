@@ -1,7 +1,9 @@
 //! Notices reach every listener, or it is told to read again.
 
+use std::time::Duration;
+
 use ids::{ExecutionId, OrganizationId};
-use queue::{Notice, NoticeItem, NoticeStream};
+use queue::{Notice, NoticeItem, NoticeStream, Notices};
 
 use crate::harness::{Bed, eventually};
 use crate::server::Server;
@@ -14,7 +16,7 @@ fn notice(seq: i32) -> Notice {
 async fn heard(stream: &mut NoticeStream, count: usize) -> Vec<Notice> {
     let mut heard = Vec::new();
     while heard.len() < count {
-        let next = tokio::time::timeout(std::time::Duration::from_secs(20), stream.next()).await;
+        let next = tokio::time::timeout(Duration::from_secs(20), stream.next()).await;
         if let NoticeItem::Notice(notice) = next.expect("a notice arrives").unwrap() {
             heard.push(notice);
         }
@@ -22,16 +24,30 @@ async fn heard(stream: &mut NoticeStream, count: usize) -> Vec<Notice> {
     heard
 }
 
+/// Waits until each of `listeners` hears what `publisher` tells. Whether the subscription stood before
+/// the listener came, or was said to stand afterwards, is a matter of who is quicker.
+async fn connected(publisher: &Notices, listeners: &mut [&mut NoticeStream]) {
+    let mut are_heard = false;
+    for _try in 0..20 {
+        let mark = notice(1);
+        publisher.publish(vec![mark]);
+        are_heard = true;
+        for listener in &mut *listeners {
+            let hearing = async { while listener.next().await != Some(NoticeItem::Notice(mark)) {} };
+            are_heard &= tokio::time::timeout(Duration::from_secs(1), hearing).await.is_ok();
+        }
+        if are_heard {
+            break;
+        }
+    }
+    assert!(are_heard, "what is told is heard");
+}
+
 crate::on_both_transports! {
     async fn every_listener_hears_every_notice_in_order(bed: &Bed) {
         let notices = bed.notices();
         let (mut first, mut second) = (notices.subscribe(), notices.subscribe());
-        if bed.is_remote() {
-            // The subscription is made in the background, and said to be there.
-            for stream in [&mut first, &mut second] {
-                assert_eq!(stream.next().await, Some(NoticeItem::Resync));
-            }
-        }
+        connected(&notices, &mut [&mut first, &mut second]).await;
         let told: Vec<Notice> = (1..=2_500).map(notice).collect();
         for part in told.chunks(100) {
             notices.publish(part.to_vec());
@@ -44,10 +60,7 @@ crate::on_both_transports! {
         let notices = bed.notices();
         let mut slow = notices.subscribe();
         let mut quick = notices.subscribe();
-        if bed.is_remote() {
-            assert_eq!(quick.next().await, Some(NoticeItem::Resync));
-            assert_eq!(slow.next().await, Some(NoticeItem::Resync));
-        }
+        connected(&notices, &mut [&mut slow, &mut quick]).await;
         for part in (1..=40_000).map(notice).collect::<Vec<_>>().chunks(1_000) {
             notices.publish(part.to_vec());
             heard(&mut quick, part.len()).await;
@@ -62,12 +75,7 @@ async fn other_processes_hear_it_and_whoever_lost_the_connection_reads_again() {
     let bed = Bed::redis(&server.url());
     let (mine, yours) = (bed.notices(), bed.notices());
     let mut listener = yours.subscribe();
-    assert_eq!(listener.next().await, Some(NoticeItem::Resync), "connected");
-    let first = notice(1);
-    mine.publish(vec![first]);
-    let told = listener.next().await;
-    // On a busy machine the publisher's first try may take longer than it has.
-    assert!(told == Some(NoticeItem::Notice(first)) || told == Some(NoticeItem::Resync), "{told:?}");
+    connected(&mine, &mut [&mut listener]).await;
 
     server.kill().await;
     mine.publish(vec![notice(2)]);
@@ -82,7 +90,7 @@ async fn other_processes_hear_it_and_whoever_lost_the_connection_reads_again() {
     // The publisher's own connection mends itself with its next try; a lost one is told of by its number.
     eventually("the publisher is heard again", || async {
         mine.publish(vec![third]);
-        let next = tokio::time::timeout(std::time::Duration::from_millis(500), yours.subscribe().next()).await;
+        let next = tokio::time::timeout(Duration::from_millis(500), yours.subscribe().next()).await;
         matches!(next, Ok(Some(_)))
     })
     .await;

@@ -9,6 +9,7 @@ use super::route;
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
+use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -33,6 +34,8 @@ pub struct ReplayRequest {
 /// `Forbidden`; `NOT_FOUND`, too many or no workflows; the database away.
 pub async fn replay(services: &Services, viewer: &Viewer, request: ReplayRequest) -> Result<Emitted, ServiceError> {
     viewer.require(Permission::EventEmit)?;
+    // The answer shows what somebody else sent.
+    viewer.require(Permission::EventRead)?;
     let store = services.store();
     let old = store.event(viewer.organization, request.event).await?;
     let old = old.ok_or_else(|| {
@@ -78,7 +81,8 @@ async fn check(services: &Services, viewer: &Viewer, workflows: &[WorkflowId]) -
         let mistake = Mistake::new(Code::TooLarge, "workflows", message);
         return Err(ServiceError::mistake(mistake.with_help("Leave `workflows` out to repeat it for all.")));
     }
-    let known = services.store().workflows_by_ids(viewer.organization, workflows).await?;
+    let mut known = services.store().workflows_by_ids(viewer.organization, workflows).await?;
+    known.retain(|row| reach::has(viewer, row));
     let is_unknown = |id: &WorkflowId| known.iter().all(|row| row.id != *id);
     let unknown = workflows.iter().enumerate().filter(|(_, id)| is_unknown(id));
     let mistakes: Vec<Mistake> = unknown

@@ -55,8 +55,8 @@ impl Operation {
             Self::Cancel | Self::Terminate | Self::Pause | Self::Resume | Self::Retry | Self::Signal => {
                 Permission::ExecutionControl
             }
-            Self::Rerun | Self::RerunFromStep => Permission::ExecutionStart,
-            Self::SkipStep | Self::EditContext | Self::Delete => Permission::ExecutionRepair,
+            Self::Rerun => Permission::ExecutionStart,
+            Self::RerunFromStep | Self::SkipStep | Self::EditContext | Self::Delete => Permission::ExecutionRepair,
         }
     }
 }

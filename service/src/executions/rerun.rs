@@ -41,7 +41,7 @@ pub struct RerunRequest {
 /// far as the request says nothing else. It is linked with the one that it repeats.
 ///
 /// # Errors
-/// `Forbidden`; `NOT_FOUND`; mistakes as those of a start; `INVALID` for a step that the flow of the version has
+/// `Forbidden`, at a step without the right to repair; `NOT_FOUND`; mistakes as those of a start; `INVALID` for a step that the flow of the version has
 /// not, or data without a step; the database away.
 pub async fn rerun(
     services: &Services,
@@ -49,6 +49,10 @@ pub async fn rerun(
     request: RerunRequest,
 ) -> Result<(Started, Option<ExecutionRow>), ServiceError> {
     viewer.require(Permission::ExecutionStart)?;
+    if request.from_step.is_some() {
+        // It passes over whatever stands before the step, a decision of people too.
+        viewer.require(Permission::ExecutionRepair)?;
+    }
     check_reason(request.reason.as_deref())?;
     if request.context.as_ref().is_some_and(|data| !data.is_object()) {
         return Err(invalid("context", "the data must be an object: its keys are merged over the data"));

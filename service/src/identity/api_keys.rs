@@ -162,6 +162,12 @@ async fn bound_by(
     Ok(account)
 }
 
+fn of_somebody_else() -> ServiceError {
+    let message = "the key acts for somebody else, or for a service account that may do what you may not";
+    let mistake = Mistake::new(Code::Invalid, "id", message);
+    ServiceError::mistake(mistake.with_help("Whoever it acts for renews it; you can make it void with `apiKeyRevoke`."))
+}
+
 fn check_addresses(addresses: Option<&[String]>) -> Vec<Mistake> {
     let Some(addresses) = addresses else { return Vec::new() };
     if addresses.is_empty() || addresses.len() > MAX_ADDRESSES {
@@ -186,7 +192,8 @@ fn network(text: &str) -> Option<IpNet> {
 /// Makes a key like an old one, which works until `overlap` is over.
 ///
 /// # Errors
-/// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when the old one is void; the database away.
+/// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when the old one is void; `INVALID` when it acts for another person; the
+/// database away.
 pub async fn rotate(
     services: &Services,
     viewer: &Viewer,
@@ -206,6 +213,13 @@ pub async fn rotate(
     };
     if old.revoked_at_ms.is_some() || old.expires_at_ms.is_some_and(|until| until <= now.0) {
         return Err(is_void());
+    }
+    if viewer.user() != Some(old.on_behalf_of) {
+        // Whoever has the new secret acts as whom the key acts for: only a service account is lent like that.
+        bound_by(services, viewer, Some(old.on_behalf_of)).await.map_err(|problem| match problem {
+            ServiceError::Mistakes(_) => of_somebody_else(),
+            other => other,
+        })?;
     }
     // The new secret is in the caller's hands: it must not be worth more than the caller.
     let allowed = grants::effective(services, viewer.organization, Permissions::from_json(&old.permissions));

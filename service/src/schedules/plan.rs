@@ -95,6 +95,10 @@ impl<'a> Planner<'a> {
 
     fn plan(mut self) -> SchedulePlan {
         let is_active = self.plan.row.paused_at_ms.is_none() && self.plan.row.is_enabled;
+        if self.timing.overlap == OverlapPolicy::CancelOther && !self.plan.again.is_empty() {
+            // Whoever planned them may have died before it told the others to end.
+            self.plan.cancelled.append(&mut self.running);
+        }
         if is_active {
             self.release();
             self.come();

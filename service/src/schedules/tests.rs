@@ -333,6 +333,35 @@ async fn a_pause_holds_it_and_what_came_meanwhile_does_not_fire() {
 }
 
 #[tokio::test]
+async fn one_whose_time_passed_while_it_was_paused_is_not_resumed_in_silence() {
+    let bed = Bed::at("2026-12-01T08:00:00Z").await;
+    let once = bed.schedule(Timing { spec: Spec::Once { at: at("2026-12-02T00:00:00Z") }, ..cron("", "UTC") }).await;
+    pause(&bed.services, &bed.viewer, once.id, "holiday".to_owned()).await.unwrap();
+    bed.tick_at("2026-12-03T00:00:00Z").await;
+    let refused = resume(&bed.services, &bed.viewer, once.id).await.unwrap_err();
+    assert!(matches!(&refused, ServiceError::Mistakes(all) if all[0].message.contains("never fires")), "{refused:?}");
+    assert!(bed.read(&once).await.paused_at_ms.is_some(), "it stays as it was");
+}
+
+#[tokio::test]
+async fn the_one_before_is_cancelled_although_whoever_planned_the_next_one_died() {
+    let bed = Bed::at("2026-12-01T08:59:00Z").await;
+    bed.schedule(Timing { overlap: OverlapPolicy::CancelOther, ..cron("0 * * * *", "UTC") }).await;
+    assert_eq!(bed.tick_at("2026-12-01T09:00:00Z").await, 1);
+    let running = bed.executions().await.remove(0).id;
+    let plan = |due: Vec<store::DueSchedule>, now_ms: i64| {
+        due.into_iter().map(|due| super::plan::plan(due, Timestamp(now_ms))).collect::<Vec<_>>()
+    };
+    bed.services.clock().advance(Duration::from_hours(1));
+    // One process plans and dies before it tells anybody.
+    let fired = bed.services.store().fire_schedules(bed.services.now().0, 10, plan).await.unwrap();
+    assert_eq!(fired.plans[0].cancelled, [running]);
+    assert_eq!(bed.tick_at("2026-12-01T10:00:05Z").await, 1);
+    let told = bed.services.store().signals(bed.viewer.organization, running).await.unwrap();
+    assert_eq!(told.len(), 1, "the other one told it: {told:?}");
+}
+
+#[tokio::test]
 async fn jitter_delays_and_keeps_the_order() {
     let bed = Bed::at("2026-12-01T08:59:30Z").await;
     let row = bed.schedule(Timing { jitter_ms: 30_000, ..cron("* * * * *", "UTC") }).await;

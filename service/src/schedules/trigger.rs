@@ -44,6 +44,7 @@ pub async fn trigger(
         trigger: Trigger::Schedule { schedule: row.id, scheduled_for: now, is_catch_up: false },
     };
     let (started, execution) = executions::start(services, viewer, request, WaitFor::Nothing, Duration::ZERO).await?;
+    viewer.origin.trail.note(change(&row, "schedule.triggered").after(json!({ "executionId": started.execution })));
     let run = ScheduleRunRow {
         id: ScheduleRunId::new(),
         organization_id: row.organization_id,
@@ -56,7 +57,14 @@ pub async fn trigger(
         is_open: true,
         fired_at_ms: Some(now.0),
     };
-    services.store().insert_schedule_run(&run).await?;
-    viewer.origin.trail.note(change(&row, "schedule.triggered").after(json!({ "executionId": started.execution })));
+    // It has been started: an error now would have the caller start another one.
+    if let Err(problem) = services.store().insert_schedule_run(&run).await {
+        tracing::warn!(
+            error = %crate::chain(&problem),
+            schedule = %row.id,
+            execution = %started.execution,
+            "the history of a schedule misses an execution that was started by hand"
+        );
+    }
     Ok((started, execution))
 }

@@ -78,6 +78,7 @@ pub async fn create(services: &Services, viewer: &Viewer, new: NewSchedule) -> R
     if !mistakes.is_empty() {
         return Err(ServiceError::Mistakes(mistakes));
     }
+    let input = new.input.map(|input| input.to_string());
     let id = ScheduleId::new();
     let mut row = ScheduleRow {
         id,
@@ -86,7 +87,7 @@ pub async fn create(services: &Services, viewer: &Viewer, new: NewSchedule) -> R
         name: new.name,
         description: new.description,
         timing: new.timing.text(),
-        input: new.input.map(|input| input.to_string()),
+        input: input.clone(),
         trigger_ordinal: None,
         is_enabled: true,
         paused_at_ms: new.is_paused.then_some(now.0),
@@ -105,8 +106,9 @@ pub async fn create(services: &Services, viewer: &Viewer, new: NewSchedule) -> R
     set_due(&mut row, &new.timing, due);
     let inserted = services.store().insert_schedule(row).await?;
     let (row, is_new) = inserted.ok_or(ServiceError::Unauthenticated)?;
-    if !is_new && row.timing != new.timing.text() {
-        let message = format!("this idempotency key was used for {}, with other times", row.id);
+    let is_same = row.workflow_id == workflow && row.timing == new.timing.text() && row.input == input;
+    if !is_new && !is_same {
+        let message = "this idempotency key was used for another schedule";
         return Err(ServiceError::mistake(Mistake::new(Code::Duplicate, "idempotencyKey", message)));
     }
     let named = if is_new { "schedule.created" } else { "schedule.found" };
@@ -206,7 +208,11 @@ pub async fn resume(services: &Services, viewer: &Viewer, id: ScheduleId) -> Res
     }
     let now = services.now();
     let timing = read(&row)?;
-    let due = timing.calendar().ok().and_then(|calendar| timing.next_after(&calendar, now)).map(|fire| fire.at);
+    let mut mistakes = Vec::new();
+    let due = due(&timing, now, &mut mistakes);
+    if !mistakes.is_empty() {
+        return Err(ServiceError::Mistakes(mistakes));
+    }
     let mut new = ScheduleRow {
         paused_at_ms: None,
         paused_reason: None,

@@ -1,7 +1,5 @@
 //! Schedules that belong to triggers of published definitions: one for each, made and changed with the version.
 
-use std::collections::BTreeMap;
-
 use entity::schedule::{Column, Entity, Model};
 use entity::schedule_run;
 use ids::{OrganizationId, ScheduleId, WorkflowId};
@@ -29,11 +27,29 @@ pub async fn replace_managed(
         .lock_exclusive()
         .all(&**transaction)
         .await?;
-    let mut known: BTreeMap<i32, Model> =
-        known.into_iter().filter_map(|model| Some((model.trigger_ordinal?, model))).collect();
     let now_ms = version.published_at_ms;
-    for schedule in &version.schedules {
-        match known.remove(&schedule.ordinal) {
+    let (matched, gone) = matched(&version.schedules, known);
+    forget(transaction, gone).await?;
+    // Out of the way of each other first: a place belongs to one at a time.
+    for (schedule, model) in version.schedules.iter().zip(&matched) {
+        let Some(model) = model else { continue };
+        if model.trigger_ordinal != Some(schedule.ordinal) {
+            Entity::update_many()
+                .col_expr(Column::TriggerOrdinal, Expr::val(-1 - schedule.ordinal))
+                .filter(Column::Id.eq(model.id))
+                .exec(&**transaction)
+                .await?;
+        }
+    }
+    Entity::update_many()
+        .col_expr(Column::TriggerOrdinal, Expr::val(-1).sub(Column::TriggerOrdinal.into_expr()))
+        .filter(Column::OrganizationId.eq(organization.uuid()))
+        .filter(Column::WorkflowId.eq(workflow.uuid()))
+        .filter(Column::TriggerOrdinal.lt(0))
+        .exec(&**transaction)
+        .await?;
+    for (schedule, model) in version.schedules.iter().zip(matched) {
+        match model {
             None => {
                 let row = new_row(version, schedule, is_enabled);
                 Entity::insert(schedule_model(row)).exec_without_returning(&**transaction).await?;
@@ -49,7 +65,31 @@ pub async fn replace_managed(
             }
         }
     }
-    let gone: Vec<_> = known.into_values().map(|model| model.id).collect();
+    switch_managed(transaction, organization, workflow, is_enabled, now_ms).await
+}
+
+/// For each trigger the schedule that it has already, and those that no trigger has any more. One with the same times
+/// is the same wherever its trigger stands now; of the others, the one in the same place.
+fn matched(schedules: &[TriggerSchedule], mut known: Vec<Model>) -> (Vec<Option<Model>>, Vec<Model>) {
+    let mut matched: Vec<Option<Model>> = vec![None; schedules.len()];
+    let fits: [fn(&Model, &TriggerSchedule) -> bool; 3] = [
+        |model, schedule| model.timing == schedule.timing && model.trigger_ordinal == Some(schedule.ordinal),
+        |model, schedule| model.timing == schedule.timing,
+        |model, schedule| model.trigger_ordinal == Some(schedule.ordinal),
+    ];
+    for fits in fits {
+        for (place, schedule) in matched.iter_mut().zip(schedules) {
+            if place.is_none() {
+                let found = known.iter().position(|model| fits(model, schedule));
+                *place = found.map(|found| known.swap_remove(found));
+            }
+        }
+    }
+    (matched, known)
+}
+
+async fn forget(transaction: &WriteTransaction, gone: Vec<Model>) -> Result<(), StoreError> {
+    let gone: Vec<_> = gone.into_iter().map(|model| model.id).collect();
     if !gone.is_empty() {
         schedule_run::Entity::delete_many()
             .filter(schedule_run::Column::ScheduleId.is_in(gone.iter().copied()))
@@ -57,7 +97,7 @@ pub async fn replace_managed(
             .await?;
         Entity::delete_many().filter(Column::Id.is_in(gone)).exec(&**transaction).await?;
     }
-    switch_managed(transaction, organization, workflow, is_enabled, now_ms).await
+    Ok(())
 }
 
 /// Lets the schedules of a workflow's definition fire from now on, or keeps them from it.

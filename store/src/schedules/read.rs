@@ -1,9 +1,9 @@
 //! Reads schedules and their histories on behalf of one organization.
 
 use entity::schedule::{Column, Entity, Model};
-use entity::{schedule_run, workflow};
+use entity::{schedule, schedule_run, workflow};
 use ids::{OrganizationId, ScheduleId};
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, Func, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 
 use super::record::{run_row, schedule_row};
@@ -139,23 +139,29 @@ impl Store {
         if schedules.is_empty() {
             return Ok(Vec::new());
         }
-        let newer = sea_orm::sea_query::Alias::new("newer");
-        let is_newest = Query::select()
-            .expr(Expr::val(1))
-            .from_as(schedule_run::Entity, newer.clone())
+        // From the schedules on: a step into the key of each, however long its history is.
+        let newest = Alias::new("newest");
+        let last = Query::select()
+            .expr(Func::max(Expr::col((newest.clone(), schedule_run::Column::ScheduledForMs))))
+            .from_as(schedule_run::Entity, newest.clone())
             .and_where(
-                Expr::col((newer.clone(), schedule_run::Column::ScheduleId))
-                    .equals((schedule_run::Entity, schedule_run::Column::ScheduleId)),
-            )
-            .and_where(
-                Expr::col((newer, schedule_run::Column::ScheduledForMs))
-                    .gt(Expr::col((schedule_run::Entity, schedule_run::Column::ScheduledForMs))),
+                Expr::col((newest, schedule_run::Column::ScheduleId)).equals((schedule::Entity, schedule::Column::Id)),
             )
             .to_owned();
+        let lasts = Query::select()
+            .column((schedule::Entity, schedule::Column::Id))
+            .expr(SimpleExpr::SubQuery(None, Box::new(last.into())))
+            .from(schedule::Entity)
+            .and_where(schedule::Column::OrganizationId.eq(organization.uuid()))
+            .and_where(schedule::Column::Id.is_in(schedules.iter().map(|id| id.uuid())))
+            .to_owned();
+        let key = Expr::tuple([
+            schedule_run::Column::ScheduleId.into_expr(),
+            schedule_run::Column::ScheduledForMs.into_expr(),
+        ]);
         let models = schedule_run::Entity::find()
             .filter(schedule_run::Column::OrganizationId.eq(organization.uuid()))
-            .filter(schedule_run::Column::ScheduleId.is_in(schedules.iter().map(|id| id.uuid())))
-            .filter(Expr::exists(is_newest).not())
+            .filter(key.in_subquery(lasts))
             .all(&self.backend.reads_of(organization))
             .await?;
         models.into_iter().map(run_row).collect()

@@ -9,6 +9,8 @@ set
                 where schedule_run.schedule_id = schedule.id and schedule_run.is_open and schedule_run.state in (0, 3)
             )
             then least(schedule.next_at_ms, $2::int8)
+        -- got new times meanwhile, and is to be looked at for the first of them
+        when schedule.next_at_ms is null and schedule.wake_at_ms <= $2::int8 then schedule.wake_at_ms
         else schedule.next_at_ms
     end
 from jsonb_to_recordset($1::jsonb) as given (id uuid)

@@ -9,6 +9,8 @@ set
                 where schedule_run.schedule_id = schedule.id and schedule_run.is_open and schedule_run.state in (0, 3)
             )
             then min(coalesce(schedule.next_at_ms, ?2), ?2)
+        -- got new times meanwhile, and is to be looked at for the first of them
+        when schedule.next_at_ms is null and schedule.wake_at_ms <= ?2 then schedule.wake_at_ms
         else schedule.next_at_ms
     end
 where id in (select unhex(value ->> 'id') from json_each(?1))

@@ -2,10 +2,11 @@
 
 use ids::{ExecutionId, WorkerId};
 use store::{
-    CommitOutcome, Delivered, Ended, ExecutionFilter, ExecutionStatus, LabelFilter, LabelsOutcome, NewSignal, Patch,
-    Retention, Ruled, Ruling, Sweep,
+    ApprovalStatus, CommitOutcome, Delivered, Ended, ExecutionFilter, ExecutionStatus, LabelFilter, LabelsOutcome,
+    NewSignal, Patch, Retention, Ruled, Ruling, Sweep,
 };
 
+use crate::approvals::{asks, new_approval};
 use crate::harness::{Database, completed, failed, label, parked, running};
 use crate::on_both_databases;
 use crate::reconcilers::heartbeat;
@@ -44,6 +45,21 @@ on_both_databases! {
         assert_eq!((claimed.epoch, claimed.claims, claimed.state.as_deref()), (3, 1, None));
         let outcome = store.commit(database.checkpoint(&claimed, worker, Patch::Ended(completed()))).await.unwrap();
         assert_eq!(outcome, CommitOutcome::Committed { seq: 4, signals: 0 });
+    }
+
+    async fn what_is_ended_at_once_leaves_no_approval_open(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let (execution, approval) = asks(database, new_approval(database)).await;
+        let (_other, stays) = asks(database, new_approval(database)).await;
+        let row = store.execution(organization, execution).await.unwrap().unwrap();
+        let ruling = ruling(database, execution, row.seq, Ruled::Ended(cancelled()));
+        assert!(store.rule(&ruling).await.unwrap().is_some());
+        let withdrawn = store.approval(organization, approval).await.unwrap().unwrap();
+        assert_eq!((withdrawn.status, withdrawn.decided_at_ms), (ApprovalStatus::Cancelled, Some(ruling.at_ms)));
+        let events = store.approval_events(organization, &[approval], 10).await.unwrap();
+        assert_eq!(events.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>(), ["requested", "cancelled"]);
+        let other = store.approval(organization, stays).await.unwrap().unwrap();
+        assert_eq!(other.status, ApprovalStatus::Pending, "those of others stay");
     }
 
     async fn of_a_hundred_retries_at_the_same_moment_one_counts(database: &Database) {

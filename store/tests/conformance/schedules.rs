@@ -311,6 +311,61 @@ on_both_databases! {
         assert_eq!((on.is_enabled, on.due_ms, on.timed_at_ms), (true, None, EPOCH_MS + 2), "what came meanwhile does not count");
     }
 
+    async fn a_schedule_follows_its_trigger_to_another_place(database: &Database) {
+        let workflow = new_workflow(database, "moved");
+        let publish = |triggers: &[(i32, &str)]| {
+            let schedules = triggers.iter().map(|(ordinal, timing)| TriggerSchedule {
+                ordinal: *ordinal,
+                name: "moved".to_owned(),
+                timing: (*timing).to_owned(),
+            });
+            let version = NewVersion { schedules: schedules.collect(), ..new_version(database, workflow.id) };
+            database.store.save_and_publish(workflow.clone(), version, Vec::new(), true)
+        };
+        let managed = || async {
+            let (filter, first) = (ScheduleFilter::default(), PageRequest::first(10));
+            let page = database.store.schedules(database.organization, &filter, &first).await.unwrap();
+            let mut rows: Vec<_> =
+                page.rows.into_iter().map(|(_cursor, row)| (row.trigger_ordinal.unwrap(), row.timing, row.id)).collect();
+            rows.sort();
+            rows
+        };
+        publish(&[(0, "one"), (1, "two")]).await.unwrap();
+        let before = managed().await;
+        let (one, two) = (before[0].2, before[1].2);
+        let seen = |ordinal: i32, timing: &str, id: ScheduleId| (ordinal, timing.to_owned(), id);
+        publish(&[(0, "two"), (1, "one")]).await.unwrap();
+        assert_eq!(managed().await, [seen(0, "two", two), seen(1, "one", one)], "they change places");
+        publish(&[(0, "new"), (1, "two"), (2, "one")]).await.unwrap();
+        let three = managed().await;
+        assert_eq!(three[1..], [seen(1, "two", two), seen(2, "one", one)], "one is put before them");
+        publish(&[(1, "one")]).await.unwrap();
+        assert_eq!(managed().await, [seen(1, "one", one)], "only that is left");
+    }
+
+    async fn a_schedule_that_is_retimed_while_it_fires_is_looked_at_again(database: &Database) {
+        let workflow = new_workflow(database, "retimed");
+        let publish = |timing: &str| {
+            let schedule = TriggerSchedule { ordinal: 0, name: "retimed".to_owned(), timing: timing.to_owned() };
+            let version = NewVersion { schedules: vec![schedule], ..new_version(database, workflow.id) };
+            database.store.save_and_publish(workflow.clone(), version, Vec::new(), true)
+        };
+        publish("one").await.unwrap();
+        let fired = database.store.fire_schedules(EPOCH_MS + MINUTE_MS, 10, |due, now_ms| {
+            due.into_iter().map(|DueSchedule { row, .. }| SchedulePlan {
+                runs: vec![run_of(&row, now_ms, ScheduleRunState::Planned)],
+                row, released: Vec::new(), again: Vec::new(), cancelled: Vec::new(),
+                due_ms: Some(now_ms + MINUTE_MS), next_at_ms: Some(now_ms + MINUTE_MS), wake_at_ms: Some(now_ms + 5_000),
+            }).collect()
+        });
+        let run = fired.await.unwrap().plans[0].runs[0].clone();
+        publish("other").await.unwrap();
+        let finished = [started(&run, ExecutionId::new())];
+        database.store.finish_schedule_runs(&finished, EPOCH_MS + MINUTE_MS).await.unwrap();
+        let row = read(database, run.schedule_id).await;
+        assert!(row.next_at_ms.is_none() && row.wake_at_ms.is_some(), "its first new time is still to be found: {row:?}");
+    }
+
     async fn a_schedule_goes_with_its_history_unless_it_belongs_to_a_definition(database: &Database) {
         let own = inserted(database, schedule(database.organization, EPOCH_MS)).await;
         let managed = ScheduleRow { trigger_ordinal: Some(0), wake_at_ms: None, ..schedule(database.organization, EPOCH_MS) };

@@ -98,7 +98,8 @@ impl ScheduleFire {
         Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Execution::of))
     }
 
-    /// Why nothing was started.
+    /// Why nothing was started; it may quote the input.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
     async fn note(&self) -> Option<&str> {
         self.0.note.as_deref()
     }

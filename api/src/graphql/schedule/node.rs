@@ -121,9 +121,9 @@ impl Schedule {
     }
 
     /// Input of the executions; null too when a definition makes it.
-    async fn input(&self) -> Option<Json> {
-        let input = self.row.input.as_deref()?;
-        Some(async_graphql::Json(serde_json::from_str(input).unwrap_or_default()))
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
+    async fn input(&self) -> Result<Option<Json>> {
+        Ok(self.row.input.as_deref().map(serde_json::from_str).transpose()?.map(async_graphql::Json))
     }
 
     /// True: it does not fire.
