@@ -1,6 +1,5 @@
 //! The processes under measurement, started as a user would start them.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -42,7 +41,7 @@ impl Cluster {
     pub async fn without_workers(settings: &Settings) -> anyhow::Result<Self> {
         let database_url = fresh_database(&settings.database_url).await?;
         empty_redis(&settings.redis_url).await?;
-        let port = free_port()?;
+        let port = sluice_tests::free_port();
         let bind = format!("127.0.0.1:{port}");
         let api = sluice(settings, &database_url)
             .args(["api", "--insecure-no-auth", "--bind", &bind])
@@ -103,11 +102,6 @@ pub fn resident_mib(child: &Child) -> anyhow::Result<f64> {
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
     let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
     Ok(kib / 1_024.0)
-}
-
-/// A port nobody listens on.
-pub fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Waits until `/graphql` answers.

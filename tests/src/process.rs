@@ -1,8 +1,11 @@
 //! One `sluice` process: started, awaited, killed by its id.
 
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -93,12 +96,25 @@ impl Process {
     }
 }
 
-/// A port nobody listens on.
+/// Where ports for servers are looked for: below those that systems give to whoever only wants any, so that a
+/// server that was stopped finds its own still free.
+const PORTS: Range<u16> = 10_000..30_000;
+
+/// A port nobody listens on, and that this process was not given before.
 ///
 /// # Panics
 /// When the machine has none.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    listener.local_addr().expect("a bound listener has an address").port()
+    static NEXT: OnceLock<AtomicU32> = OnceLock::new();
+    // Processes side by side begin at different places.
+    let next = NEXT.get_or_init(|| {
+        let [.., a, b, c, d] = *uuid::Uuid::now_v7().as_bytes();
+        AtomicU32::new(u32::from_be_bytes([a, b, c, d]))
+    });
+    let mut tried = PORTS.map(|_try| {
+        let place = next.fetch_add(1, Ordering::Relaxed) % u32::from(PORTS.end - PORTS.start);
+        PORTS.start + u16::try_from(place).expect("it is smaller than a port")
+    });
+    tried.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("loopback has free ports")
 }

@@ -8,13 +8,13 @@ use tokio::time::Instant;
 use super::latency;
 use crate::measure::{Figure, Table};
 use crate::settings::Settings;
-use crate::system::{deploy, embedded, free_port, resident_mib, terminate, wait_ready};
+use crate::system::{deploy, embedded, resident_mib, terminate, wait_ready};
 
 /// Runs what was asked for.
 pub async fn run(settings: &Settings, table: &mut Table) -> anyhow::Result<()> {
     if settings.wants("W3") {
         let folder = tempfile::tempdir()?;
-        let port = free_port()?;
+        let port = sluice_tests::free_port();
         let mut server = embedded(settings, folder.path(), port)?;
         wait_ready(port, Duration::from_secs(30)).await?;
         deploy(port).await?;
@@ -31,7 +31,7 @@ async fn cold_start(settings: &Settings, table: &mut Table) -> anyhow::Result<()
     let (mut starts, mut idle) = (Vec::new(), Vec::new());
     for _run in 0..settings.runs {
         let folder = tempfile::tempdir()?;
-        let port = free_port()?;
+        let port = sluice_tests::free_port();
         let began = Instant::now();
         let mut server = embedded(settings, folder.path(), port)?;
         wait_ready(port, Duration::from_secs(30)).await?;

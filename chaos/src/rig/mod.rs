@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use self::clock::WallClock;
 use self::postgres::Postgres;
-use self::process::{Process, Recipe, free_port};
+use self::process::{Process, Recipe};
 use self::proxy::{Line, Proxy};
 use self::redis::Redis;
 use crate::settings::{Mode, Settings};
@@ -109,7 +109,7 @@ impl Rig {
         for number in 1..=APIS + WORKERS {
             let role = if number <= APIS { Role::Api } else { Role::Worker };
             let (port, name) = (
-                free_port()?,
+                sluice_tests::free_port(),
                 match role {
                     Role::Api | Role::Whole => format!("api-{number}"),
                     Role::Worker => format!("worker-{}", number - APIS),
@@ -153,7 +153,7 @@ impl Rig {
     }
 
     fn start_embedded(&mut self, settings: &Settings) -> anyhow::Result<()> {
-        let port = free_port()?;
+        let port = sluice_tests::free_port();
         let data = self.data.path().to_str().context("the temporary folder has no plain name")?.to_owned();
         let process = Process::start(Recipe {
             program: settings.sluice.clone(),

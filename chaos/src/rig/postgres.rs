@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::process::{Child, Command};
 
-use super::process::{free_port, send};
+use super::process::send;
 use super::programs;
 
 /// The server; it ends with the run.
@@ -44,7 +44,7 @@ impl Postgres {
         initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-instructions"]);
         let made = initdb.output().await.context("initdb")?;
         ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        let port = free_port()?;
+        let port = sluice_tests::free_port();
         let child = serve(&programs, owner, &folder, port)?;
         let server = Self { port, programs, owner, folder, child };
         let mut admin = server.admin_when_up("postgres").await?;

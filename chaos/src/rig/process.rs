@@ -1,7 +1,6 @@
 //! One process of the product: started, signalled and ended by its id.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -101,9 +100,4 @@ pub async fn send(id: u32, signal: &str) -> anyhow::Result<()> {
     let status = Command::new("kill").arg(format!("-{signal}")).arg(id.to_string()).status().await?;
     ensure!(status.success(), "kill -{signal} {id}");
     Ok(())
-}
-
-/// A port nobody listens on.
-pub fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::process::{Child, Command};
 
-use super::process::free_port;
 use super::programs;
 
 /// The server; it ends with the run.
@@ -25,7 +24,7 @@ impl Redis {
     pub async fn start(folder: &Path) -> anyhow::Result<Self> {
         let (program, folder) = (programs::redis()?, folder.join("redis"));
         std::fs::create_dir(&folder)?;
-        let port = free_port()?;
+        let port = sluice_tests::free_port();
         let child = serve(&program, &folder, port)?;
         let server = Self { port, program, folder, child };
         server.up().await?;

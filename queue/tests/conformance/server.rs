@@ -22,7 +22,7 @@ impl Server {
     /// `None`, and a line on standard error, where there is no server program.
     pub async fn start(case: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let port = sluice_tests::free_port();
         for program in ["redis-server", "valkey-server"] {
             if let Ok(child) = spawn(program, port, folder.path()) {
                 let server = Self { port, program, folder, child };

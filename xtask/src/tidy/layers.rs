@@ -40,7 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // A model of what stands around the engine: it must not share code with what it models.
     ("sim", &["engine"]),
     // It looks at the product from outside, as users and operators do.
-    ("chaos", &[]),
+    ("chaos", &["tests"]),
     ("xtask", &[]),
 ];
 /// The composition root and what looks at the whole from outside.
