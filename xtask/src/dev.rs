@@ -23,14 +23,14 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode, Fail
     }
     let mut build = process::cargo();
     // Always the whole workspace: with a part of it, dependencies get other features and build twice.
-    build.args(["build", "--workspace"]).current_dir(workspace.root());
+    build.args(["build", "--workspace", "--bin", "sluice"]).current_dir(workspace.root());
     if options.is_release {
         build.arg("--release");
     }
     println!("> {}", process::shown(&build));
     process::must_succeed(&mut build)?;
-    let binary = workspace.binary(if options.is_release { "release" } else { "debug" })?;
-    let mut sluice = Command::new(binary);
+    let programs = workspace.programs(if options.is_release { "release" } else { "debug" })?;
+    let mut sluice = Command::new(programs.join("sluice"));
     sluice.arg("dev").args(&options.passed_on);
     println!("> {}", process::shown(&sluice));
     // The server takes this process over: signals and the exit code are its own.

@@ -8,6 +8,7 @@ mod dev;
 mod failure;
 mod interrupt;
 mod process;
+mod programs;
 mod schema;
 mod security;
 mod services;

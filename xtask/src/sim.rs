@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::process;
+use crate::programs;
 use crate::workspace::Workspace;
 
 /// Histories are numbered; each day has so many of its own, more than can be played in it.
@@ -16,15 +17,9 @@ const MINUTES: &str = "10";
 
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode, Failure> {
     let interrupt = Interrupt::install()?;
-    let mut build = process::cargo();
-    build.args(["build", "--release", "--workspace", "--locked"]).current_dir(workspace.root());
-    println!("> {}", process::shown(&build));
-    let status = process::run_in_group(&mut build, &interrupt)?;
-    if !status.success() {
-        return Err(Failure::message("the release build failed"));
-    }
+    let programs = programs::release(workspace, &["sluice"], &interrupt)?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let mut sim = Command::new(workspace.binary("release")?);
+    let mut sim = Command::new(programs.join("sluice"));
     sim.arg("sim").args(completed(arguments, since.as_secs())).current_dir(workspace.root());
     println!("> {}", process::shown(&sim));
     let status = process::run_in_group(&mut sim, &interrupt)?;

@@ -42,9 +42,9 @@ impl Workspace {
         path_field(&self.metadata, "target_directory")
     }
 
-    /// Path of the `sluice` program of a profile's folder (`debug`, `release`), built or not.
-    pub fn binary(&self, profile: &str) -> Result<PathBuf, Failure> {
-        Ok(self.target()?.join(profile).join("sluice"))
+    /// Folder with the programs of a profile (`debug`, `release`), built or not.
+    pub fn programs(&self, profile: &str) -> Result<PathBuf, Failure> {
+        Ok(self.target()?.join(profile))
     }
 }
 

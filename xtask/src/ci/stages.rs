@@ -113,7 +113,7 @@ fn tests(run: &mut Run<'_>) -> Result<Outcome, Failure> {
     if let Outcome::Failed(_) = built {
         return Ok(built);
     }
-    let binary = run.workspace.binary("debug")?;
+    let binary = run.workspace.programs("debug")?.join("sluice");
     let has_nextest = process::find_program("cargo-nextest").is_some();
     let mut command = process::cargo();
     if has_nextest {

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::process;
+use crate::programs;
 use crate::workspace::Workspace;
 
 use self::accepted::Accepted;
@@ -106,7 +106,10 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode, Fail
         if suite.needs_server {
             // A suite that ended its server must not make the next one fail.
             bench.server = None;
-            bench.server = Some(Server::start(&binary(workspace, &interrupt)?, &bench.folder)?);
+            bench.server = Some(Server::start(
+                &programs::debug(workspace, &["sluice"], &interrupt)?.join("sluice"),
+                &bench.folder,
+            )?);
         }
         let outcome = match (suite.run)(&bench) {
             Ok(outcome) if suite.needs_server && !bench.server()?.is_alive() => outcome.and_died(),
@@ -138,16 +141,6 @@ fn choose(arguments: &[String]) -> Result<Option<Vec<&'static Suite>>, Failure> 
         }
     }
     Ok(Some(if chosen.is_empty() { SUITES.iter().collect() } else { chosen }))
-}
-
-/// The program of the debug profile, where arithmetic that overflows is noticed.
-fn binary(workspace: &Workspace, interrupt: &Interrupt) -> Result<PathBuf, Failure> {
-    let mut build = process::cargo();
-    build.args(["build", "--workspace", "--locked", "--quiet"]).current_dir(workspace.root());
-    if !process::run_in_group(&mut build, interrupt)?.success() {
-        return Err(Failure::message("the build failed"));
-    }
-    workspace.binary("debug")
 }
 
 fn make_folder(path: &Path) -> Result<(), Failure> {
