@@ -21,8 +21,9 @@ use crate::store::Store;
 
 /// Numbers and chains entries, and writes them.
 pub struct Audits {
-    pub backend: Arc<Backend>,
-    pub key: AuditKey,
+    backend: Arc<Backend>,
+    key: AuditKey,
+    heads: postgres::Heads,
 }
 
 impl Group for Audits {
@@ -57,9 +58,14 @@ impl Group for Audits {
 }
 
 impl Audits {
+    /// Nothing appended yet.
+    pub fn new(backend: Arc<Backend>, key: AuditKey) -> Self {
+        Self { backend, key, heads: postgres::Heads::default() }
+    }
+
     async fn append(&self, given: &[&NewAuditEntry]) -> Result<(), StoreError> {
         match &*self.backend {
-            Backend::Postgres(postgres) => postgres::append(postgres, &self.key, given).await,
+            Backend::Postgres(postgres) => postgres::append(postgres, &self.key, &self.heads, given).await,
             Backend::Sqlite(sqlite) => sqlite::append(sqlite, &self.key, given).await,
         }
     }

@@ -37,7 +37,7 @@ impl Committers {
             breaker: breaker.clone(),
         };
         Self {
-            audits: Committer::spawn(Audits { backend: Arc::clone(backend), key: config.audit_key }, bounds.clone()),
+            audits: Committer::spawn(Audits::new(Arc::clone(backend), config.audit_key), bounds.clone()),
             starts: Committer::spawn(Starts(Arc::clone(backend)), bounds.clone()),
             claims: Committer::spawn(Claims::new(Arc::clone(backend)), bounds.clone()),
             checkpoints: Committer::spawn(Checkpoints(Arc::clone(backend)), bounds),

@@ -281,18 +281,25 @@ async fn an_entry_whose_answer_was_lost_is_in_the_log_once() {
     let Some(database) = Database::postgresql("an_entry_whose_answer_was_lost").await else { return };
     let line = Line::to(&database).await;
     let store = line.store(&database).await;
-    // The statements are prepared by now: begin, lock, insert, the head, commit.
-    written(&store, database.organization, 1..=5).await;
-    for number in 1..=5 {
+    let other = database.another_process().await;
+    // One statement behind the end that is known; where somebody else has appended, it does nothing, and begin,
+    // lock, insert, the head and commit follow.
+    for number in 1..=6 {
+        // Both ways are prepared.
         written(&store, database.organization, number * 10..=number * 10).await;
-        line.lose_answer(usize::try_from(number).unwrap());
         written(&store, database.organization, number * 10 + 1..=number * 10 + 1).await;
+        if number > 1 {
+            written(&other, database.organization, number * 10 + 2..=number * 10 + 2).await;
+        }
+        line.lose_answer(usize::try_from(number).unwrap());
+        written(&store, database.organization, number * 10 + 3..=number * 10 + 3).await;
         assert!(line.has_lost_it(), "answer {number}");
     }
     let requests: Vec<String> = all(&database).await.into_iter().map(|row| row.entry.request_id).collect();
     let distinct: std::collections::BTreeSet<&String> = requests.iter().collect();
-    assert_eq!((requests.len(), distinct.len()), (15, 15));
-    assert_eq!(report(&database, ALWAYS).await, intact(15));
+    assert_eq!((requests.len(), distinct.len()), (23, 23));
+    assert_eq!(report(&database, ALWAYS).await, intact(23));
     store.close().await;
+    other.close().await;
     database.end().await;
 }

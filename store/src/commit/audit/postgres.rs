@@ -1,10 +1,15 @@
 //! One transaction for a whole group: the heads of its organizations are locked in order, so that the processes of an
 //! installation append in turns.
+//!
+//! A group of one organization goes on from the head that the group before it left, in one statement that does
+//! nothing when somebody else has appended, or retention removed something, meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use ids::OrganizationId;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::query::Query;
 use sqlx::types::Uuid;
 use sqlx::{Connection, FromRow};
 
@@ -14,14 +19,96 @@ use crate::backend::Postgres;
 use crate::error::StoreError;
 use crate::model::audit::NewAuditEntry;
 
-pub async fn append(postgres: &Postgres, key: &AuditKey, given: &[&NewAuditEntry]) -> Result<(), StoreError> {
+/// Logs whose heads are remembered; beyond, all are forgotten.
+const REMEMBERED: usize = 1_000;
+
+/// Where the logs ended that this process appended to last. What it holds may be old: it is believed only
+/// where the database agrees.
+#[derive(Default)]
+pub struct Heads(Mutex<BTreeMap<OrganizationId, Head>>);
+
+impl Heads {
+    fn take(&self, organization: OrganizationId) -> Option<Head> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&organization)
+    }
+
+    fn keep(&self, organization: OrganizationId, head: Head) {
+        let mut heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if heads.len() >= REMEMBERED {
+            heads.clear();
+        }
+        heads.insert(organization, head);
+    }
+}
+
+pub async fn append(
+    postgres: &Postgres,
+    key: &AuditKey,
+    known: &Heads,
+    given: &[&NewAuditEntry],
+) -> Result<(), StoreError> {
     let mut connection = postgres.audits.take().await?;
-    let appended = append_on(&mut connection, key, given).await;
+    let appended = append_with(&mut connection, key, known, given).await;
     postgres.audits.give_back(connection, &appended).await;
     Ok(appended?)
 }
 
-async fn append_on(connection: &mut PgConnection, key: &AuditKey, given: &[&NewAuditEntry]) -> Result<(), sqlx::Error> {
+async fn append_with(
+    connection: &mut PgConnection,
+    key: &AuditKey,
+    known: &Heads,
+    given: &[&NewAuditEntry],
+) -> Result<(), sqlx::Error> {
+    let organizations: BTreeSet<OrganizationId> = given.iter().map(|entry| entry.organization_id).collect();
+    if let (1, Some(organization)) = (organizations.len(), organizations.first().copied())
+        && let Some(head) = known.take(organization)
+        && let Some(head) = extend(connection, key, organization, head, given).await?
+    {
+        known.keep(organization, head);
+        return Ok(());
+    }
+    for (organization, head) in append_on(connection, key, given).await? {
+        known.keep(organization, head);
+    }
+    Ok(())
+}
+
+/// Appends behind `head`, if the log still ends there; the new head then.
+async fn extend(
+    connection: &mut PgConnection,
+    key: &AuditKey,
+    organization: OrganizationId,
+    head: Head,
+    given: &[&NewAuditEntry],
+) -> Result<Option<Head>, sqlx::Error> {
+    let before = head.clone();
+    let mut heads = BTreeMap::from([(organization, head)]);
+    let links = link(key, &mut heads, given);
+    let Some(head) = heads.remove(&organization) else { return Ok(None) };
+    let written = with_entries(sqlx::query(include_str!("postgres_extend.sql")), given, &links)
+        .bind(organization.uuid())
+        .bind(before.seq)
+        .bind(before.hash)
+        .bind(before.seal)
+        .bind(head.seq)
+        .bind(&head.hash)
+        .bind(&head.seal)
+        .execute(connection)
+        .await;
+    match written {
+        Ok(written) => Ok((written.rows_affected() > 0).then_some(head)),
+        // An entry stands where none was written: it is dealt with where the end of the log is looked at.
+        Err(sqlx::Error::Database(problem)) if problem.is_unique_violation() => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Appends behind whatever the database has as the ends of the logs; the new ends.
+async fn append_on(
+    connection: &mut PgConnection,
+    key: &AuditKey,
+    given: &[&NewAuditEntry],
+) -> Result<Vec<(OrganizationId, Head)>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     let organizations: BTreeSet<Uuid> = given.iter().map(|entry| entry.organization_id.uuid()).collect();
     let organizations: Vec<Uuid> = organizations.into_iter().collect();
@@ -45,7 +132,7 @@ async fn append_on(connection: &mut PgConnection, key: &AuditKey, given: &[&NewA
         })
         .collect();
     let links = link(key, &mut heads, given);
-    insert(&mut transaction, given, &links).await?;
+    with_entries(sqlx::query(include_str!("postgres.sql")), given, &links).execute(&mut *transaction).await?;
     let heads: Vec<(OrganizationId, Head)> = heads.into_iter().collect();
     sqlx::query(include_str!("postgres_heads.sql"))
         .bind(heads.iter().map(|(organization, _)| organization.uuid()).collect::<Vec<_>>())
@@ -54,7 +141,8 @@ async fn append_on(connection: &mut PgConnection, key: &AuditKey, given: &[&NewA
         .bind(heads.iter().map(|(_, head)| head.seal.as_str()).collect::<Vec<_>>())
         .execute(&mut *transaction)
         .await?;
-    transaction.commit().await
+    transaction.commit().await?;
+    Ok(heads)
 }
 
 #[derive(FromRow)]
@@ -72,9 +160,14 @@ async fn lock(connection: &mut PgConnection, organizations: &[Uuid]) -> Result<V
     sqlx::query_as(include_str!("postgres_lock.sql")).bind(organizations).fetch_all(connection).await
 }
 
-async fn insert(connection: &mut PgConnection, given: &[&NewAuditEntry], links: &[Link]) -> Result<(), sqlx::Error> {
+/// `query` with the columns of the entries as its first arguments.
+fn with_entries<'q>(
+    query: Query<'q, sqlx::Postgres, PgArguments>,
+    given: &[&'q NewAuditEntry],
+    links: &'q [Link],
+) -> Query<'q, sqlx::Postgres, PgArguments> {
     let column = Column(given);
-    sqlx::query(include_str!("postgres.sql"))
+    query
         .bind(column.of(|entry| entry.organization_id.uuid()))
         .bind(links.iter().map(|link| link.seq).collect::<Vec<_>>())
         .bind(column.of(|entry| entry.id.uuid()))
@@ -95,15 +188,12 @@ async fn insert(connection: &mut PgConnection, given: &[&NewAuditEntry], links: 
         .bind(column.of(|entry| entry.request_id.as_str()))
         .bind(links.iter().map(|link| link.previous.as_str()).collect::<Vec<_>>())
         .bind(links.iter().map(|link| link.hash.as_str()).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 /// The entries turned on their side: one array for each column.
-struct Column<'a>(&'a [&'a NewAuditEntry]);
+struct Column<'g, 'a>(&'g [&'a NewAuditEntry]);
 
-impl<'a> Column<'a> {
+impl<'a> Column<'_, 'a> {
     fn of<T>(&self, value: impl Fn(&'a NewAuditEntry) -> T) -> Vec<T> {
         self.0.iter().map(|entry| value(entry)).collect()
     }

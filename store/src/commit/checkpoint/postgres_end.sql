@@ -1,0 +1,1 @@
+select ordinal, seq, signals from written
