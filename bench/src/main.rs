@@ -40,6 +40,7 @@ async fn main() -> anyhow::Result<()> {
     }
     workloads::backlog::run(&settings, &mut table).await?;
     workloads::stored::run(&settings, &mut table).await?;
+    workloads::live::run(&settings, &mut table).await?;
     workloads::schedules::run(&settings, &mut table).await?;
     workloads::embedded::run(&settings, &mut table).await?;
     println!("\n{table}");

@@ -4,6 +4,7 @@ pub mod backlog;
 pub mod copies;
 pub mod embedded;
 pub mod latency;
+pub mod live;
 pub mod memory;
 pub mod schedules;
 pub mod steps;
