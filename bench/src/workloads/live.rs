@@ -127,7 +127,7 @@ async fn follow(mut socket: Socket, mut followed: mpsc::Receiver<Followed>) -> a
             ensure!(cursors.insert(update["cursor"].to_string()), "{} came twice: {update}", update["cursor"]);
             let at = update["event"]["at"].as_str().context("no time")?;
             lags.push(now.saturating_sub(moment(at)?));
-            status = update["execution"]["status"].as_str().context("no status")?.to_owned();
+            update["execution"]["status"].as_str().context("no status")?.clone_into(&mut status);
         }
         ensure!(status == "COMPLETED", "{id} was last seen {status}");
         count += 1;
