@@ -1,5 +1,6 @@
 //! The command line.
 
+mod approvals;
 mod inbound;
 pub mod lifecycle;
 mod schedules;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use approvals::{ApprovalsCommand, ApprovalsOptions};
 pub use schedules::{SchedulesCommand, SchedulesOptions, WhenOptions};
 
 use crate::output::Format;
@@ -340,56 +342,6 @@ pub struct InviteOptions {
     pub role: String,
     #[command(flatten)]
     pub server: ServerOptions,
-}
-
-#[derive(Debug, Args)]
-pub struct ApprovalsOptions {
-    /// What to do; lists what you may decide when absent.
-    #[command(subcommand)]
-    pub what: Option<ApprovalsCommand>,
-    #[command(flatten)]
-    pub server: ServerOptions,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ApprovalsCommand {
-    /// Lists what you may decide.
-    List {
-        /// Everything that is open, whoever may decide it.
-        #[arg(long)]
-        all: bool,
-    },
-    /// Shows an approval with what happened to it.
-    Show {
-        /// Its id.
-        id: String,
-    },
-    /// Approves.
-    Approve {
-        /// Its id.
-        id: String,
-        /// Why.
-        #[arg(long)]
-        reason: Option<String>,
-        /// The answers to its form, JSON or `@file`.
-        #[arg(long)]
-        data: Option<String>,
-    },
-    /// Rejects.
-    Reject {
-        /// Its id.
-        id: String,
-        /// Why.
-        #[arg(long)]
-        reason: String,
-    },
-    /// Adds a comment.
-    Comment {
-        /// Its id.
-        id: String,
-        /// What to say.
-        text: String,
-    },
 }
 
 #[derive(Debug, Args)]

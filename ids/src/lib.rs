@@ -129,6 +129,8 @@ typed_ids! {
     ScheduleId = "sch";
     /// A point in time of a schedule, and what came of it.
     ScheduleRunId = "srn";
+    /// Past points in time of a schedule that are made up for together.
+    BackfillId = "bkf";
     /// A key of a program.
     ApiKeyId = "key";
     /// An identity provider of an organization.
@@ -147,6 +149,8 @@ typed_ids! {
     HookId = "hok";
     /// A decision that people have to make.
     ApprovalId = "apr";
+    /// A time in which somebody stands in for somebody else.
+    SubstitutionId = "sub";
     /// What somebody wrote about an approval.
     ApprovalCommentId = "cmt";
     /// One start of one worker process; never reused.

@@ -1,6 +1,7 @@
 //! What lists are filtered by, and how a filter becomes a condition.
 
 mod approval;
+mod decider;
 mod event;
 mod execution;
 mod parts;
@@ -8,7 +9,8 @@ mod workflow;
 
 use crate::error::StoreError;
 
-pub use approval::{ApprovalFilter, Decider};
+pub use approval::ApprovalFilter;
+pub use decider::{Decider, StandsFor};
 pub use event::EventFilter;
 pub use execution::ExecutionFilter;
 pub(crate) use parts::contains;

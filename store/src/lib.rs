@@ -48,8 +48,8 @@ pub use delays::Delays;
 pub use error::StoreError;
 pub use executions::LabelsOutcome;
 pub use filter::{
-    ApprovalFilter, Decider, EventFilter, ExecutionFilter, LabelFilter, MAX_NESTING, StringFilter, TimeFilter,
-    WorkflowFilter,
+    ApprovalFilter, Decider, EventFilter, ExecutionFilter, LabelFilter, MAX_NESTING, StandsFor, StringFilter,
+    TimeFilter, WorkflowFilter,
 };
 pub use hooks::HOOK_ADDRESS;
 pub use identity::{FirstOwner, Warrant};
@@ -60,9 +60,13 @@ pub use model::approval::{
     ApprovalChange, ApprovalChangeRow, ApprovalEventRow, ApprovalNote, ApprovalRow, ApprovalStatus, ApprovalWrites,
     DecisionOutcome, DecisionRow, NewApproval, NewComment, NewDecision,
 };
+pub use model::approval_hands::{
+    ClaimApproval, DelegationRow, HandOutcome, HandOver, HandedTo, LinkRow, RemindApproval, SubstitutionFilter,
+    SubstitutionRow,
+};
 pub use model::audit::{AuditBreak, AuditFault, AuditOutcome, AuditReport, AuditRow, AuditSpan, NewAuditEntry};
 pub use model::change::{ChangeCursor, ChangeRow};
-pub use model::event::{EventOutcome, EventRow, NewEvent, RoutedEvent, ToldRow};
+pub use model::event::{EventCursor, EventOutcome, EventRow, NewEvent, RoutedEvent, ToldRow};
 pub use model::execution::{
     Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionRow, ExecutionStatus, Label, NewExecution,
     Patch, Runnable, StartKey, StartOutcome, TriggerType, UnknownCode, WaitRow,
@@ -74,8 +78,8 @@ pub use model::organization::{OrganizationChanges, OrganizationRow};
 pub use model::rate::{Pace, RateKey, RateScope};
 pub use model::ruling::{Ruled, Ruling, RulingWritten};
 pub use model::schedule::{
-    DueSchedule, FinishedRun, FiredSchedules, ScheduleFilter, SchedulePlan, ScheduleRow, ScheduleRunKind,
-    ScheduleRunRow, ScheduleRunState,
+    BackfillProgress, BackfillRow, DueSchedule, FinishedRun, FiredSchedules, ScheduleFilter, SchedulePlan, ScheduleRow,
+    ScheduleRunKind, ScheduleRunRow, ScheduleRunState,
 };
 pub use model::signal::{Delivered, EventWait, NewSignal, SignalRow};
 pub use model::single_sign_on::{IdentityProviderRow, SignInFlowRow, UserIdentityRow};

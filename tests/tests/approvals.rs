@@ -157,6 +157,14 @@ async fn branches(api: &Api) {
         assert_eq!(done["approval"]["status"], "APPROVED", "{done}");
     }
     eventually("it is paused", || async { execution(api, &id).await["status"] == "PAUSED" }).await;
+    let preview =
+        "query($id: ID!) { execution(id: $id) { pause { reason pending { decidedApprovals refusedReason } } } }";
+    let pause = api.data(preview, json!({ "id": id })).await["execution"]["pause"].take();
+    assert_eq!(
+        pause,
+        json!({ "reason": "look", "pending": { "decidedApprovals": 4, "refusedReason": null } }),
+        "what resuming sets free is known before"
+    );
     let resume = "mutation($i: ExecutionResumeInput!) { executionResume(input: $i) { userErrors { code } } }";
     eventually("it is resumed", || async {
         api.data(resume, json!({ "i": { "id": id } })).await["executionResume"]["userErrors"] == json!([])
@@ -368,6 +376,19 @@ async fn approvals_are_listed_shown_and_decided_on_the_command_line() {
     let shown = at(&["approvals", "show", &approval, "--output", "table"]).await;
     assert!(shown.out.contains("DECIDED") && shown.out.contains("you may not decide it: CONFLICT"), "{shown:?}");
     let director = asked(&server.api, &id, 1).await.remove(0)["id"].as_str().unwrap().to_owned();
+    for (command, says) in [("claim", "is yours"), ("release", "is free"), ("remind", "people are reminded")] {
+        let changed = at(&["approvals", command, &director, "--output", "table"]).await;
+        assert_eq!(
+            (changed.code, changed.out.trim()),
+            (Some(0), format!("{director}: {says}").as_str()),
+            "{changed:?}"
+        );
+    }
+    let nobody = "usr_00000000000000000000000009";
+    let refused = at(&["approvals", "delegate", &director, nobody, "--reason", "away"]).await;
+    assert!(refused.code == Some(1) && refused.err.contains("NOT_FOUND"), "{refused:?}");
+    let refused = at(&["approvals", "reassign", &director, "--to", nobody, "--reason", "away"]).await;
+    assert!(refused.code == Some(1) && refused.err.contains("assigneeIds.0"), "{refused:?}");
     let said = at(&["approvals", "comment", &director, "who pays?", "--output", "json"]).await.json();
     assert_eq!(said["comments"]["nodes"][0]["body"], "who pays?", "{said}");
     let rejected = at(&["approvals", "reject", &director, "--reason", "no", "--output", "json"]).await;

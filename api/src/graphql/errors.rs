@@ -42,6 +42,10 @@ pub enum ErrorCode {
     NotAssignee,
     /// Whoever started an execution may not decide its approvals.
     OwnRequest,
+    /// The link was used before; it counts once.
+    LinkUsed,
+    /// The time of the link is over.
+    LinkExpired,
 }
 
 impl ErrorCode {
@@ -63,6 +67,8 @@ impl ErrorCode {
             Code::Duplicate => Some(Self::Duplicate),
             Code::NotAssignee => Some(Self::NotAssignee),
             Code::OwnRequest => Some(Self::OwnRequest),
+            Code::LinkUsed => Some(Self::LinkUsed),
+            Code::LinkExpired => Some(Self::LinkExpired),
             Code::Unauthenticated
             | Code::Forbidden
             | Code::RateLimited

@@ -1,10 +1,12 @@
 //! The GraphQL schema: resolvers translate, use cases decide.
 
 mod approval;
+mod arrivals;
 mod audit;
 mod browser;
 mod connection;
 mod control;
+mod decision;
 mod deleted;
 mod directives;
 mod emit;
@@ -26,6 +28,7 @@ mod needs;
 mod offers;
 mod operations;
 mod operator;
+mod pause;
 mod payload;
 mod problem;
 mod queries;
@@ -48,7 +51,11 @@ use service::{ServiceError, Services};
 use crate::limits;
 use crate::rates::ChargeCost;
 
-use self::approval::{ApprovalMutation, ApprovalQuery, ApprovalSubscription};
+use self::approval::{
+    ApprovalHandsMutation, ApprovalLinkMutation, ApprovalLinkQuery, ApprovalMutation, ApprovalQuery,
+    ApprovalSubscription, SubstitutionMutation, SubstitutionQuery,
+};
+use self::arrivals::EventSubscription;
 use self::audit::{AuditMutations, AuditQuery};
 use self::emit::EventMutation;
 use self::gate::Gates;
@@ -63,7 +70,7 @@ use self::mutations::Mutation;
 use self::operator::OperatorMutation;
 use self::queries::Query;
 use self::repair::RepairMutation;
-use self::schedule::{ScheduleMutation, ScheduleQuery};
+use self::schedule::{BackfillMutation, ScheduleMutation, ScheduleQuery};
 use self::subscriptions::Subscription;
 
 pub use self::server::ServerMode;
@@ -71,7 +78,17 @@ pub use self::server::ServerMode;
 /// What can be asked.
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
-pub struct Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
+pub struct Queries(
+    Query,
+    OrganizationQuery,
+    AuditQuery,
+    SignInQuery,
+    HookQuery,
+    ScheduleQuery,
+    ApprovalQuery,
+    ApprovalLinkQuery,
+    SubstitutionQuery,
+);
 
 /// Changes.
 #[derive(MergedObject)]
@@ -92,13 +109,17 @@ pub struct Mutations(
     HookMutation,
     EventMutation,
     ScheduleMutation,
+    BackfillMutation,
     ApprovalMutation,
+    ApprovalHandsMutation,
+    ApprovalLinkMutation,
+    SubstitutionMutation,
 );
 
 /// What can be followed live.
 #[derive(MergedSubscription)]
 #[graphql(name = "Subscription")]
-pub struct Subscriptions(Subscription, ApprovalSubscription);
+pub struct Subscriptions(Subscription, ApprovalSubscription, EventSubscription);
 
 /// The schema of this API.
 pub type ApiSchema = Schema<Queries, Mutations, Subscriptions>;
@@ -118,7 +139,17 @@ fn origin_of<'a>(ctx: &Context<'a>) -> &'a service::Origin {
 
 /// The types and their fields.
 fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
-    let queries = Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
+    let queries = Queries(
+        Query,
+        OrganizationQuery,
+        AuditQuery,
+        SignInQuery,
+        HookQuery,
+        ScheduleQuery,
+        ApprovalQuery,
+        ApprovalLinkQuery,
+        SubstitutionQuery,
+    );
     let mutations = Mutations(
         Mutation,
         OperatorMutation,
@@ -135,9 +166,13 @@ fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
         HookMutation,
         EventMutation,
         ScheduleMutation,
+        BackfillMutation,
         ApprovalMutation,
+        ApprovalHandsMutation,
+        ApprovalLinkMutation,
+        SubstitutionMutation,
     );
-    Schema::build(queries, mutations, Subscriptions(Subscription, ApprovalSubscription))
+    Schema::build(queries, mutations, Subscriptions(Subscription, ApprovalSubscription, EventSubscription))
 }
 
 fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {

@@ -5,6 +5,7 @@
 mod cookies;
 mod routes;
 mod walk;
+mod work;
 mod world;
 
 use std::time::Duration;

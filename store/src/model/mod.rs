@@ -3,6 +3,7 @@
 pub mod access;
 pub mod account;
 pub mod approval;
+pub mod approval_hands;
 pub mod audit;
 pub mod change;
 pub mod event;

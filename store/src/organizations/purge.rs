@@ -10,9 +10,13 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// Tables whose rows name their organization, in the order in which they are emptied.
-pub const PURGED_TABLES: [&str; 28] = [
+pub const PURGED_TABLES: [&str; 32] = [
     "schedule_run",
+    "schedule_backfill",
     "schedule",
+    "approval_link",
+    "approval_delegation",
+    "approval_substitution",
     "approval_event",
     "approval_decision",
     "approval_assignee",

@@ -15,7 +15,9 @@ mod harness;
 
 mod accounts;
 mod approvals;
+mod arrivals;
 mod audit;
+mod backfills;
 mod changes;
 mod claims;
 mod commits;
@@ -23,6 +25,7 @@ mod documents;
 mod events;
 mod filters;
 mod groups;
+mod hands;
 mod hooks;
 mod identity;
 mod journals;

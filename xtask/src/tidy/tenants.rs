@@ -6,6 +6,7 @@ use super::text::TextFile;
 /// Files of `store` that read without naming an organization, each with what it is about. Whatever serves one
 /// organization takes `reads_of(organization)`, which PostgreSQL holds to its word.
 const SERVE_ALL: &[(&str, &str)] = &[
+    ("store/src/approvals/links.rs", "a token leads to its organization, before one is known"),
     ("store/src/commit/audit.rs", "the committer writes for all organizations in one statement"),
     ("store/src/commit/checkpoint/settle.rs", "the committer writes for all organizations in one statement"),
     ("store/src/commit/start.rs", "the committer writes for all organizations in one statement"),

@@ -102,7 +102,7 @@ pub struct ApprovalPayload {
 }
 
 /// Whether an answer of this name is a yes.
-fn approves(outcome: &str) -> Result<bool, ServiceError> {
+pub(super) fn approves(outcome: &str) -> Result<bool, ServiceError> {
     match outcome {
         "approve" => Ok(true),
         "reject" => Ok(false),
@@ -123,7 +123,7 @@ async fn decide(ctx: &Context<'_>, id: &ID, ruling: Result<Ruling, ServiceError>
     payload(decided)
 }
 
-fn payload(outcome: Result<ApprovalRow, ServiceError>) -> Result<ApprovalPayload> {
+pub(super) fn payload(outcome: Result<ApprovalRow, ServiceError>) -> Result<ApprovalPayload> {
     Ok(match user_errors(outcome)? {
         Ok(row) => ApprovalPayload { approval: Some(Approval::of(row)), user_errors: Vec::new() },
         Err(user_errors) => ApprovalPayload { approval: None, user_errors },

@@ -21,11 +21,12 @@ use ids::{
     ApprovalId, EventId, ExecutionId, HookId, IdentityProviderId, MembershipId, OrganizationId, RoleId, ScheduleId,
     UserId, WorkerId, WorkflowId, WorkflowVersionId,
 };
+use serde_json::json;
 use store::{
-    ChangeCursor, EventFilter, EventOrder, EventOutcome, ExecutionFilter, ExecutionOrder, IdentityProviderRow,
-    MembershipRow, NewEvent, NewExecution, NewSignal, NewSlot, NewVersion, NewWorkflow, PageRequest, PublishOutcome,
-    Retention, RetentionScope, RoutedEvent, SlotKey, StartOutcome, Sweep, TenantWall, ToldRow, UserIdentityRow,
-    WaitRow, WorkflowFilter, WorkflowOrder,
+    ChangeCursor, EventCursor, EventFilter, EventOrder, EventOutcome, ExecutionFilter, ExecutionOrder,
+    IdentityProviderRow, MembershipRow, NewEvent, NewExecution, NewSignal, NewSlot, NewVersion, NewWorkflow,
+    PageRequest, PublishOutcome, Retention, RetentionScope, RoutedEvent, SlotKey, StartOutcome, Sweep, TenantWall,
+    ToldRow, UserIdentityRow, WaitRow, WorkflowFilter, WorkflowOrder,
 };
 
 use self::methods::methods;
@@ -300,6 +301,10 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
     let first = EventId::from_uuid(ids::uuid::Uuid::nil());
     note(format!("{:?}", ask!(asked, store, events_after(of, None, None, first, 100))));
     note(format!("{:?}", ask!(asked, store, events_by_ids(of, &events))));
+    let nothing: EventCursor = serde_json::from_value(json!({ "x": 0, "p": 0, "e": first.uuid() })).unwrap();
+    note(format!("{:?}", ask!(asked, store, event_arrivals_after(of, &nothing, 100))));
+    ask!(asked, store, current_event_cursor(of));
+    note(format!("{:?}", ask!(asked, store, filter_events(of, &events, &EventFilter::default()))));
     note(format!("{:?}", ask!(asked, store, events(of, &EventFilter::default(), EventOrder::default(), &page))));
     note(format!("{:?}", ask!(asked, store, count_events(of, &EventFilter::default()))));
     note(format!("{:?}", ask!(asked, store, triggers_for(of, "order.placed"))));
