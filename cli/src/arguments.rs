@@ -2,6 +2,7 @@
 
 mod inbound;
 pub mod lifecycle;
+mod rules;
 mod schedules;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use rules::{RulesCommand, RulesOptions};
 pub use schedules::{SchedulesCommand, SchedulesOptions, WhenOptions};
 
 use crate::output::Format;
@@ -102,6 +104,8 @@ pub enum Command {
     Roles(ServerOptions),
     /// Lists the API keys of the organization, makes one, renews one, or makes one void.
     Keys(KeysOptions),
+    /// Lists the rules of the organization, shows, makes, changes, switches, tries or removes one.
+    Rules(RulesOptions),
     /// Lists the schedules of the organization, makes, pauses, resumes, fires or removes one, or shows what one does.
     Schedules(SchedulesOptions),
     /// Lists what waits for your decision, or all that is open; shows an approval, approves or rejects it.

@@ -76,6 +76,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Invite(options) => client::invite::run(options, format).await,
         Command::Roles(options) => client::roles::run(options, format).await,
         Command::Keys(options) => client::keys::run(options, format).await,
+        Command::Rules(options) => client::rules::run(options, format).await,
         Command::Schedules(options) => client::schedules::run(options, format).await,
         Command::Approvals(options) => client::approvals::run(options, format).await,
         Command::Start(options) => client::start::run(options, format).await,

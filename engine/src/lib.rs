@@ -1,6 +1,7 @@
 //! The engine of Sluice, pure: no clock, no chance, no input or output, no async.
 //!
 //! [`check`] finds what is wrong with a definition, [`definition`] reads it, [`plan`] prepares it,
+//! [`rule`] reads rules that it names,
 //! [`expr`] evaluates what is written in it, and [`machine`] decides. The same code runs in
 //! production, offline in `sluice validate`, and in the tests.
 
@@ -15,6 +16,7 @@ pub mod pattern;
 pub mod plan;
 pub mod pointer;
 pub mod problem;
+pub mod rule;
 pub mod schedule;
 pub mod time;
 

@@ -129,6 +129,8 @@ typed_ids! {
     ScheduleId = "sch";
     /// A point in time of a schedule, and what came of it.
     ScheduleRunId = "srn";
+    /// A condition, check or addition that workflows share.
+    RuleId = "rule";
     /// A key of a program.
     ApiKeyId = "key";
     /// An identity provider of an organization.

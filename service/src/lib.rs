@@ -23,6 +23,7 @@ pub mod plans;
 pub mod rates;
 mod reach;
 pub mod retention;
+pub mod rules;
 pub mod schedules;
 pub mod sealed;
 mod secret_key;

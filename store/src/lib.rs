@@ -32,6 +32,7 @@ mod organizations;
 mod page;
 mod rates;
 mod reconcile;
+mod rules;
 mod rulings;
 mod schedules;
 mod signals;
@@ -72,6 +73,9 @@ pub use model::identity::{MembershipRow, UserRow};
 pub use model::journal::JournalRow;
 pub use model::organization::{OrganizationChanges, OrganizationRow};
 pub use model::rate::{Pace, RateKey, RateScope};
+pub use model::rule::{
+    NewRuleUse, RuleChange, RuleFilter, RuleInserted, RuleKind, RuleRow, RuleUseRow, RuleVersionRow,
+};
 pub use model::ruling::{Ruled, Ruling, RulingWritten};
 pub use model::schedule::{
     DueSchedule, FinishedRun, FiredSchedules, ScheduleFilter, SchedulePlan, ScheduleRow, ScheduleRunKind,
@@ -93,5 +97,6 @@ pub use page::{
     ApprovalOrder, ApprovalOrderField, Cursor, Direction, EventOrder, EventOrderField, ExecutionOrder,
     ExecutionOrderField, Page, PageRequest, Side, SortKey, WorkflowOrder, WorkflowOrderField,
 };
+pub use rules::RULE_UNUSABLE;
 pub use store::Store;
 pub use tenants::TenantWall;

@@ -8,8 +8,8 @@ use service::approvals::{self, Inbox};
 use service::cursor::Seal;
 use service::identity::{api_keys, invitations, members, organizations};
 use store::{
-    ApprovalFilter, AuditFilter, Cursor, EventFilter, ExecutionFilter, MemberFilter, Page, PageRequest, ScheduleFilter,
-    WorkflowFilter,
+    ApprovalFilter, AuditFilter, Cursor, EventFilter, ExecutionFilter, MemberFilter, Page, PageRequest, RuleFilter,
+    ScheduleFilter, WorkflowFilter,
 };
 
 use super::errors::{IntoGraphql, invalid};
@@ -125,6 +125,7 @@ pub(super) enum CountOf {
     ApiKeys,
     Hooks,
     Told(EventId),
+    Rules(Box<RuleFilter>),
     Schedules(Box<ScheduleFilter>),
     ScheduleFires(ScheduleId),
     Known(usize),
@@ -146,6 +147,7 @@ impl CountOf {
             Self::ApiKeys => api_keys::count(services, viewer).await.graphql(),
             Self::Hooks => service::hooks::count(services, viewer).await.graphql(),
             Self::Told(event) => service::events::count_told(services, viewer, *event).await.graphql(),
+            Self::Rules(filter) => service::rules::count(services, viewer, filter).await.graphql(),
             Self::Schedules(filter) => service::schedules::count(services, viewer, filter).await.graphql(),
             Self::ScheduleFires(id) => service::schedules::count_runs(services, viewer, *id).await.graphql(),
             Self::Known(total) => Ok((*total as u64, true)),

@@ -264,6 +264,8 @@ pub struct WorkflowFilter {
     tags: Option<Vec<String>>,
     /// By name or slug.
     name: Option<StringFilter>,
+    /// Whose published version uses this rule.
+    uses: Option<ID>,
     /// All of these.
     and: Option<Vec<Self>>,
     /// At least one of these.
@@ -272,10 +274,12 @@ pub struct WorkflowFilter {
     not: Option<Box<Self>>,
 }
 
-impl From<WorkflowFilter> for store::WorkflowFilter {
-    fn from(filter: WorkflowFilter) -> Self {
-        let all = |list: Option<Vec<WorkflowFilter>>| list.unwrap_or_default().into_iter().map(Self::from).collect();
-        Self {
+impl WorkflowFilter {
+    pub(super) fn resolve(self) -> Result<store::WorkflowFilter> {
+        let filter = self;
+        let all =
+            |list: Option<Vec<Self>>| list.unwrap_or_default().into_iter().map(Self::resolve).collect::<Result<_>>();
+        Ok(store::WorkflowFilter {
             is_enabled: filter.is_enabled,
             is_archived: None,
             has_draft: filter.has_draft,
@@ -284,10 +288,11 @@ impl From<WorkflowFilter> for store::WorkflowFilter {
             tags: filter.tags.unwrap_or_default(),
             name: filter.name.map(Into::into),
             search: None,
-            and: all(filter.and),
-            or: all(filter.or),
-            not: filter.not.map(|filter| Box::new(Self::from(*filter))),
-        }
+            uses_rule: filter.uses.as_ref().map(parse_id).transpose()?,
+            and: all(filter.and)?,
+            or: all(filter.or)?,
+            not: filter.not.map(|filter| filter.resolve().map(Box::new)).transpose()?,
+        })
     }
 }
 

@@ -31,6 +31,7 @@ mod problem;
 mod queries;
 mod repair;
 mod retention;
+mod rule;
 mod scalars;
 mod schedule;
 mod server;
@@ -63,6 +64,7 @@ use self::mutations::Mutation;
 use self::operator::OperatorMutation;
 use self::queries::Query;
 use self::repair::RepairMutation;
+use self::rule::{RuleMutation, RuleQuery};
 use self::schedule::{ScheduleMutation, ScheduleQuery};
 use self::subscriptions::Subscription;
 
@@ -71,7 +73,16 @@ pub use self::server::ServerMode;
 /// What can be asked.
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
-pub struct Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
+pub struct Queries(
+    Query,
+    OrganizationQuery,
+    AuditQuery,
+    SignInQuery,
+    HookQuery,
+    ScheduleQuery,
+    ApprovalQuery,
+    RuleQuery,
+);
 
 /// Changes.
 #[derive(MergedObject)]
@@ -93,6 +104,7 @@ pub struct Mutations(
     EventMutation,
     ScheduleMutation,
     ApprovalMutation,
+    RuleMutation,
 );
 
 /// What can be followed live.
@@ -118,7 +130,8 @@ fn origin_of<'a>(ctx: &Context<'a>) -> &'a service::Origin {
 
 /// The types and their fields.
 fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
-    let queries = Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
+    let queries =
+        Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery, RuleQuery);
     let mutations = Mutations(
         Mutation,
         OperatorMutation,
@@ -136,6 +149,7 @@ fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
         EventMutation,
         ScheduleMutation,
         ApprovalMutation,
+        RuleMutation,
     );
     Schema::build(queries, mutations, Subscriptions(Subscription, ApprovalSubscription))
 }

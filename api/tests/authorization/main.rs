@@ -4,6 +4,7 @@
 
 mod cookies;
 mod routes;
+mod samples;
 mod walk;
 mod world;
 

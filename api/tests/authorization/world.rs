@@ -7,11 +7,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, header};
-use engine::schedule::{GapPolicy, RepeatedTimePolicy, Spec};
 use http_body_util::BodyExt;
 use ids::{
     ApiKeyId, ApprovalId, EventId, ExecutionId, HookId, IdentityProviderId, InvitationId, MembershipId, OrganizationId,
-    RoleId, ScheduleId, SessionId, UserId, WorkerId, WorkflowId,
+    RoleId, RuleId, ScheduleId, SessionId, UserId, WorkerId, WorkflowId,
 };
 use queue::{Notices, WorkQueue};
 use serde_json::{Value, json};
@@ -24,7 +23,6 @@ use service::identity::{
     BuiltInRole, api_keys, grants, invitations, recognise, roles, service_accounts, sessions, tokens,
 };
 use service::plans::WorkflowRef;
-use service::schedules::{CatchUpPolicy, NewSchedule, OverlapPolicy, Timing};
 use service::viewer::{Permission, Permissions};
 use service::workflows::{ImportFile, ImportRequest};
 use service::{Clock, Origin, Services, Settings, Viewer};
@@ -35,6 +33,8 @@ use store::{
     UserRow,
 };
 use tower::ServiceExt;
+
+use crate::samples::{large, nightly};
 
 /// Nothing in these tests takes this long unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -67,6 +67,7 @@ pub enum Kind {
     Hook,
     Schedule,
     Approval,
+    Rule,
 }
 
 impl Kind {
@@ -86,6 +87,8 @@ impl Kind {
         ("apikey", Kind::ApiKey),
         ("worker", Kind::Worker),
         ("event", Kind::Event),
+        ("rule", Kind::Rule),
+        ("uses", Kind::Rule),
         ("hook", Kind::Hook),
         ("user", Kind::User),
         ("actor", Kind::User),
@@ -128,6 +131,7 @@ impl Kind {
             Self::IdentityProvider => IdentityProviderId::new().to_string(),
             Self::Hook => HookId::new().to_string(),
             Self::Approval => ApprovalId::new().to_string(),
+            Self::Rule => RuleId::new().to_string(),
         }
     }
 }
@@ -321,35 +325,7 @@ impl Template {
     }
 }
 
-fn nightly(workflow: WorkflowId) -> NewSchedule {
-    NewSchedule {
-        workflow: WorkflowRef::Id(workflow),
-        name: "nightly".to_owned(),
-        description: None,
-        timing: Timing {
-            spec: Spec::Cron {
-                expressions: vec!["0 0 * * *".to_owned()],
-                exclusions: Vec::new(),
-                excluded_dates: Vec::new(),
-            },
-            time_zone: "UTC".to_owned(),
-            gap: GapPolicy::Shift,
-            repeated: RepeatedTimePolicy::First,
-            overlap: OverlapPolicy::Skip,
-            catch_up: CatchUpPolicy::Latest,
-            catch_up_limit: 100,
-            catch_up_window_ms: None,
-            jitter_ms: 0,
-            starts_at: None,
-            ends_at: None,
-        },
-        input: Some(json!({ "secret": "of the first organization" })),
-        is_paused: false,
-        idempotency_key: None,
-    }
-}
-
-/// A workflow with a hook and a schedule, an execution and an event.
+/// A workflow with a hook and a schedule, an execution, an event and a rule.
 async fn of_work(services: &Services, owner: &Viewer) -> Vec<(Kind, String)> {
     let file = ImportFile { path: "matrix.yaml".to_owned(), content: WORKFLOW.to_owned() };
     let request = ImportRequest { files: vec![file], publish: true, dry_run: false };
@@ -378,6 +354,7 @@ async fn of_work(services: &Services, owner: &Viewer) -> Vec<(Kind, String)> {
     let emitted = service::events::emit(services, owner, request).await.unwrap();
     let hook = services.store().hook_at(owner.organization, "orders", "POST").await.unwrap().unwrap();
     let schedule = service::schedules::create(services, owner, nightly(workflow)).await.unwrap();
+    let rule = service::rules::create(services, owner, large()).await.unwrap().rule.unwrap();
     let approval = asks(services, owner.organization, started.0.execution).await;
     vec![
         (Kind::Hook, hook.id.to_string()),
@@ -386,6 +363,7 @@ async fn of_work(services: &Services, owner: &Viewer) -> Vec<(Kind, String)> {
         (Kind::Execution, started.0.execution.to_string()),
         (Kind::Event, emitted.event.id.to_string()),
         (Kind::Schedule, schedule.id.to_string()),
+        (Kind::Rule, rule.id.to_string()),
     ]
 }
 

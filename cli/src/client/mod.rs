@@ -18,6 +18,7 @@ pub mod list;
 pub mod login;
 pub mod members;
 pub mod roles;
+pub mod rules;
 pub mod schedules;
 mod server;
 pub mod start;

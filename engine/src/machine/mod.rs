@@ -23,6 +23,7 @@ mod provenance;
 mod rate;
 mod render;
 mod repair;
+mod rules;
 mod run;
 mod scope;
 mod signal;

@@ -17,6 +17,7 @@ mod people;
 mod properties;
 mod rates;
 mod repair;
+mod rules;
 mod sim;
 mod slots;
 mod timeline;

@@ -138,6 +138,7 @@ impl Bed {
             depth: 0,
             parent_id: None,
             rerun_of: None,
+            rules: None,
         };
         let started = execution.id;
         store.start(execution).await.unwrap();

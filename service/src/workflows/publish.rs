@@ -10,8 +10,8 @@ use super::import::{Content, format_from_name};
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
-use crate::hooks::address_taken;
 use crate::reach;
+use crate::rules::unusable;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -67,7 +67,7 @@ pub async fn publish(
         ));
     };
     let format = format_from_name(format);
-    let checked = checked(source, format);
+    let (checked, rules) = checked(services, viewer.organization, source, format).await?;
     let (Some(definition), Some(canonical)) = (checked.definition, checked.canonical) else {
         return Ok(PublishResult { workflow, version: None, problems: checked.problems });
     };
@@ -76,11 +76,11 @@ pub async fn publish(
     }
     let (number, was_enabled) = (workflow.published_number, workflow.is_enabled);
     let enable = request.enable && definition.enabled;
-    let content = Content::new(source.clone(), format, definition, &canonical, &checked.problems);
+    let content = Content::new(source.clone(), format, definition, &canonical, &checked.problems).naming(&rules);
     let version = content.version(services, viewer, workflow.id, request.label, request.changelog);
     // Conditional on the revision that was read: a draft that was saved meanwhile is not published unseen.
     let published = store.publish(version, content.triggers(), enable.then_some(true), workflow.revision).await;
-    match published.map_err(address_taken)? {
+    match published.map_err(unusable)? {
         PublishOutcome::Published { workflow, version } => {
             let change = Change::of("workflow", workflow.id, &workflow.slug).named("workflow.published");
             let before = json!({ "versionNumber": number, "isEnabled": was_enabled });

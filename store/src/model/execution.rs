@@ -170,6 +170,8 @@ pub struct NewExecution {
     pub parent_id: Option<ExecutionId>,
     /// The execution that it repeats.
     pub rerun_of: Option<ExecutionId>,
+    /// The versions of rules that it has, for its whole life, JSON; absent when its definition names none.
+    pub rules: Option<String>,
 }
 
 impl NewExecution {
@@ -211,6 +213,7 @@ impl NewExecution {
             paused_at_ms: None,
             parent_id: self.parent_id,
             rerun_of: self.rerun_of,
+            rules: self.rules,
         }
     }
 }
@@ -299,6 +302,8 @@ pub struct ExecutionRow {
     pub parent_id: Option<ExecutionId>,
     /// The execution that it repeats.
     pub rerun_of: Option<ExecutionId>,
+    /// The versions of rules that it has, JSON; absent when its definition names none.
+    pub rules: Option<String>,
 }
 
 /// An execution that was claimed: from now on only this claim's epoch may write it.
@@ -344,6 +349,8 @@ pub struct Claimed {
     pub parent_id: Option<ExecutionId>,
     /// Signals that were delivered and not taken in.
     pub signals: i32,
+    /// The versions of rules that it has, JSON; absent when its definition names none.
+    pub rules: Option<String>,
 }
 
 /// What wakes a parked execution.

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod journal;
 pub mod organization;
 pub mod rate;
+pub mod rule;
 pub mod ruling;
 pub mod schedule;
 pub mod signal;

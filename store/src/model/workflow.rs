@@ -3,6 +3,7 @@
 use ids::{OrganizationId, WorkflowId, WorkflowVersionId};
 
 use super::hook::HookTrigger;
+use super::rule::NewRuleUse;
 
 /// A workflow with a draft on its way in; found again by its slug.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +104,8 @@ pub struct NewVersion {
     pub hooks: Vec<HookTrigger>,
     /// Its schedules: they become those of the workflow.
     pub schedules: Vec<TriggerSchedule>,
+    /// Where it names rules.
+    pub rules: Vec<NewRuleUse>,
 }
 
 /// A schedule trigger of a version on its way in.

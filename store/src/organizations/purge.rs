@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// Tables whose rows name their organization, in the order in which they are emptied.
-pub const PURGED_TABLES: [&str; 28] = [
+pub const PURGED_TABLES: [&str; 31] = [
     "schedule_run",
     "schedule",
     "approval_event",
@@ -18,6 +18,9 @@ pub const PURGED_TABLES: [&str; 28] = [
     "approval_assignee",
     "approval",
     "rate",
+    "rule_use",
+    "rule_version",
+    "rule",
     "persisted_document",
     "event_told",
     "event_trigger",

@@ -13,6 +13,7 @@ use crate::clean::check_texts;
 use crate::error::StoreError;
 use crate::hooks::{check_hooks, replace_hooks};
 use crate::model::workflow::{NewVersion, NewWorkflow, PublishOutcome, TriggerRow, VersionRow, WorkflowRow};
+use crate::rules::{check_uses, replace_uses};
 use crate::schedules::replace_managed;
 use crate::store::Store;
 
@@ -22,7 +23,7 @@ impl Store {
     ///
     /// # Errors
     /// `Invalid`; `Conflict`, with [`HOOK_ADDRESS`](crate::HOOK_ADDRESS) when another workflow has the address of a
-    /// hook; the database away.
+    /// hook, with [`RULE_UNUSABLE`](crate::RULE_UNUSABLE) when a rule was deleted or disabled; the database away.
     pub async fn publish(
         &self,
         version: NewVersion,
@@ -75,6 +76,7 @@ fn check_version(version: &NewVersion, triggers: &[TriggerRow]) -> Result<(), St
         ("published_by", Some(version.published_by.as_str())),
     ])?;
     check_hooks(&version.hooks)?;
+    check_uses(&version.rules)?;
     check_texts(version.schedules.iter().map(|schedule| ("timing", Some(schedule.timing.as_str()))))?;
     check_texts(triggers.iter().map(|trigger| ("pattern", Some(trigger.pattern.as_str()))))
 }
@@ -114,7 +116,8 @@ async fn record(
         .await?;
     let Some(workflow) = numbered.pop() else { return Ok(None) };
     let (organization, workflow_id) = (new.organization_id, new.workflow_id);
-    let hooks = std::mem::take(&mut new.hooks);
+    let (hooks, rules) = (std::mem::take(&mut new.hooks), std::mem::take(&mut new.rules));
+    replace_uses(transaction, organization, workflow_id, rules).await?;
     replace_managed(transaction, &new, workflow.is_enabled).await?;
     let version = insert_version(transaction, new, number).await?;
     replace_triggers(transaction, organization, workflow_id, &version, triggers, workflow.is_enabled).await?;

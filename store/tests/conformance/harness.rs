@@ -225,6 +225,7 @@ pub fn new_execution(organization: OrganizationId, now_ms: i64) -> NewExecution 
         depth: 0,
         parent_id: None,
         rerun_of: None,
+        rules: None,
     }
 }
 

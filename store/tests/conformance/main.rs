@@ -36,6 +36,7 @@ mod rates;
 mod reconcilers;
 mod refusals;
 mod retention;
+mod rules;
 mod rulings;
 mod schedules;
 mod schema;

@@ -39,6 +39,7 @@ pub fn new_version(database: &Database, workflow: WorkflowId) -> NewVersion {
         published_at_ms: database.now(),
         published_by: "usr_test".to_owned(),
         hooks: Vec::new(),
+        rules: Vec::new(),
     }
 }
 

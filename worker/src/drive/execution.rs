@@ -87,7 +87,7 @@ impl Execution {
         let services = &context.services;
         let version = services
             .plans()
-            .version(services.store(), claimed.organization_id, claimed.version_id)
+            .runnable(services.store(), claimed.organization_id, claimed.version_id, claimed.rules.as_deref())
             .await
             .map_err(LoadError::Version)?
             .ok_or(LoadError::NoVersion)?;

@@ -13,13 +13,14 @@ macro_rules! ask {
 mod approvals;
 mod methods;
 mod people;
+mod rules;
 mod timed;
 
 use std::collections::BTreeSet;
 
 use ids::{
-    ApprovalId, EventId, ExecutionId, HookId, IdentityProviderId, MembershipId, OrganizationId, RoleId, ScheduleId,
-    UserId, WorkerId, WorkflowId, WorkflowVersionId,
+    ApprovalId, EventId, ExecutionId, HookId, IdentityProviderId, MembershipId, OrganizationId, RoleId, RuleId,
+    ScheduleId, UserId, WorkerId, WorkflowId, WorkflowVersionId,
 };
 use store::{
     ChangeCursor, EventFilter, EventOrder, EventOutcome, ExecutionFilter, ExecutionOrder, IdentityProviderRow,
@@ -58,6 +59,7 @@ struct Tenant {
     newcomer: UserId,
     people: People,
     schedule: ScheduleId,
+    rule: RuleId,
     /// It waits for a second voice.
     approval: ApprovalId,
 }
@@ -78,11 +80,13 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         tags: vec![canary.clone()],
         ..workflow
     };
+    let rule = rules::rule(asked, database, id, &canary).await;
     let draft = ask!(asked, store, upsert_draft(described(new_workflow(database, "orders"))));
     let release = |workflow: WorkflowId| NewVersion {
         organization_id: id,
         source: canary.clone(),
         published_by: canary.clone(),
+        rules: if workflow == draft.id { rules::uses(rule, &canary) } else { Vec::new() },
         hooks: if workflow == draft.id { vec![hook("same")] } else { Vec::new() },
         ..new_version(database, workflow)
     };
@@ -174,6 +178,7 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         newcomer,
         people,
         schedule,
+        rule,
         approval,
     }
 }
@@ -329,6 +334,7 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
     }
     note(format!("{:?}", ask!(asked, store, identity_providers(of))));
     seen.extend(Box::pin(timed::picture(database, asked, of, all)).await);
+    seen.extend(Box::pin(rules::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(approvals::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(people::picture(database, asked, of, all)).await);
     seen.join("\n")
@@ -369,6 +375,7 @@ async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, vict
     assert!(!ask!(asked, store, delete_identity_provider(own, victim.provider)));
     assert_eq!(ask!(asked, store, set_namespace(own, victim.workflow, "mine/".to_owned(), now_ms)), None);
     timed::intrude(database, asked, intruder, victim).await;
+    rules::intrude(database, asked, intruder, victim).await;
     people::intrude(database, asked, intruder, victim).await;
     approvals::intrude(database, asked, intruder, victim).await;
 }
@@ -395,7 +402,7 @@ on_both_databases! {
                     other.canary.clone(), other.id.to_string(), other.workflow.to_string(), other.version.to_string(),
                     other.event.to_string(), other.execution.to_string(), other.ended.to_string(),
                     other.provider.to_string(), other.newcomer.to_string(), other.schedule.to_string(),
-                    other.approval.to_string(),
+                    other.approval.to_string(), other.rule.to_string(),
                 ];
                 for text in foreign.into_iter().chain(other.people.texts()) {
                     assert!(!own.contains(&text), "{} sees `{text}` of {}: {own}", one.canary, other.canary);
