@@ -1,17 +1,22 @@
 //! The command line.
 
+mod approvals;
 mod inbound;
 pub mod lifecycle;
 mod schedules;
+mod statistics;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use approvals::{ApprovalsCommand, ApprovalsOptions};
 pub use schedules::{SchedulesCommand, SchedulesOptions, WhenOptions};
 
 use crate::output::Format;
+
+pub use statistics::{ErrorsCommand, ErrorsOptions, StatsOptions, Width};
 
 pub use inbound::{EventsCommand, EventsOptions, HooksCommand, HooksOptions};
 
@@ -118,6 +123,10 @@ pub enum Command {
     Watch(WatchOptions),
     #[command(flatten)]
     Lifecycle(lifecycle::LifecycleCommand),
+    /// Tells how many executions there were, how they ended and how long they and their steps took.
+    Stats(StatsOptions),
+    /// Lists failures by cause, and marks which of them are looked after.
+    Errors(ErrorsOptions),
     /// Asks a worker to take no more work, finish what it has, and end.
     Drain(DrainOptions),
     /// Prints the audit log of a server, newest first, or verifies it.
@@ -340,56 +349,6 @@ pub struct InviteOptions {
     pub role: String,
     #[command(flatten)]
     pub server: ServerOptions,
-}
-
-#[derive(Debug, Args)]
-pub struct ApprovalsOptions {
-    /// What to do; lists what you may decide when absent.
-    #[command(subcommand)]
-    pub what: Option<ApprovalsCommand>,
-    #[command(flatten)]
-    pub server: ServerOptions,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ApprovalsCommand {
-    /// Lists what you may decide.
-    List {
-        /// Everything that is open, whoever may decide it.
-        #[arg(long)]
-        all: bool,
-    },
-    /// Shows an approval with what happened to it.
-    Show {
-        /// Its id.
-        id: String,
-    },
-    /// Approves.
-    Approve {
-        /// Its id.
-        id: String,
-        /// Why.
-        #[arg(long)]
-        reason: Option<String>,
-        /// The answers to its form, JSON or `@file`.
-        #[arg(long)]
-        data: Option<String>,
-    },
-    /// Rejects.
-    Reject {
-        /// Its id.
-        id: String,
-        /// Why.
-        #[arg(long)]
-        reason: String,
-    },
-    /// Adds a comment.
-    Comment {
-        /// Its id.
-        id: String,
-        /// What to say.
-        text: String,
-    },
 }
 
 #[derive(Debug, Args)]

@@ -84,6 +84,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Hooks(options) => client::hooks::run(options, format).await,
         Command::Watch(options) => client::watch::run(options, format).await,
         Command::Lifecycle(command) => client::lifecycle::run(command, format).await,
+        Command::Errors(options) => client::errors::run(options, format).await,
+        Command::Stats(options) => client::stats::run(options, format).await,
         Command::Drain(options) => client::drain::run(options, format).await,
         Command::Doctor(options) if options.security => hardening::run(format),
         Command::Doctor(options) => client::doctor::run(options, format).await,

@@ -151,6 +151,8 @@ typed_ids! {
     ApprovalCommentId = "cmt";
     /// One start of one worker process; never reused.
     WorkerId = "wrk";
+    /// Failures of the same cause.
+    ErrorGroupId = "err";
 }
 
 #[cfg(test)]

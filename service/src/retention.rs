@@ -10,6 +10,7 @@ use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::reach;
 use crate::services::Services;
+use crate::statistics;
 use crate::viewer::{Permission, Viewer};
 
 /// Executions that are looked at in one group: a group is one transaction, which must be short.
@@ -56,6 +57,7 @@ pub async fn sweep(services: &Services, place: &mut RetentionPlace) -> Result<u6
             deleted += sweep_events(services, now_ms).await?;
             sweep_rates(services, now_ms).await?;
             deleted += audit::sweep(services, now_ms).await?;
+            deleted += statistics::sweep(services, now_ms).await?;
             *place = next_pass(std::mem::take(place), now_ms);
             return Ok(deleted);
         };

@@ -11,6 +11,7 @@ use crate::error::StoreError;
 pub use approval::{ApprovalFilter, Decider};
 pub use event::EventFilter;
 pub use execution::ExecutionFilter;
+pub(crate) use execution::workflows_in;
 pub(crate) use parts::contains;
 pub use parts::{LabelFilter, StringFilter, TimeFilter};
 pub use workflow::WorkflowFilter;

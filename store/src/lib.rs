@@ -18,6 +18,7 @@ mod config;
 mod delays;
 mod documents;
 mod error;
+mod error_groups;
 mod event_waits;
 mod events;
 mod executions;
@@ -36,6 +37,7 @@ mod rulings;
 mod schedules;
 mod signals;
 mod slots;
+mod statistics;
 mod store;
 mod tenants;
 mod workers;
@@ -67,6 +69,7 @@ pub use model::execution::{
     Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionRow, ExecutionStatus, Label, NewExecution,
     Patch, Runnable, StartKey, StartOutcome, TriggerType, UnknownCode, WaitRow,
 };
+pub use model::failure::{ErrorGroupQuery, ErrorGroupRow, ErrorGroupStatus, NewFailure};
 pub use model::hook::{HookRow, HookTrigger};
 pub use model::identity::{MembershipRow, UserRow};
 pub use model::journal::JournalRow;
@@ -80,6 +83,7 @@ pub use model::schedule::{
 pub use model::signal::{Delivered, EventWait, NewSignal, SignalRow};
 pub use model::single_sign_on::{IdentityProviderRow, SignInFlowRow, UserIdentityRow};
 pub use model::slot::{NewSlot, SlotKey, SlotTaken};
+pub use model::statistics::{Bucket, Measured, Measures, RollupBy, RollupQuery, RollupRow, SLICE_MS, Sum, slice_of};
 pub use model::worker::WorkerRow;
 pub use model::workflow::{
     NewVersion, NewWorkflow, PublishOutcome, TriggerCandidate, TriggerRow, TriggerSchedule, VersionRow, WorkflowRow,

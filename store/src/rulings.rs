@@ -3,13 +3,16 @@
 //! Each holds only for the execution as it was looked at: it names the last journal row. It raises the epoch as a
 //! claim does, so whatever a worker still writes comes from a lost claim.
 
+use ids::WorkflowId;
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::backend::WriteTransaction;
 use crate::clean::check_texts;
+use crate::commit::rollup::Rollups;
 use crate::error::StoreError;
 use crate::model::execution::{ExecutionResult, Runnable};
 use crate::model::ruling::{Ruled, Ruling, RulingWritten};
+use crate::model::statistics::Measures;
 use crate::store::Store;
 
 impl Store {
@@ -69,12 +72,19 @@ impl Store {
             ];
             run(&turn, include_str!("rulings/send.sql"), values).await?;
         }
-        if matches!(ruling.what, Ruled::Ended(_)) {
+        if let Ruled::Ended(ended) = &ruling.what {
             let of = || -> [Value; 3] {
                 [ruling.execution_id.uuid().into(), ruling.organization_id.uuid().into(), ruling.at_ms.into()]
             };
             run(&turn, include_str!("rulings/note_withdrawn.sql"), of()).await?;
             run(&turn, include_str!("rulings/withdraw.sql"), of()).await?;
+            let workflow = WorkflowId::from_uuid(written.try_get("", "workflow_id")?);
+            let started_at_ms: Option<i64> = written.try_get("", "started_at_ms")?;
+            let mut measures = Measures::default();
+            measures.count(ended.measured(), started_at_ms.map(|started| ruling.at_ms - started));
+            let mut rollups = Rollups::default();
+            rollups.add(ruling.organization_id, workflow, ruling.at_ms, &measures);
+            rollups.write_in(&turn, self.backend.shard()).await?;
         }
         turn.commit().await?;
         Ok(Some(RulingWritten { seq, runnable: Runnable { id: ruling.execution_id, queue, priority } }))

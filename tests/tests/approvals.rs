@@ -336,6 +336,16 @@ async fn an_approval_that_was_decided_while_no_worker_lives_counts() {
     for (query, count) in [
         ("select count(*) from approval where status = 0", 0),
         ("select count(*) from signal", 0),
+        // What was counted of them, although workers died.
+        (
+            "select ((select sum(count) from rollup where what = 20) - count(*))::int8 from approval",
+            0,
+        ),
+        (
+            "select ((select sum(total_ms) from rollup where what in (21, 22)) - sum(greatest(decided_at_ms - requested_at_ms, 0)))::int8
+             from approval where status in (1, 2)",
+            0,
+        ),
         ("select count(*) from approval_decision where closes", if in_time { 3 } else { 2 }),
     ] {
         assert_eq!(fleet.services.number(query).await, count, "{query}");

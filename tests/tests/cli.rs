@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sluice_tests::{Embedded, Fleet, Process, Ran, SECRET_KEY, Services, SharedRedis, free_port, run, run_in};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 25] = [
     "dev",
     "api",
     "worker",
@@ -25,6 +25,8 @@ const COMMANDS: [&str; 23] = [
     "events",
     "hooks",
     "watch",
+    "stats",
+    "errors",
     "drain",
     "doctor",
     "health",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use engine::Timestamp;
 use ids::WorkerId;
 use service::Services;
+use service::error_groups::Causes;
 use service::retention::RetentionPlace;
 use store::{SlotKey, Store};
 use tokio::sync::{Notify, RwLock};
@@ -59,6 +60,8 @@ pub struct Context {
     pub lease: Lease,
     /// What runs effects.
     pub effects: Arc<Effects>,
+    /// Which causes of failures were seen lately.
+    pub causes: Causes,
     /// Turns of executions whose workflow has a rate.
     pub turns: Turns,
     /// The last run of each reconciler.

@@ -9,6 +9,7 @@ use apalis::prelude::{Monitor, WorkerBuilder};
 use ids::WorkerId;
 use queue::{ConsumerConfig, keep_running};
 use service::Services;
+use service::error_groups::Causes;
 use tokio::sync::{Notify, RwLock};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -74,6 +75,7 @@ impl Worker {
             driving: Driving::default(),
             lease: Lease::new(config.lease),
             effects,
+            causes: Causes::default(),
             statuses: Statuses::default(),
             claiming: RwLock::new(()),
             claims_in_doubt: AtomicBool::new(false),

@@ -8,6 +8,7 @@ mod control;
 mod deleted;
 mod directives;
 mod emit;
+mod error_groups;
 mod errors;
 mod event;
 mod execution;
@@ -34,6 +35,7 @@ mod retention;
 mod scalars;
 mod schedule;
 mod server;
+mod statistics;
 mod step;
 mod subscriptions;
 mod summary;
@@ -51,6 +53,7 @@ use crate::rates::ChargeCost;
 use self::approval::{ApprovalMutation, ApprovalQuery, ApprovalSubscription};
 use self::audit::{AuditMutations, AuditQuery};
 use self::emit::EventMutation;
+use self::error_groups::{ErrorGroupMutation, ErrorGroupQuery};
 use self::gate::Gates;
 use self::hook::{HookMutation, HookQuery};
 use self::identity::{
@@ -64,6 +67,7 @@ use self::operator::OperatorMutation;
 use self::queries::Query;
 use self::repair::RepairMutation;
 use self::schedule::{ScheduleMutation, ScheduleQuery};
+use self::statistics::StatisticsQuery;
 use self::subscriptions::Subscription;
 
 pub use self::server::ServerMode;
@@ -71,7 +75,17 @@ pub use self::server::ServerMode;
 /// What can be asked.
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
-pub struct Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
+pub struct Queries(
+    Query,
+    OrganizationQuery,
+    AuditQuery,
+    SignInQuery,
+    HookQuery,
+    ScheduleQuery,
+    ApprovalQuery,
+    StatisticsQuery,
+    ErrorGroupQuery,
+);
 
 /// Changes.
 #[derive(MergedObject)]
@@ -93,6 +107,7 @@ pub struct Mutations(
     EventMutation,
     ScheduleMutation,
     ApprovalMutation,
+    ErrorGroupMutation,
 );
 
 /// What can be followed live.
@@ -118,7 +133,17 @@ fn origin_of<'a>(ctx: &Context<'a>) -> &'a service::Origin {
 
 /// The types and their fields.
 fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
-    let queries = Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
+    let queries = Queries(
+        Query,
+        OrganizationQuery,
+        AuditQuery,
+        SignInQuery,
+        HookQuery,
+        ScheduleQuery,
+        ApprovalQuery,
+        StatisticsQuery,
+        ErrorGroupQuery,
+    );
     let mutations = Mutations(
         Mutation,
         OperatorMutation,
@@ -136,6 +161,7 @@ fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
         EventMutation,
         ScheduleMutation,
         ApprovalMutation,
+        ErrorGroupMutation,
     );
     Schema::build(queries, mutations, Subscriptions(Subscription, ApprovalSubscription))
 }

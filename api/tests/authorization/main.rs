@@ -2,6 +2,7 @@
 //! another organization.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking; the helpers here are tests too")]
 
+mod asks;
 mod cookies;
 mod routes;
 mod walk;

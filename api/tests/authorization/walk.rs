@@ -20,6 +20,8 @@ const VALUES: &[(&str, &str)] = &[
     ("ExecutionStartInput.workflow", "{ slug: \"matrix\" }"),
     ("LabelFilter.name", "\"team\""),
     ("ScheduleCreateInput.workflow", "{ slug: \"matrix\" }"),
+    ("errorGroups.window", "{ last: \"PT1H\" }"),
+    ("statistics.window", "{ last: \"PT1H\" }"),
     ("WorkflowTestRunInput.source", "\"workflow_id: x\""),
 ];
 

@@ -10,8 +10,8 @@ use axum::http::{Request, header};
 use engine::schedule::{GapPolicy, RepeatedTimePolicy, Spec};
 use http_body_util::BodyExt;
 use ids::{
-    ApiKeyId, ApprovalId, EventId, ExecutionId, HookId, IdentityProviderId, InvitationId, MembershipId, OrganizationId,
-    RoleId, ScheduleId, SessionId, UserId, WorkerId, WorkflowId,
+    ApiKeyId, ApprovalId, ErrorGroupId, EventId, ExecutionId, HookId, IdentityProviderId, InvitationId, MembershipId,
+    OrganizationId, RoleId, ScheduleId, SessionId, UserId, WorkerId, WorkflowId,
 };
 use queue::{Notices, WorkQueue};
 use serde_json::{Value, json};
@@ -30,11 +30,10 @@ use service::workflows::{ImportFile, ImportRequest};
 use service::{Clock, Origin, Services, Settings, Viewer};
 use sluice_api::graphql::{ServerMode, schema};
 use sluice_api::{CookieStyle, FrontDoor, Guarded, Health, HttpConfig, Shutdown};
-use store::{
-    ApprovalStatus, ApprovalWrites, Checkpoint, DatabaseUrl, MembershipRow, NewApproval, Patch, Store, StoreConfig,
-    UserRow,
-};
+use store::{DatabaseUrl, MembershipRow, Store, StoreConfig, UserRow};
 use tower::ServiceExt;
+
+use crate::asks::asks;
 
 /// Nothing in these tests takes this long unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -67,12 +66,14 @@ pub enum Kind {
     Hook,
     Schedule,
     Approval,
+    ErrorGroup,
 }
 
 impl Kind {
     /// Words of names, the longer ones first.
     const WORDS: &'static [(&'static str, Kind)] = &[
         ("identityprovider", Kind::IdentityProvider),
+        ("errorgroup", Kind::ErrorGroup),
         ("organization", Kind::Organization),
         ("membership", Kind::Membership),
         ("invitation", Kind::Invitation),
@@ -128,6 +129,7 @@ impl Kind {
             Self::IdentityProvider => IdentityProviderId::new().to_string(),
             Self::Hook => HookId::new().to_string(),
             Self::Approval => ApprovalId::new().to_string(),
+            Self::ErrorGroup => ErrorGroupId::new().to_string(),
         }
     }
 }
@@ -378,56 +380,16 @@ async fn of_work(services: &Services, owner: &Viewer) -> Vec<(Kind, String)> {
     let emitted = service::events::emit(services, owner, request).await.unwrap();
     let hook = services.store().hook_at(owner.organization, "orders", "POST").await.unwrap().unwrap();
     let schedule = service::schedules::create(services, owner, nightly(workflow)).await.unwrap();
-    let approval = asks(services, owner.organization, started.0.execution).await;
+    let (approval, error_group) = asks(services, owner.organization, started.0.execution).await;
     vec![
         (Kind::Hook, hook.id.to_string()),
         (Kind::Approval, approval.to_string()),
+        (Kind::ErrorGroup, error_group.to_string()),
         (Kind::Workflow, workflow.to_string()),
         (Kind::Execution, started.0.execution.to_string()),
         (Kind::Event, emitted.event.id.to_string()),
         (Kind::Schedule, schedule.id.to_string()),
     ]
-}
-
-/// An approval that an execution asks for, as a worker would have written it.
-async fn asks(services: &Services, organization: OrganizationId, execution: ExecutionId) -> ApprovalId {
-    let (worker, now) = (WorkerId::new(), services.now().0);
-    let claimed = services.store().claim(worker, &[execution], now).await.unwrap().remove(0);
-    let id = ApprovalId::new();
-    let opened = NewApproval {
-        id,
-        step_path: "ask".to_owned(),
-        status: ApprovalStatus::Pending,
-        request: json!({ "role": "approver", "quorum": 1, "data": { "secret": "of the first organization" } })
-            .to_string(),
-        entity: Some("order".to_owned()),
-        entity_id: None,
-        quorum: 1,
-        allow_self: false,
-        requested_at_ms: now,
-        expires_at_ms: None,
-        remind_at_ms: None,
-        escalate_at_ms: None,
-        escalated_role: None,
-        assignees: vec!["role:approver".to_owned()],
-    };
-    let checkpoint = Checkpoint {
-        organization_id: organization,
-        execution_id: execution,
-        worker_id: worker,
-        epoch: claimed.epoch,
-        seq: claimed.seq,
-        events: "[]".to_owned(),
-        decision: None,
-        at_ms: now,
-        patch: Patch::Released { state: "{}".to_owned() },
-        taken: Vec::new(),
-        sends: Vec::new(),
-        approvals: ApprovalWrites { opened: vec![opened], ..ApprovalWrites::default() },
-        told_at_most: None,
-    };
-    services.store().commit(checkpoint).await.unwrap();
-    id
 }
 
 /// A role, an invitation, a service account and an identity provider.

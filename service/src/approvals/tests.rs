@@ -171,6 +171,7 @@ impl Bed {
         };
         let checkpoint = Checkpoint {
             organization_id: self.organization,
+            workflow_id: claimed.workflow_id,
             execution_id: started,
             worker_id: worker,
             epoch: claimed.epoch,
@@ -183,6 +184,7 @@ impl Bed {
             sends: Vec::new(),
             approvals: ApprovalWrites { opened: vec![opened], ..ApprovalWrites::default() },
             told_at_most: None,
+            measures: store::Measures::default(),
         };
         store.commit(checkpoint).await.unwrap();
         id

@@ -27,7 +27,9 @@ pub use labels::{delete, label};
 pub use offers::{Offer, Operation, offer, offers};
 pub use planned::{PlannedStart, start_planned};
 pub use prepare::{Label, StartRequest, Trigger, queue_priority};
-pub use read::{Facts, context, count, execution, executions_by_ids, histories, origin, page, parse_events, traces};
+pub use read::{
+    Facts, context, count, counts, execution, executions_by_ids, histories, origin, page, parse_events, traces,
+};
 pub use repair::{DataChange, edit_context, skip_step};
 pub use rerun::{RerunRequest, rerun};
 pub use retry::retry;

@@ -260,6 +260,7 @@ async fn end(bed: &Bed) {
         };
         let checkpoint = store::Checkpoint {
             organization_id: claimed.organization_id,
+            workflow_id: claimed.workflow_id,
             execution_id: claimed.id,
             worker_id: worker,
             epoch: claimed.epoch,
@@ -272,6 +273,7 @@ async fn end(bed: &Bed) {
             sends: Vec::new(),
             approvals: store::ApprovalWrites::default(),
             told_at_most: None,
+            measures: store::Measures::default(),
         };
         store.commit(checkpoint).await.unwrap();
     }

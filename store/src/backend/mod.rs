@@ -78,6 +78,15 @@ impl Backend {
         }
     }
 
+    /// Where this process counts what it adds to the statistics.
+    pub const fn shard(&self) -> i16 {
+        match self {
+            Self::Postgres(postgres) => postgres.shard,
+            // One writes at a time.
+            Self::Sqlite(_) => 0,
+        }
+    }
+
     /// For queries that only read, on behalf of one organization.
     pub const fn reads_of(&self, organization: OrganizationId) -> Scoped<'_> {
         match self {

@@ -161,13 +161,17 @@ fn has_label(organization: OrganizationId, label: &LabelFilter) -> Condition {
 }
 
 fn of_folders(organization: OrganizationId, folders: &[String], dialect: Dialect) -> SimpleExpr {
-    let workflows = Query::select()
+    Column::WorkflowId.in_subquery(workflows_in(organization, folders, dialect))
+}
+
+/// The workflows in one of these folders or below.
+pub(crate) fn workflows_in(organization: OrganizationId, folders: &[String], dialect: Dialect) -> SelectStatement {
+    Query::select()
         .column((workflow::Entity, workflow::Column::Id))
         .from(workflow::Entity)
         .and_where(workflow::Column::OrganizationId.eq(organization.uuid()))
         .cond_where(in_folders(folders, dialect))
-        .to_owned();
-    Column::WorkflowId.in_subquery(workflows)
+        .to_owned()
 }
 
 fn holds_word(organization: OrganizationId, word: &str, dialect: Dialect) -> Condition {

@@ -2,6 +2,8 @@
 
 use ids::{EventId, ExecutionId, OrganizationId, WorkerId, WorkflowId, WorkflowVersionId};
 
+use super::statistics::{Measured, Measures};
+
 /// A number in the database that this version of the program knows no meaning of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{code} is no {what}")]
@@ -370,6 +372,8 @@ pub struct WaitRow {
 pub struct Checkpoint {
     /// Its organization.
     pub organization_id: OrganizationId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
     /// The execution.
     pub execution_id: ExecutionId,
     /// Who has it.
@@ -395,6 +399,8 @@ pub struct Checkpoint {
     /// Commits only if it has been told no more than this many things, those in `taken` included: what it closes
     /// because nobody decided in time may have been decided a moment ago. Absent, whatever it was told.
     pub told_at_most: Option<i32>,
+    /// What it adds to the statistics.
+    pub measures: Measures,
 }
 
 /// How an execution goes on after a checkpoint.
@@ -442,6 +448,20 @@ pub struct Ended {
     pub error_message: Option<String>,
     /// Path of the step that failed.
     pub failed_step: Option<String>,
+}
+
+impl Ended {
+    /// As what it is counted.
+    #[must_use]
+    pub const fn measured(&self) -> Measured {
+        match (self.status, self.result) {
+            (ExecutionStatus::Failed, _) => Measured::Failed,
+            (ExecutionStatus::Cancelled, _) => Measured::Cancelled,
+            (_, Some(ExecutionResult::Allowed)) => Measured::Allowed,
+            (_, Some(ExecutionResult::Blocked)) => Measured::Blocked,
+            (_, Some(ExecutionResult::Executed | ExecutionResult::Failed) | None) => Measured::Executed,
+        }
+    }
 }
 
 /// What became of a checkpoint.

@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// Tables whose rows name their organization, in the order in which they are emptied.
-pub const PURGED_TABLES: [&str; 28] = [
+pub const PURGED_TABLES: [&str; 30] = [
     "schedule_run",
     "schedule",
     "approval_event",
@@ -18,6 +18,8 @@ pub const PURGED_TABLES: [&str; 28] = [
     "approval_assignee",
     "approval",
     "rate",
+    "error_group",
+    "rollup",
     "persisted_document",
     "event_told",
     "event_trigger",
@@ -121,7 +123,7 @@ fn of(table: &'static str, column: &'static str, id: OrganizationId) -> SelectSt
 }
 
 /// `delete … limit` for databases that have none: by the place of the row.
-fn some_of(table: &'static str, condition: Expr, limit: u64, dialect: Dialect) -> DeleteStatement {
+pub(crate) fn some_of(table: &'static str, condition: Expr, limit: u64, dialect: Dialect) -> DeleteStatement {
     let place = || match dialect {
         Dialect::Postgres => Expr::cust("ctid"),
         Dialect::Sqlite => Expr::cust("rowid"),

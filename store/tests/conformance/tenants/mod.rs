@@ -13,13 +13,14 @@ macro_rules! ask {
 mod approvals;
 mod methods;
 mod people;
+mod statistics;
 mod timed;
 
 use std::collections::BTreeSet;
 
 use ids::{
-    ApprovalId, EventId, ExecutionId, HookId, IdentityProviderId, MembershipId, OrganizationId, RoleId, ScheduleId,
-    UserId, WorkerId, WorkflowId, WorkflowVersionId,
+    ApprovalId, ErrorGroupId, EventId, ExecutionId, HookId, IdentityProviderId, MembershipId, OrganizationId, RoleId,
+    ScheduleId, UserId, WorkerId, WorkflowId, WorkflowVersionId,
 };
 use store::{
     ChangeCursor, EventFilter, EventOrder, EventOutcome, ExecutionFilter, ExecutionOrder, IdentityProviderRow,
@@ -60,6 +61,7 @@ struct Tenant {
     schedule: ScheduleId,
     /// It waits for a second voice.
     approval: ApprovalId,
+    error_group: ErrorGroupId,
 }
 
 /// Who belongs to every tenant.
@@ -160,6 +162,7 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
     let people = people::people(asked, database, id, &canary).await;
     let schedule = timed::schedule(asked, database, id, &canary).await;
     let approval = approvals::approval(asked, database, id, &canary).await;
+    let error_group = statistics::counted(database, id, &canary).await;
     let (workflow, version, event) = (draft.id, version.id, event.id);
     Tenant {
         id,
@@ -175,6 +178,7 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         people,
         schedule,
         approval,
+        error_group,
     }
 }
 
@@ -330,6 +334,7 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
     note(format!("{:?}", ask!(asked, store, identity_providers(of))));
     seen.extend(Box::pin(timed::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(approvals::picture(database, asked, of, all)).await);
+    seen.extend(Box::pin(statistics::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(people::picture(database, asked, of, all)).await);
     seen.join("\n")
 }
@@ -371,6 +376,7 @@ async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, vict
     timed::intrude(database, asked, intruder, victim).await;
     people::intrude(database, asked, intruder, victim).await;
     approvals::intrude(database, asked, intruder, victim).await;
+    statistics::intrude(database, asked, intruder, victim).await;
 }
 
 on_both_databases! {
@@ -395,7 +401,7 @@ on_both_databases! {
                     other.canary.clone(), other.id.to_string(), other.workflow.to_string(), other.version.to_string(),
                     other.event.to_string(), other.execution.to_string(), other.ended.to_string(),
                     other.provider.to_string(), other.newcomer.to_string(), other.schedule.to_string(),
-                    other.approval.to_string(),
+                    other.approval.to_string(), other.error_group.to_string(),
                 ];
                 for text in foreign.into_iter().chain(other.people.texts()) {
                     assert!(!own.contains(&text), "{} sees `{text}` of {}: {own}", one.canary, other.canary);
@@ -432,6 +438,7 @@ on_both_databases! {
         database.store.mark_routed(ant.id, ant.event, "[]", "|started|", 1).await.unwrap();
         assert_eq!(ask!(asked, database.store, sweep_events(ant.id, i64::MAX / 2, 100)), 1);
         assert!(database.store.event(bee.id, bee.event).await.unwrap().is_some());
+        statistics::forgotten(database, ant, bee).await;
         people::cut(database, &mut asked, ant, bee).await;
         let missing: Vec<String> = methods().into_iter().filter(|name| !asked.contains(name.as_str())).collect();
         assert_eq!(missing, Vec::<String>::new(), "these take an organization: call them above, for three tenants");
