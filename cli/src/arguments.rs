@@ -1,8 +1,10 @@
 //! The command line.
 
+pub mod bulk;
 mod inbound;
 pub mod lifecycle;
 mod schedules;
+pub mod webhooks;
 
 use std::path::PathBuf;
 
@@ -114,8 +116,12 @@ pub enum Command {
     Events(EventsOptions),
     /// Lists the hooks of the organization, gives one a secret, or calls one.
     Hooks(HooksOptions),
+    /// Lists the addresses that are told of what happens, makes, tries or removes one, or shows what was sent to one.
+    Webhooks(webhooks::WebhooksOptions),
     /// Follows an execution until it has ended.
     Watch(WatchOptions),
+    /// Cancels, pauses, resumes or retries many executions in the background, and follows, holds or stops that.
+    Bulk(bulk::BulkOptions),
     #[command(flatten)]
     Lifecycle(lifecycle::LifecycleCommand),
     /// Asks a worker to take no more work, finish what it has, and end.

@@ -147,6 +147,12 @@ typed_ids! {
     HookId = "hok";
     /// A decision that people have to make.
     ApprovalId = "apr";
+    /// An address that is told of what happens.
+    WebhookEndpointId = "whk";
+    /// A message to such an address.
+    WebhookDeliveryId = "whd";
+    /// Work on many executions.
+    BulkOperationId = "blk";
     /// What somebody wrote about an approval.
     ApprovalCommentId = "cmt";
     /// One start of one worker process; never reused.

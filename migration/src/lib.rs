@@ -20,6 +20,8 @@ mod m0015_inbound;
 mod m0016_approvals;
 mod m0017_lifecycle;
 mod m0020_rates;
+mod m0023_bulk;
+mod m0023_webhooks;
 
 use sea_orm_migration::prelude::*;
 
@@ -48,6 +50,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_approvals::Migration),
             Box::new(m0017_lifecycle::Migration),
             Box::new(m0020_rates::Migration),
+            Box::new(m0023_bulk::Migration),
+            Box::new(m0023_webhooks::Migration),
         ]
     }
 }

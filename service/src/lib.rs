@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod approvals;
 pub mod audit;
+pub mod bulk;
 pub mod clock;
 pub mod code;
 pub mod cursor;
@@ -31,6 +32,7 @@ pub mod signals;
 pub mod slots;
 pub mod viewer;
 pub mod wake;
+pub mod webhooks;
 pub mod workflows;
 
 pub use clock::{Clock, DatabaseClock};

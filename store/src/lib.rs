@@ -11,6 +11,7 @@ mod approvals;
 mod audit;
 mod backend;
 mod breaker;
+mod bulk;
 mod changes;
 mod clean;
 mod commit;
@@ -38,6 +39,7 @@ mod signals;
 mod slots;
 mod store;
 mod tenants;
+mod webhooks;
 mod workers;
 mod workflows;
 
@@ -61,6 +63,7 @@ pub use model::approval::{
     DecisionOutcome, DecisionRow, NewApproval, NewComment, NewDecision,
 };
 pub use model::audit::{AuditBreak, AuditFault, AuditOutcome, AuditReport, AuditRow, AuditSpan, NewAuditEntry};
+pub use model::bulk::{BulkFailureRow, BulkKind, BulkOperationRow, BulkPart, BulkStatus, BulkWritten};
 pub use model::change::{ChangeCursor, ChangeRow};
 pub use model::event::{EventOutcome, EventRow, NewEvent, RoutedEvent, ToldRow};
 pub use model::execution::{
@@ -80,6 +83,7 @@ pub use model::schedule::{
 pub use model::signal::{Delivered, EventWait, NewSignal, SignalRow};
 pub use model::single_sign_on::{IdentityProviderRow, SignInFlowRow, UserIdentityRow};
 pub use model::slot::{NewSlot, SlotKey, SlotTaken};
+pub use model::webhook::{WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookStatus, WebhookTried};
 pub use model::worker::WorkerRow;
 pub use model::workflow::{
     NewVersion, NewWorkflow, PublishOutcome, TriggerCandidate, TriggerRow, TriggerSchedule, VersionRow, WorkflowRow,

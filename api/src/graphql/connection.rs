@@ -2,7 +2,7 @@
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, Object, OutputType, Result};
-use ids::{EventId, ScheduleId};
+use ids::{BulkOperationId, EventId, ScheduleId, WebhookEndpointId};
 use service::Services;
 use service::approvals::{self, Inbox};
 use service::cursor::Seal;
@@ -115,6 +115,8 @@ pub(super) fn of_list<T: OutputType>(
 pub(super) enum CountOf {
     Approvals(Box<ApprovalFilter>, Inbox),
     AuditEntries(Box<AuditFilter>),
+    BulkFailures(BulkOperationId),
+    BulkOperations,
     Executions(Box<ExecutionFilter>),
     Workflows(Box<WorkflowFilter>),
     Events(Box<EventFilter>),
@@ -127,6 +129,8 @@ pub(super) enum CountOf {
     Told(EventId),
     Schedules(Box<ScheduleFilter>),
     ScheduleFires(ScheduleId),
+    WebhookDeliveries(WebhookEndpointId, bool),
+    WebhookEndpoints,
     Known(usize),
 }
 
@@ -136,6 +140,8 @@ impl CountOf {
         match self {
             Self::Approvals(filter, inbox) => approvals::count(services, viewer, filter, *inbox).await.graphql(),
             Self::AuditEntries(filter) => service::audit::count(services, viewer, filter).await.graphql(),
+            Self::BulkFailures(id) => service::bulk::count_failures(services, viewer, *id).await.graphql(),
+            Self::BulkOperations => service::bulk::count(services, viewer).await.graphql(),
             Self::Executions(filter) => service::executions::count(services, viewer, filter).await.graphql(),
             Self::Workflows(filter) => service::workflows::count(services, viewer, filter).await.graphql(),
             Self::Events(filter) => service::events::count(services, viewer, filter).await.graphql(),
@@ -148,6 +154,10 @@ impl CountOf {
             Self::Told(event) => service::events::count_told(services, viewer, *event).await.graphql(),
             Self::Schedules(filter) => service::schedules::count(services, viewer, filter).await.graphql(),
             Self::ScheduleFires(id) => service::schedules::count_runs(services, viewer, *id).await.graphql(),
+            Self::WebhookDeliveries(id, failed_only) => {
+                service::webhooks::count_deliveries(services, viewer, *id, *failed_only).await.graphql()
+            }
+            Self::WebhookEndpoints => service::webhooks::count(services, viewer).await.graphql(),
             Self::Known(total) => Ok((*total as u64, true)),
         }
     }

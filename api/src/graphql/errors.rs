@@ -110,6 +110,11 @@ impl UserError {
 }
 
 impl UserError {
+    /// What was wrong with one item of work that was done in the background.
+    pub(super) fn stored(code: Code, message: String) -> Self {
+        Self::of(Mistake { code, message, field: Vec::new(), help: None })
+    }
+
     fn of(mistake: Mistake) -> Self {
         Self {
             code: ErrorCode::of(mistake.code).unwrap_or(ErrorCode::Invalid),

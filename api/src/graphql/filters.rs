@@ -36,7 +36,7 @@ pub(super) fn parse_id<T: std::str::FromStr<Err = ids::ParseIdError>>(id: &ID) -
     Ok(parsed)
 }
 
-fn parse_ids<T: std::str::FromStr<Err = ids::ParseIdError>>(ids: &[ID]) -> Result<Vec<T>> {
+pub(super) fn parse_ids<T: std::str::FromStr<Err = ids::ParseIdError>>(ids: &[ID]) -> Result<Vec<T>> {
     ids.iter().map(parse_id).collect()
 }
 

@@ -3,6 +3,7 @@
 mod approval;
 mod audit;
 mod browser;
+mod bulk;
 mod connection;
 mod control;
 mod deleted;
@@ -40,6 +41,7 @@ mod summary;
 mod test_run;
 mod viewer;
 mod waking;
+mod webhook;
 mod workflow;
 
 use async_graphql::{Context, MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
@@ -50,6 +52,7 @@ use crate::rates::ChargeCost;
 
 use self::approval::{ApprovalMutation, ApprovalQuery, ApprovalSubscription};
 use self::audit::{AuditMutations, AuditQuery};
+use self::bulk::{BulkMutation, BulkQuery, BulkSubscription};
 use self::emit::EventMutation;
 use self::gate::Gates;
 use self::hook::{HookMutation, HookQuery};
@@ -65,13 +68,24 @@ use self::queries::Query;
 use self::repair::RepairMutation;
 use self::schedule::{ScheduleMutation, ScheduleQuery};
 use self::subscriptions::Subscription;
+use self::webhook::{WebhookMutation, WebhookQuery};
 
 pub use self::server::ServerMode;
 
 /// What can be asked.
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
-pub struct Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
+pub struct Queries(
+    Query,
+    OrganizationQuery,
+    AuditQuery,
+    SignInQuery,
+    HookQuery,
+    ScheduleQuery,
+    ApprovalQuery,
+    BulkQuery,
+    WebhookQuery,
+);
 
 /// Changes.
 #[derive(MergedObject)]
@@ -93,12 +107,14 @@ pub struct Mutations(
     EventMutation,
     ScheduleMutation,
     ApprovalMutation,
+    BulkMutation,
+    WebhookMutation,
 );
 
 /// What can be followed live.
 #[derive(MergedSubscription)]
 #[graphql(name = "Subscription")]
-pub struct Subscriptions(Subscription, ApprovalSubscription);
+pub struct Subscriptions(Subscription, ApprovalSubscription, BulkSubscription);
 
 /// The schema of this API.
 pub type ApiSchema = Schema<Queries, Mutations, Subscriptions>;
@@ -118,7 +134,17 @@ fn origin_of<'a>(ctx: &Context<'a>) -> &'a service::Origin {
 
 /// The types and their fields.
 fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
-    let queries = Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
+    let queries = Queries(
+        Query,
+        OrganizationQuery,
+        AuditQuery,
+        SignInQuery,
+        HookQuery,
+        ScheduleQuery,
+        ApprovalQuery,
+        BulkQuery,
+        WebhookQuery,
+    );
     let mutations = Mutations(
         Mutation,
         OperatorMutation,
@@ -136,8 +162,10 @@ fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
         EventMutation,
         ScheduleMutation,
         ApprovalMutation,
+        BulkMutation,
+        WebhookMutation,
     );
-    Schema::build(queries, mutations, Subscriptions(Subscription, ApprovalSubscription))
+    Schema::build(queries, mutations, Subscriptions(Subscription, ApprovalSubscription, BulkSubscription))
 }
 
 fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {

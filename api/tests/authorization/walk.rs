@@ -20,6 +20,7 @@ const VALUES: &[(&str, &str)] = &[
     ("ExecutionStartInput.workflow", "{ slug: \"matrix\" }"),
     ("LabelFilter.name", "\"team\""),
     ("ScheduleCreateInput.workflow", "{ slug: \"matrix\" }"),
+    ("WebhookEndpointCreateInput.eventTypes", "[\"execution.*\"]"),
     ("WorkflowTestRunInput.source", "\"workflow_id: x\""),
 ];
 

@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod audit;
+pub mod bulk;
 mod credentials;
 pub mod deploy;
 pub mod doctor;
@@ -22,3 +23,4 @@ pub mod schedules;
 mod server;
 pub mod start;
 pub mod watch;
+pub mod webhooks;

@@ -20,6 +20,7 @@ pub mod oidc;
 mod one_time;
 pub mod organizations;
 pub mod passwords;
+mod principal;
 mod recognise;
 pub mod recovery;
 mod refresh;
@@ -34,6 +35,7 @@ pub mod tokens;
 pub use accounts::Accounts;
 pub use built_in::BuiltInRole;
 pub(crate) use known::Known;
+pub use principal::{Principal, standing};
 pub use recognise::{Recognised, recognise};
 pub use registration::SignUp;
 

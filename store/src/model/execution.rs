@@ -15,7 +15,8 @@ pub struct UnknownCode {
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident, $what:literal, { $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "i16", into = "i16")]
         #[repr(i16)]
         pub enum $name {
             $($(#[$variant_doc])* $variant = $code,)*
@@ -29,6 +30,12 @@ macro_rules! codes {
             #[must_use]
             pub const fn code(self) -> i16 {
                 self as i16
+            }
+        }
+
+        impl From<$name> for i16 {
+            fn from(value: $name) -> Self {
+                value.code()
             }
         }
 

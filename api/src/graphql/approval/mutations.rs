@@ -7,6 +7,7 @@ use service::{Code, Mistake, ServiceError, Services};
 use store::ApprovalRow;
 
 use super::object::Approval;
+use crate::graphql::bulk::BulkFailure;
 use crate::graphql::directives::authorized;
 use crate::graphql::errors::{UserError, item_errors, or_null, user_errors};
 use crate::graphql::filters::parse_id;
@@ -70,15 +71,6 @@ pub struct ApprovalCommentInput {
     id: ID,
     /// Text, Markdown.
     body: String,
-}
-
-/// One of many that could not be done.
-#[derive(SimpleObject)]
-pub struct BulkFailure {
-    /// Which.
-    item_id: ID,
-    /// Why.
-    error: UserError,
 }
 
 /// Answer of an `ApprovalDecideBatch` mutation.
@@ -154,9 +146,9 @@ async fn decide_batch(ctx: &Context<'_>, input: ApprovalDecideBatchInput) -> Res
         let ruling = Ruling { approves, reason: input.reason.clone(), data: None, channel: CHANNEL };
         match item_errors(approvals::decide(services, viewer, id, ruling).await)? {
             Ok(row) => payload.approvals.push(Approval::of(row)),
-            Err(errors) => payload
-                .failures
-                .extend(errors.into_iter().map(|error| BulkFailure { item_id: ID(id.to_string()), error })),
+            Err(errors) => {
+                payload.failures.extend(errors.into_iter().map(|error| BulkFailure::of(ID(id.to_string()), error)));
+            }
         }
     }
     Ok(payload)

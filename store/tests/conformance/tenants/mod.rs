@@ -11,15 +11,17 @@ macro_rules! ask {
 }
 
 mod approvals;
+mod bulk;
 mod methods;
 mod people;
 mod timed;
+mod webhooks;
 
 use std::collections::BTreeSet;
 
 use ids::{
-    ApprovalId, EventId, ExecutionId, HookId, IdentityProviderId, MembershipId, OrganizationId, RoleId, ScheduleId,
-    UserId, WorkerId, WorkflowId, WorkflowVersionId,
+    ApprovalId, BulkOperationId, EventId, ExecutionId, HookId, IdentityProviderId, MembershipId, OrganizationId,
+    RoleId, ScheduleId, UserId, WebhookDeliveryId, WebhookEndpointId, WorkerId, WorkflowId, WorkflowVersionId,
 };
 use store::{
     ChangeCursor, EventFilter, EventOrder, EventOutcome, ExecutionFilter, ExecutionOrder, IdentityProviderRow,
@@ -60,6 +62,8 @@ struct Tenant {
     schedule: ScheduleId,
     /// It waits for a second voice.
     approval: ApprovalId,
+    operation: BulkOperationId,
+    address: (WebhookEndpointId, WebhookDeliveryId),
 }
 
 /// Who belongs to every tenant.
@@ -160,6 +164,8 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
     let people = people::people(asked, database, id, &canary).await;
     let schedule = timed::schedule(asked, database, id, &canary).await;
     let approval = approvals::approval(asked, database, id, &canary).await;
+    let operation = bulk::operation(asked, database, id, &canary).await;
+    let address = webhooks::address(asked, database, id, &canary).await;
     let (workflow, version, event) = (draft.id, version.id, event.id);
     Tenant {
         id,
@@ -175,6 +181,8 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         people,
         schedule,
         approval,
+        operation,
+        address,
     }
 }
 
@@ -330,6 +338,8 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
     note(format!("{:?}", ask!(asked, store, identity_providers(of))));
     seen.extend(Box::pin(timed::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(approvals::picture(database, asked, of, all)).await);
+    seen.extend(Box::pin(bulk::picture(database, asked, of, all)).await);
+    seen.extend(Box::pin(webhooks::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(people::picture(database, asked, of, all)).await);
     seen.join("\n")
 }
@@ -371,6 +381,8 @@ async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, vict
     timed::intrude(database, asked, intruder, victim).await;
     people::intrude(database, asked, intruder, victim).await;
     approvals::intrude(database, asked, intruder, victim).await;
+    bulk::intrude(database, asked, intruder, victim).await;
+    webhooks::intrude(database, asked, intruder, victim).await;
 }
 
 on_both_databases! {
@@ -395,7 +407,8 @@ on_both_databases! {
                     other.canary.clone(), other.id.to_string(), other.workflow.to_string(), other.version.to_string(),
                     other.event.to_string(), other.execution.to_string(), other.ended.to_string(),
                     other.provider.to_string(), other.newcomer.to_string(), other.schedule.to_string(),
-                    other.approval.to_string(),
+                    other.approval.to_string(), other.operation.to_string(),
+                    other.address.0.to_string(), other.address.1.to_string(),
                 ];
                 for text in foreign.into_iter().chain(other.people.texts()) {
                     assert!(!own.contains(&text), "{} sees `{text}` of {}: {own}", one.canary, other.canary);
