@@ -3,6 +3,7 @@
 mod inbound;
 pub mod lifecycle;
 mod schedules;
+pub mod versions;
 
 use std::path::PathBuf;
 
@@ -118,6 +119,8 @@ pub enum Command {
     Watch(WatchOptions),
     #[command(flatten)]
     Lifecycle(lifecycle::LifecycleCommand),
+    #[command(flatten)]
+    Versions(versions::VersionsCommand),
     /// Asks a worker to take no more work, finish what it has, and end.
     Drain(DrainOptions),
     /// Prints the audit log of a server, newest first, or verifies it.

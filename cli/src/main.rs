@@ -84,6 +84,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Hooks(options) => client::hooks::run(options, format).await,
         Command::Watch(options) => client::watch::run(options, format).await,
         Command::Lifecycle(command) => client::lifecycle::run(command, format).await,
+        Command::Versions(command) => client::versions::run(command, format).await,
         Command::Drain(options) => client::drain::run(options, format).await,
         Command::Doctor(options) if options.security => hardening::run(format),
         Command::Doctor(options) => client::doctor::run(options, format).await,

@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod check;
 pub mod definition;
+pub mod diff;
 pub mod duration;
 pub mod expr;
 pub mod fix;

@@ -20,6 +20,7 @@ mod m0015_inbound;
 mod m0016_approvals;
 mod m0017_lifecycle;
 mod m0020_rates;
+mod m0024_versions;
 
 use sea_orm_migration::prelude::*;
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_approvals::Migration),
             Box::new(m0017_lifecycle::Migration),
             Box::new(m0020_rates::Migration),
+            Box::new(m0024_versions::Migration),
         ]
     }
 }

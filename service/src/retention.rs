@@ -54,6 +54,7 @@ pub async fn sweep(services: &Services, place: &mut RetentionPlace) -> Result<u6
                 continue;
             }
             deleted += sweep_events(services, now_ms).await?;
+            deleted += crate::workflows::sweep(services, now_ms).await?;
             sweep_rates(services, now_ms).await?;
             deleted += audit::sweep(services, now_ms).await?;
             *place = next_pass(std::mem::take(place), now_ms);

@@ -72,7 +72,7 @@ pub use model::identity::{MembershipRow, UserRow};
 pub use model::journal::JournalRow;
 pub use model::organization::{OrganizationChanges, OrganizationRow};
 pub use model::rate::{Pace, RateKey, RateScope};
-pub use model::ruling::{Ruled, Ruling, RulingWritten};
+pub use model::ruling::{Relocation, Ruled, Ruling, RulingWritten};
 pub use model::schedule::{
     DueSchedule, FinishedRun, FiredSchedules, ScheduleFilter, SchedulePlan, ScheduleRow, ScheduleRunKind,
     ScheduleRunRow, ScheduleRunState,
@@ -82,7 +82,8 @@ pub use model::single_sign_on::{IdentityProviderRow, SignInFlowRow, UserIdentity
 pub use model::slot::{NewSlot, SlotKey, SlotTaken};
 pub use model::worker::WorkerRow;
 pub use model::workflow::{
-    NewVersion, NewWorkflow, PublishOutcome, TriggerCandidate, TriggerRow, TriggerSchedule, VersionRow, WorkflowRow,
+    NewDraft, NewVersion, NewWorkflow, PublishOutcome, Republication, TriggerCandidate, TriggerRow, TriggerSchedule,
+    VersionRow, WorkflowChanges, WorkflowDeletion, WorkflowRow,
 };
 pub use operations::{
     Damage, Damaged, JournalSpan, Phase, Place, QueueRow, ReconcilerRow, ReconcilerRun, Retention, RetentionScope,
@@ -95,3 +96,4 @@ pub use page::{
 };
 pub use store::Store;
 pub use tenants::TenantWall;
+pub use workflows::WORKFLOW_ARCHIVED;

@@ -3,6 +3,8 @@
 //! Each holds only for the execution as it was looked at: it names the last journal row. It raises the epoch as a
 //! claim does, so whatever a worker still writes comes from a lost claim.
 
+mod moved;
+
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::backend::WriteTransaction;

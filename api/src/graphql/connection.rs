@@ -2,7 +2,7 @@
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, Object, OutputType, Result};
-use ids::{EventId, ScheduleId};
+use ids::{EventId, ScheduleId, WorkflowId};
 use service::Services;
 use service::approvals::{self, Inbox};
 use service::cursor::Seal;
@@ -77,6 +77,11 @@ pub(super) fn paged<R, T: OutputType>(
     Ok(connection)
 }
 
+/// Where a list goes on that is no connection.
+pub(super) fn next_of(ctx: &Context<'_>, list: &str, position: &Cursor) -> Result<String> {
+    Ok(seal(ctx)?.write(list, position))
+}
+
 /// What cursors of the viewer's organization are sealed with.
 fn seal(ctx: &Context<'_>) -> Result<Seal> {
     Ok(Seal::of(ctx.data::<Services>()?, viewer_of(ctx)?))
@@ -127,6 +132,7 @@ pub(super) enum CountOf {
     Told(EventId),
     Schedules(Box<ScheduleFilter>),
     ScheduleFires(ScheduleId),
+    Versions(WorkflowId),
     Known(usize),
 }
 
@@ -148,6 +154,9 @@ impl CountOf {
             Self::Told(event) => service::events::count_told(services, viewer, *event).await.graphql(),
             Self::Schedules(filter) => service::schedules::count(services, viewer, filter).await.graphql(),
             Self::ScheduleFires(id) => service::schedules::count_runs(services, viewer, *id).await.graphql(),
+            Self::Versions(workflow) => {
+                Ok((service::workflows::count_versions(services, viewer, *workflow).await.graphql()?, true))
+            }
             Self::Known(total) => Ok((*total as u64, true)),
         }
     }

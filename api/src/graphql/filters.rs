@@ -256,6 +256,8 @@ impl ExecutionOrder {
 pub struct WorkflowFilter {
     /// Enabled or disabled ones.
     is_enabled: Option<bool>,
+    /// Archived ones; those that are not when absent.
+    is_archived: Option<bool>,
     /// With or without unpublished work.
     has_draft: Option<bool>,
     /// In this folder or below.
@@ -277,7 +279,7 @@ impl From<WorkflowFilter> for store::WorkflowFilter {
         let all = |list: Option<Vec<WorkflowFilter>>| list.unwrap_or_default().into_iter().map(Self::from).collect();
         Self {
             is_enabled: filter.is_enabled,
-            is_archived: None,
+            is_archived: filter.is_archived,
             has_draft: filter.has_draft,
             namespace: filter.namespace,
             folders: None,

@@ -38,6 +38,7 @@ mod step;
 mod subscriptions;
 mod summary;
 mod test_run;
+mod version;
 mod viewer;
 mod waking;
 mod workflow;
@@ -65,13 +66,23 @@ use self::queries::Query;
 use self::repair::RepairMutation;
 use self::schedule::{ScheduleMutation, ScheduleQuery};
 use self::subscriptions::Subscription;
+use self::version::{VersionMutation, VersionQuery};
 
 pub use self::server::ServerMode;
 
 /// What can be asked.
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
-pub struct Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
+pub struct Queries(
+    Query,
+    OrganizationQuery,
+    AuditQuery,
+    SignInQuery,
+    HookQuery,
+    ScheduleQuery,
+    ApprovalQuery,
+    VersionQuery,
+);
 
 /// Changes.
 #[derive(MergedObject)]
@@ -93,6 +104,7 @@ pub struct Mutations(
     EventMutation,
     ScheduleMutation,
     ApprovalMutation,
+    VersionMutation,
 );
 
 /// What can be followed live.
@@ -118,7 +130,16 @@ fn origin_of<'a>(ctx: &Context<'a>) -> &'a service::Origin {
 
 /// The types and their fields.
 fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
-    let queries = Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
+    let queries = Queries(
+        Query,
+        OrganizationQuery,
+        AuditQuery,
+        SignInQuery,
+        HookQuery,
+        ScheduleQuery,
+        ApprovalQuery,
+        VersionQuery,
+    );
     let mutations = Mutations(
         Mutation,
         OperatorMutation,
@@ -136,6 +157,7 @@ fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
         EventMutation,
         ScheduleMutation,
         ApprovalMutation,
+        VersionMutation,
     );
     Schema::build(queries, mutations, Subscriptions(Subscription, ApprovalSubscription))
 }

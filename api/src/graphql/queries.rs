@@ -110,11 +110,8 @@ impl Query {
         #[graphql(desc = "Sort order; the id breaks ties, so pages are stable.")] order_by: Option<WorkflowOrder>,
     ) -> Option<Paged<Workflow>> {
         let read = async {
-            let filter = store::WorkflowFilter {
-                search: words(search),
-                is_archived: Some(false),
-                ..filter.unwrap_or_default().into()
-            };
+            let filter = store::WorkflowFilter::from(filter.unwrap_or_default()).or_present();
+            let filter = store::WorkflowFilter { search: words(search), ..filter };
             let order = WorkflowOrder::resolve(order_by);
             let list = format!("workflows:{:?}:{:?}", order.field, order.direction);
             let request = PageArguments { first, after, last, before }.request(ctx, &list)?;

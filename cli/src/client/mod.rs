@@ -21,4 +21,5 @@ pub mod roles;
 pub mod schedules;
 mod server;
 pub mod start;
+pub mod versions;
 pub mod watch;

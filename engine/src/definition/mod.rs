@@ -74,6 +74,21 @@ pub fn decode(value: &Value) -> Result<Definition, Vec<Problem>> {
     definition.ok_or(found.problems)
 }
 
+/// A canonical definition as a text that reads back as the same.
+#[must_use]
+pub fn write(value: &Value, format: Format) -> String {
+    let json = || format!("{value:#}\n");
+    match format {
+        Format::Json => json(),
+        // Every JSON text is YAML too: what the writer has no words for is written as that.
+        Format::Yaml => {
+            let text = serde_saphyr::to_string(value).ok();
+            text.filter(|text| text::read(text, Format::Yaml).is_ok_and(|read| read.value == *value))
+                .unwrap_or_else(json)
+        }
+    }
+}
+
 /// The definition if there are no errors, and everything found on the way.
 pub(crate) fn decode_with_reads(value: &Value) -> (Option<Definition>, Found) {
     let sink = Sink::default();

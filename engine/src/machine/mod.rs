@@ -16,6 +16,7 @@ mod effect;
 mod event;
 mod failure;
 mod invariants;
+mod moving;
 mod outcome;
 mod outstanding;
 mod pause;
@@ -44,6 +45,7 @@ pub use self::effect::{
 };
 pub use self::event::{ActionKindName, Event};
 pub use self::invariants::{INVARIANTS, Violation, violations};
+pub use self::moving::{Obstacle, Versions, obstacles};
 pub use self::outcome::{Decision, Outcome};
 pub use self::outstanding::{WaitKind, WaitRow, children, next_due, outstanding, time_limit, waits};
 pub use self::pause::{LONG_PAUSE, MAX_PAUSE};

@@ -11,6 +11,7 @@ mod failures;
 mod flow;
 mod limits;
 mod loops;
+mod moving;
 mod parallel;
 mod pause;
 mod people;

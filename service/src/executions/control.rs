@@ -174,7 +174,7 @@ async fn live(
 }
 
 /// What people say about why.
-pub(super) fn check_reason(reason: Option<&str>) -> Result<(), ServiceError> {
+pub(crate) fn check_reason(reason: Option<&str>) -> Result<(), ServiceError> {
     if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON || reason.contains('\0')) {
         let message = format!("a reason has at most {MAX_REASON} characters, none of them NUL");
         return Err(ServiceError::mistake(Mistake::new(Code::Invalid, "reason", message)));

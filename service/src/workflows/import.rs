@@ -5,13 +5,14 @@ use engine::problem::Problem;
 use ids::{HookId, WorkflowId, WorkflowVersionId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use store::{HookTrigger, NewVersion, NewWorkflow, TriggerRow, WorkflowRow};
+use store::{HookTrigger, NewVersion, NewWorkflow, TriggerRow, WorkflowChanges, WorkflowRow};
 
 use super::check::checked;
+use super::state::{not_published, writable};
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
-use crate::hooks::{Verification, address_taken};
+use crate::hooks::Verification;
 use crate::schedules;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
@@ -117,6 +118,7 @@ async fn import_file(
             mistake.with_help("Give it another `workflow_id`, or ask somebody whose role reaches it."),
         ));
     }
+    existing.as_ref().map_or(Ok(()), writable)?;
     let content = Content::new(file.content, format, definition, &canonical, &checked.problems);
     let outcome = match &existing {
         None => ImportOutcome::Created,
@@ -126,15 +128,15 @@ async fn import_file(
     if dry_run || outcome == ImportOutcome::Unchanged {
         return Ok(Imported { path: file.path, outcome, workflow: existing, problems: checked.problems });
     }
-    let checksum = content.checksum.clone();
+    let (checksum, slug) = (content.checksum.clone(), content.definition.workflow_id.clone());
     let row = content.workflow_row(services, viewer, existing.as_ref().map(|workflow| workflow.id));
     let workflow = if publish {
         let enable = content.definition.enabled;
         let version = content.version(services, viewer, row.id, None, None);
         let triggers = content.triggers();
-        store.save_and_publish(row, version, triggers, enable).await.map_err(address_taken)?
+        store.save_and_publish(row, version, triggers, enable).await.map_err(not_published(&slug))?
     } else {
-        store.upsert_draft(row).await?
+        store.upsert_draft(row).await.map_err(not_published(&slug))?
     };
     let named = if publish { "workflow.published" } else { "workflow.drafted" };
     let number = |row: &WorkflowRow| json!({ "versionNumber": row.published_number, "isEnabled": row.is_enabled });
@@ -148,7 +150,7 @@ async fn import_file(
 }
 
 /// Where new workflows go: into the first folder that the viewer is limited to.
-fn first_folder(viewer: &Viewer) -> String {
+pub(super) fn first_folder(viewer: &Viewer) -> String {
     viewer.folders.as_ref().and_then(|folders| folders.first().cloned()).unwrap_or_default()
 }
 
@@ -232,6 +234,18 @@ impl Content {
             published_by: viewer.actor.id.clone(),
             hooks: self.hooks(),
             schedules: schedules::of_definition(&self.definition),
+            head: self.head(),
+        }
+    }
+
+    /// What the definition says of its workflow; what it leaves open stays.
+    fn head(&self) -> WorkflowChanges {
+        let definition = &self.definition;
+        WorkflowChanges {
+            name: definition.name.clone(),
+            description: definition.description.clone(),
+            namespace: None,
+            tags: Some(definition.tags.clone()).filter(|tags| !tags.is_empty()),
         }
     }
 

@@ -40,6 +40,12 @@ pub struct WorkflowFilter {
 const MAX_WORDS: usize = 8;
 
 impl WorkflowFilter {
+    /// Leaves archived workflows out, unless it says of itself which ones it is about.
+    #[must_use]
+    pub fn or_present(self) -> Self {
+        Self { is_archived: self.is_archived.or(Some(false)), ..self }
+    }
+
     pub(crate) fn condition(&self, dialect: Dialect) -> Result<Condition, StoreError> {
         self.at_depth(dialect, 0)
     }

@@ -134,7 +134,7 @@ pub struct NewExecution {
     pub organization_id: OrganizationId,
     /// Its workflow.
     pub workflow_id: WorkflowId,
-    /// The version it runs, for its whole life.
+    /// The version it begins with.
     pub version_id: WorkflowVersionId,
     /// Number of that version.
     pub version_number: i32,

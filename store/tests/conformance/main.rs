@@ -44,5 +44,6 @@ mod single_sign_on;
 mod slots;
 mod starts;
 mod tenants;
+mod versions;
 mod wall;
 mod workflows;

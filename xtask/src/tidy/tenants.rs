@@ -32,6 +32,7 @@ const SERVE_ALL: &[(&str, &str)] = &[
     ("store/src/slots.rs", "the reconciler gives slots that were forgotten, whoever's they are"),
     ("store/src/store.rs", "asks whether the database answers"),
     ("store/src/workers.rs", "workers are of the installation"),
+    ("store/src/workflows/archive.rs", "the reconciler removes what was deleted, whoever's it was"),
 ];
 
 /// Files that name the organization and still read outside of the wall, each with its reason.

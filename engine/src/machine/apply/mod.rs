@@ -84,7 +84,8 @@ pub fn apply(state: &mut State, event: &Event) {
         }
         Event::Decided(decision) => state.decision = Some(decision.clone()),
         Event::ContextSet { scope, path, value } => write(state, *scope, path, value),
-        Event::Logged { .. } | Event::Warned { .. } => {}
+        // Which version it goes on with is no part of the state.
+        Event::Logged { .. } | Event::Warned { .. } | Event::Moved { .. } => {}
         Event::BodyBegan { path, kind, total, isolated, items, at } => {
             let ran_ms = state.ran_until(*at);
             if let Some(active) = active_at(state, path) {

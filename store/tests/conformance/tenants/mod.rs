@@ -14,6 +14,7 @@ mod approvals;
 mod methods;
 mod people;
 mod timed;
+mod versions;
 
 use std::collections::BTreeSet;
 
@@ -158,6 +159,7 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
     join(asked, database, id, person, &canary).await;
     let (provider, newcomer) = provider(asked, database, id, slug, &canary).await;
     let people = people::people(asked, database, id, &canary).await;
+    versions::created(asked, database, id, &canary).await;
     let schedule = timed::schedule(asked, database, id, &canary).await;
     let approval = approvals::approval(asked, database, id, &canary).await;
     let (workflow, version, event) = (draft.id, version.id, event.id);
@@ -328,6 +330,7 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
         note(format!("{:?}", store.membership_of(of, one.newcomer).await.unwrap()));
     }
     note(format!("{:?}", ask!(asked, store, identity_providers(of))));
+    seen.extend(Box::pin(versions::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(timed::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(approvals::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(people::picture(database, asked, of, all)).await);
@@ -367,7 +370,7 @@ async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, vict
     assert!(!ask!(asked, store, follow_provider(own, victim.newcomer, victim.provider, kept, role)));
     assert!(!ask!(asked, store, leave_provider(own, victim.newcomer, victim.provider, kept)));
     assert!(!ask!(asked, store, delete_identity_provider(own, victim.provider)));
-    assert_eq!(ask!(asked, store, set_namespace(own, victim.workflow, "mine/".to_owned(), now_ms)), None);
+    versions::intrude(database, asked, intruder, victim).await;
     timed::intrude(database, asked, intruder, victim).await;
     people::intrude(database, asked, intruder, victim).await;
     approvals::intrude(database, asked, intruder, victim).await;
