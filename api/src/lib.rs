@@ -3,6 +3,9 @@
 //! Everything that arrives from outside passes here first: size and type of the body, the document
 //! guard, the viewer, time limits. Resolvers live in [`graphql`] and only translate.
 
+// The compiler proves through every part of the merged roots that their futures may move between threads.
+#![recursion_limit = "256"]
+
 mod admit;
 mod config;
 mod cookies;

@@ -32,7 +32,7 @@ impl Sockets {
             Credential::Session { user, .. } => (user.to_string(), limits.per_person),
             Credential::ApiKey { key, .. } => (key.to_string(), limits.per_key),
             // All of them are one, so a limit would be one for everybody.
-            Credential::Unguarded | Credential::System => (String::new(), usize::MAX),
+            Credential::Link { .. } | Credential::Unguarded | Credential::System => (String::new(), usize::MAX),
         };
         self.hold(format!("{}:{who}", viewer.organization), limit)
     }

@@ -1,17 +1,27 @@
 //! The command line.
 
+mod approvals;
+pub mod bulk;
 mod inbound;
 pub mod lifecycle;
+mod rules;
 mod schedules;
+mod statistics;
+pub mod versions;
+pub mod webhooks;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use approvals::{ApprovalsCommand, ApprovalsOptions};
+pub use rules::{RulesCommand, RulesOptions};
 pub use schedules::{SchedulesCommand, SchedulesOptions, WhenOptions};
 
 use crate::output::Format;
+
+pub use statistics::{ErrorsCommand, ErrorsOptions, StatsOptions, Width};
 
 pub use inbound::{EventsCommand, EventsOptions, HooksCommand, HooksOptions};
 
@@ -102,6 +112,8 @@ pub enum Command {
     Roles(ServerOptions),
     /// Lists the API keys of the organization, makes one, renews one, or makes one void.
     Keys(KeysOptions),
+    /// Lists the rules of the organization, shows, makes, changes, switches, tries or removes one.
+    Rules(RulesOptions),
     /// Lists the schedules of the organization, makes, pauses, resumes, fires or removes one, or shows what one does.
     Schedules(SchedulesOptions),
     /// Lists what waits for your decision, or all that is open; shows an approval, approves or rejects it.
@@ -114,10 +126,20 @@ pub enum Command {
     Events(EventsOptions),
     /// Lists the hooks of the organization, gives one a secret, or calls one.
     Hooks(HooksOptions),
+    /// Lists the addresses that are told of what happens, makes, tries or removes one, or shows what was sent to one.
+    Webhooks(webhooks::WebhooksOptions),
     /// Follows an execution until it has ended.
     Watch(WatchOptions),
+    /// Cancels, pauses, resumes or retries many executions in the background, and follows, holds or stops that.
+    Bulk(bulk::BulkOptions),
     #[command(flatten)]
     Lifecycle(lifecycle::LifecycleCommand),
+    /// Tells how many executions there were, how they ended and how long they and their steps took.
+    Stats(StatsOptions),
+    /// Lists failures by cause, and marks which of them are looked after.
+    Errors(ErrorsOptions),
+    #[command(flatten)]
+    Versions(versions::VersionsCommand),
     /// Asks a worker to take no more work, finish what it has, and end.
     Drain(DrainOptions),
     /// Prints the audit log of a server, newest first, or verifies it.
@@ -340,56 +362,6 @@ pub struct InviteOptions {
     pub role: String,
     #[command(flatten)]
     pub server: ServerOptions,
-}
-
-#[derive(Debug, Args)]
-pub struct ApprovalsOptions {
-    /// What to do; lists what you may decide when absent.
-    #[command(subcommand)]
-    pub what: Option<ApprovalsCommand>,
-    #[command(flatten)]
-    pub server: ServerOptions,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ApprovalsCommand {
-    /// Lists what you may decide.
-    List {
-        /// Everything that is open, whoever may decide it.
-        #[arg(long)]
-        all: bool,
-    },
-    /// Shows an approval with what happened to it.
-    Show {
-        /// Its id.
-        id: String,
-    },
-    /// Approves.
-    Approve {
-        /// Its id.
-        id: String,
-        /// Why.
-        #[arg(long)]
-        reason: Option<String>,
-        /// The answers to its form, JSON or `@file`.
-        #[arg(long)]
-        data: Option<String>,
-    },
-    /// Rejects.
-    Reject {
-        /// Its id.
-        id: String,
-        /// Why.
-        #[arg(long)]
-        reason: String,
-    },
-    /// Adds a comment.
-    Comment {
-        /// Its id.
-        id: String,
-        /// What to say.
-        text: String,
-    },
 }
 
 #[derive(Debug, Args)]

@@ -68,6 +68,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("SLUICE_RETENTION_EVENTS", "how long events are kept, 7d or more; for ever when empty", Some("")),
     setting("SLUICE_RETENTION_AUDIT", "how long the audit log is kept, 30d or more; for ever when empty", Some("400d")),
     setting(
+        "SLUICE_RETENTION_STATISTICS",
+        "how long statistics are kept, 1d or more; for ever when empty",
+        Some("90d"),
+    ),
+    setting(
         "SLUICE_EGRESS_ALLOW",
         "private addresses that actions may call: CIDRs and host:port, separated by commas",
         Some(""),
@@ -229,6 +234,7 @@ impl Config {
             ("SLUICE_RETENTION", Duration::from_mins(1)),
             ("SLUICE_RETENTION_EVENTS", Duration::from_hours(7 * 24)),
             ("SLUICE_RETENTION_AUDIT", Duration::from_hours(30 * 24)),
+            ("SLUICE_RETENTION_STATISTICS", Duration::from_hours(24)),
         ] {
             match engine::duration::parse(self.text(name)) {
                 _for_ever if self.text(name).is_empty() => {}

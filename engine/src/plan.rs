@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::definition::{Definition, Step, StepKind};
+use crate::rule::Rule;
 
 /// Defaults of the process for what a definition leaves open.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +57,17 @@ pub struct Plan {
     by_id: BTreeMap<String, usize>,
     input: Option<jsonschema::Validator>,
     timeout: Duration,
+    /// The rules that steps name, as far as they were given.
+    rules: BTreeMap<String, PinnedRule>,
+}
+
+/// A rule as it was when an execution was started.
+#[derive(Debug, Clone)]
+pub struct PinnedRule {
+    /// The rule.
+    pub rule: Rule,
+    /// Number of its version.
+    pub version: i32,
 }
 
 /// Most problems that are told about one input.
@@ -82,7 +94,20 @@ impl Plan {
         collect(&definition.steps, false, &mut places);
         let by_id = places.iter().enumerate().map(|(index, place)| (place.step.id.clone(), index)).collect();
         let timeout = definition.timeout.unwrap_or(settings.default_timeout);
-        Ok(Self { definition, places, by_id, input, timeout })
+        Ok(Self { definition, places, by_id, input, timeout, rules: BTreeMap::new() })
+    }
+
+    /// The plan with the rules that its steps name, by slug.
+    #[must_use]
+    pub fn with_rules(mut self, rules: BTreeMap<String, PinnedRule>) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// The rule with this slug, if the plan was given it.
+    #[must_use]
+    pub fn rule(&self, slug: &str) -> Option<&PinnedRule> {
+        self.rules.get(slug)
     }
 
     /// The definition.
@@ -151,6 +176,16 @@ pub(crate) fn fit(schema: &jsonschema::Validator, value: &Value) -> Result<(), V
             message: problem.to_string().chars().take(300).collect(),
         })
         .collect())
+}
+
+/// What of a value does not fit a JSON Schema; nothing when it fits.
+///
+/// # Errors
+/// When the schema does not compile.
+pub fn check_value(schema: &Value, value: &Value) -> Result<Vec<InputProblem>, PlanError> {
+    let compiled = crate::definition::compile_schema(schema);
+    let compiled = compiled.map_err(|problem| PlanError::InputSchema { reason: problem.to_string() })?;
+    Ok(fit(&compiled, value).err().unwrap_or_default())
 }
 
 /// The lists of steps that a step holds.

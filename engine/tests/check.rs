@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use sluice_engine::check::{Checked, Existence, Offline, RULES, Registry, check};
+use sluice_engine::check::{Checked, Existence, Offline, RULES, Registry, RuleStanding, check};
 use sluice_engine::definition::{self, Format, MAX_DEFINITION_BYTES};
+use sluice_engine::rule::RuleKind;
 
 fn files(folder: &str) -> Vec<(String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/definitions").join(folder);
@@ -87,7 +88,14 @@ fn every_rule_is_broken_by_some_file() {
         .collect();
     // Broken by the tests below, since they need a registry or a very large text.
     seen.extend(["too-large", "too-deep", "too-many-problems"]);
-    seen.extend(["unknown-workflow", "unknown-service", "unknown-secret"]);
+    seen.extend([
+        "unknown-workflow",
+        "unknown-service",
+        "unknown-secret",
+        "unknown-rule",
+        "disabled-rule",
+        "wrong-rule",
+    ]);
     let unbroken: Vec<_> = RULES.iter().map(|(code, ..)| *code).filter(|code| !seen.contains(code)).collect();
     assert!(unbroken.is_empty(), "{unbroken:?}");
 }
@@ -205,6 +213,15 @@ fn problems_over_the_limit_are_counted() {
 struct Empty;
 
 impl Registry for Empty {
+    fn rule(&self, slug: &str) -> RuleStanding {
+        match slug {
+            "large-order" => RuleStanding::Enabled(RuleKind::Condition),
+            "tier" => RuleStanding::Enabled(RuleKind::Enrichment),
+            "asleep" => RuleStanding::Disabled,
+            other => RuleStanding::absent(other, &["large-order".to_owned(), "tier".to_owned()]),
+        }
+    }
+
     fn workflow_exists(&self, workflow_id: &str) -> Existence {
         if workflow_id == "known" { Existence::Yes } else { Existence::No }
     }
@@ -238,6 +255,32 @@ fn names_outside_the_definition_are_looked_up() {
     codes.retain(|code| *code != "not-available");
     codes.sort_unstable();
     assert_eq!(codes, ["unknown-secret", "unknown-service", "unknown-workflow"]);
+}
+
+#[test]
+fn a_rule_that_cannot_be_used_is_told_where_it_is_named() {
+    let definition = json!({"workflow_id": "w", "steps": [
+        {"id": "a", "type": "condition", "rule_id": "large-order", "on_true": "b", "on_false": "b"},
+        {"id": "b", "type": "switch", "cases": [
+            {"rule_id": "large-order", "next": "c"}, {"rule_id": "large_ordr", "next": "c"}, {"rule_id": "asleep", "next": "c"},
+        ], "default": "c"},
+        {"id": "c", "type": "set", "rule_id": "tier", "next": "d"},
+        {"id": "d", "type": "set", "rule_id": "large-order", "next": "e"},
+        {"id": "e", "type": "condition", "rule_id": "tier"},
+    ]});
+    let checked = check(&definition.to_string(), Format::Json, &Empty);
+    let found: Vec<_> = checked.problems.iter().map(|found| (found.code, found.pointer.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            ("unknown-rule", "/steps/1/cases/1/rule_id"),
+            ("disabled-rule", "/steps/1/cases/2/rule_id"),
+            ("wrong-rule", "/steps/3/rule_id"),
+            ("wrong-rule", "/steps/4/rule_id"),
+        ]
+    );
+    assert_eq!(checked.problems[0].suggestion.as_deref(), Some("did you mean `large-order`?"));
+    assert!(check(&definition.to_string(), Format::Json, &Offline).is_valid());
 }
 
 #[test]

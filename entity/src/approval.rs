@@ -33,6 +33,10 @@ pub struct Model {
     pub decided_at_ms: Option<i64>,
     pub decided_by: Option<String>,
     pub reason: Option<String>,
+    /// The person who works on it.
+    pub claimed_by: Option<String>,
+    /// When people were reminded by hand last.
+    pub reminded_at_ms: Option<i64>,
 }
 
 /// None: rows are joined where a query needs it.

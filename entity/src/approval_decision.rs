@@ -21,6 +21,8 @@ pub struct Model {
     pub form: Option<String>,
     pub channel: String,
     pub at_ms: i64,
+    /// The person whose voice it is, where it is not their own.
+    pub on_behalf_of: Option<String>,
 }
 
 /// None: rows are joined where a query needs it.

@@ -54,6 +54,8 @@ pub struct Model {
     pub paused_at_ms: Option<i64>,
     /// The execution that it repeats.
     pub rerun_of: Option<Uuid>,
+    /// The versions of rules that it has, JSON; absent when its definition names none.
+    pub rules: Option<String>,
     /// Signals that were delivered and not taken in.
     pub signals: i32,
     /// The journal row that `state` includes as the last one.

@@ -35,6 +35,8 @@ pub struct Model {
     pub created_at_ms: i64,
     pub created_by: String,
     pub updated_at_ms: i64,
+    /// After how many failures in a row it pauses itself.
+    pub pause_after: Option<i32>,
 }
 
 /// None: rows are joined where a query needs it.

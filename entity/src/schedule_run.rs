@@ -19,6 +19,8 @@ pub struct Model {
     /// Something is to be done yet, or its execution runs.
     pub is_open: bool,
     pub fired_at_ms: Option<i64>,
+    /// What made up for it late, where somebody asked for that.
+    pub backfill_id: Option<Uuid>,
 }
 
 /// None: rows are joined where a query needs it.

@@ -26,6 +26,15 @@ pub struct Model {
     pub created_by: String,
     pub updated_at_ms: i64,
     pub archived_at_ms: Option<i64>,
+    /// JSON.
+    pub draft_layout: Option<String>,
+    /// Number of the version that the draft began with.
+    pub draft_based_on: Option<i32>,
+    pub draft_saved_at_ms: Option<i64>,
+    pub draft_saved_by: Option<String>,
+    pub idempotency_key: Option<String>,
+    pub archived_reason: Option<String>,
+    pub deleted_at_ms: Option<i64>,
 }
 
 /// None: rows are joined where a query needs it.

@@ -129,6 +129,10 @@ typed_ids! {
     ScheduleId = "sch";
     /// A point in time of a schedule, and what came of it.
     ScheduleRunId = "srn";
+    /// Past points in time of a schedule that are made up for together.
+    BackfillId = "bkf";
+    /// A condition, check or addition that workflows share.
+    RuleId = "rule";
     /// A key of a program.
     ApiKeyId = "key";
     /// An identity provider of an organization.
@@ -147,10 +151,20 @@ typed_ids! {
     HookId = "hok";
     /// A decision that people have to make.
     ApprovalId = "apr";
+    /// A time in which somebody stands in for somebody else.
+    SubstitutionId = "sub";
+    /// An address that is told of what happens.
+    WebhookEndpointId = "whk";
+    /// A message to such an address.
+    WebhookDeliveryId = "whd";
+    /// Work on many executions.
+    BulkOperationId = "blk";
     /// What somebody wrote about an approval.
     ApprovalCommentId = "cmt";
     /// One start of one worker process; never reused.
     WorkerId = "wrk";
+    /// Failures of the same cause.
+    ErrorGroupId = "err";
 }
 
 #[cfg(test)]

@@ -20,6 +20,12 @@ mod m0015_inbound;
 mod m0016_approvals;
 mod m0017_lifecycle;
 mod m0020_rates;
+mod m0021_rules;
+mod m0022_statistics;
+mod m0023_bulk;
+mod m0023_webhooks;
+mod m0024_versions;
+mod m0025_people;
 
 use sea_orm_migration::prelude::*;
 
@@ -48,6 +54,12 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_approvals::Migration),
             Box::new(m0017_lifecycle::Migration),
             Box::new(m0020_rates::Migration),
+            Box::new(m0021_rules::Migration),
+            Box::new(m0022_statistics::Migration),
+            Box::new(m0023_bulk::Migration),
+            Box::new(m0023_webhooks::Migration),
+            Box::new(m0024_versions::Migration),
+            Box::new(m0025_people::Migration),
         ]
     }
 }

@@ -52,6 +52,10 @@ codes! {
     NotAssignee = "NOT_ASSIGNEE";
     /// Whoever started an execution may not decide its approvals.
     OwnRequest = "OWN_REQUEST";
+    /// A link that counts once has been used.
+    LinkUsed = "LINK_USED";
+    /// The time of a link is over.
+    LinkExpired = "LINK_EXPIRED";
     /// Executions start each other without end.
     DepthLimit = "DEPTH_LIMIT";
     /// The request carries no valid credentials.

@@ -80,7 +80,7 @@ impl Rates {
                     Credential::Session { user, .. } => user.to_string(),
                     Credential::ApiKey { key, .. } => key.to_string(),
                     // Everybody is the owner there: one bucket would be one for everybody, and there is nobody to guard.
-                    Credential::Unguarded | Credential::System => return None,
+                    Credential::Link { .. } | Credential::Unguarded | Credential::System => return None,
                 };
                 self.known.map(|rate| Payer { key: format!("{}:{who}", viewer.organization), rate })
             }

@@ -6,11 +6,14 @@ use ids::{ExecutionId, OrganizationId, WorkflowId};
 use store::{Retention, RetentionScope, Sweep};
 
 use crate::audit::{self, Change};
+use crate::bulk;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::reach;
 use crate::services::Services;
+use crate::statistics;
 use crate::viewer::{Permission, Viewer};
+use crate::webhooks;
 
 /// Executions that are looked at in one group: a group is one transaction, which must be short.
 const GROUP: u64 = 200;
@@ -54,8 +57,12 @@ pub async fn sweep(services: &Services, place: &mut RetentionPlace) -> Result<u6
                 continue;
             }
             deleted += sweep_events(services, now_ms).await?;
+            deleted += crate::workflows::sweep(services, now_ms).await?;
             sweep_rates(services, now_ms).await?;
             deleted += audit::sweep(services, now_ms).await?;
+            deleted += statistics::sweep(services, now_ms).await?;
+            deleted += bulk::sweep(services, now_ms).await?;
+            deleted += webhooks::sweep(services, now_ms).await?;
             *place = next_pass(std::mem::take(place), now_ms);
             return Ok(deleted);
         };

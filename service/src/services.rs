@@ -31,6 +31,8 @@ pub struct Settings {
     pub event_retention_ms: Option<i64>,
     /// How long entries of the audit log are kept, in milliseconds; for ever when absent.
     pub audit_retention_ms: Option<i64>,
+    /// How long statistics are kept, in milliseconds; for ever when absent.
+    pub statistics_retention_ms: Option<i64>,
     /// Slug of the organization that requests without credentials act in.
     pub default_organization: String,
     /// What tokens are signed and stored secrets are encrypted with.
@@ -52,6 +54,7 @@ impl Default for Settings {
             retention: store::Retention::default(),
             event_retention_ms: None,
             audit_retention_ms: None,
+            statistics_retention_ms: None,
             default_organization: "default".to_owned(),
             // For tests: whoever runs an installation gives one.
             secret_key: SecretKey::new([0; 32]),

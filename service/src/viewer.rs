@@ -93,6 +93,11 @@ pub enum Credential {
         /// Whose rights bound those of the key: its maker, or the service account that it belongs to.
         on_behalf_of: UserId,
     },
+    /// A link of a mail, by which one person decides one approval.
+    Link {
+        /// Whom it was sent to.
+        user: UserId,
+    },
     /// None: an installation without sign-in, where everybody acts as the owner.
     Unguarded,
     /// The engine acts by itself.
@@ -171,7 +176,7 @@ impl Viewer {
     #[must_use]
     pub const fn user(&self) -> Option<UserId> {
         match self.credential {
-            Credential::Session { user, .. } => Some(user),
+            Credential::Session { user, .. } | Credential::Link { user } => Some(user),
             Credential::ApiKey { on_behalf_of, .. } => Some(on_behalf_of),
             Credential::Unguarded | Credential::System => None,
         }

@@ -1,9 +1,13 @@
 //! Reads approvals, who may decide them, and what happened to them.
 
+mod change;
 mod changes;
 mod comment;
 mod decide;
 mod forget;
+mod hand_over;
+mod links;
+mod substitutions;
 
 use entity::approval::{Column, Entity, Model};
 use entity::{approval_assignee, approval_decision, approval_event};
@@ -48,6 +52,8 @@ fn row(model: Model) -> Result<ApprovalRow, StoreError> {
         decided_at_ms: model.decided_at_ms,
         decided_by: model.decided_by,
         reason: model.reason,
+        claimed_by: model.claimed_by,
+        reminded_at_ms: model.reminded_at_ms,
     })
 }
 
@@ -186,6 +192,7 @@ impl Store {
         let row = |model: approval_decision::Model| DecisionRow {
             approval_id: ApprovalId::from_uuid(model.approval_id),
             person: model.person,
+            on_behalf_of: model.on_behalf_of,
             actor: model.actor,
             approves: model.approves,
             closes: model.closes,

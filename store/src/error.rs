@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sea_orm::{DbErr, RuntimeErr};
 
 use crate::breaker::{Evidence, Refusal, refusal_in};
-use crate::model::execution::UnknownCode;
+use crate::model::code::UnknownCode;
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,7 @@
 //! Accepts and reads events.
 
+mod arrivals;
+
 use entity::{event, event_key, event_trigger};
 use event::{Column, Entity, Model};
 use ids::{EventId, OrganizationId, WorkflowId, WorkflowVersionId};

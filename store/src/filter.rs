@@ -1,6 +1,7 @@
 //! What lists are filtered by, and how a filter becomes a condition.
 
 mod approval;
+mod decider;
 mod event;
 mod execution;
 mod parts;
@@ -8,9 +9,11 @@ mod workflow;
 
 use crate::error::StoreError;
 
-pub use approval::{ApprovalFilter, Decider};
+pub use approval::ApprovalFilter;
+pub use decider::{Decider, StandsFor};
 pub use event::EventFilter;
 pub use execution::ExecutionFilter;
+pub(crate) use execution::workflows_in;
 pub(crate) use parts::contains;
 pub use parts::{LabelFilter, StringFilter, TimeFilter};
 pub use workflow::WorkflowFilter;

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::model::journal::JournalRow;
 use crate::store::Store;
 
-fn row(model: Model) -> JournalRow {
+pub fn row(model: Model) -> JournalRow {
     JournalRow {
         execution_id: ExecutionId::from_uuid(model.execution_id),
         seq: model.seq,

@@ -11,6 +11,7 @@ mod approvals;
 mod audit;
 mod backend;
 mod breaker;
+mod bulk;
 mod changes;
 mod clean;
 mod commit;
@@ -18,6 +19,7 @@ mod config;
 mod delays;
 mod documents;
 mod error;
+mod error_groups;
 mod event_waits;
 mod events;
 mod executions;
@@ -32,12 +34,15 @@ mod organizations;
 mod page;
 mod rates;
 mod reconcile;
+mod rules;
 mod rulings;
 mod schedules;
 mod signals;
 mod slots;
+mod statistics;
 mod store;
 mod tenants;
+mod webhooks;
 mod workers;
 mod workflows;
 
@@ -48,8 +53,8 @@ pub use delays::Delays;
 pub use error::StoreError;
 pub use executions::LabelsOutcome;
 pub use filter::{
-    ApprovalFilter, Decider, EventFilter, ExecutionFilter, LabelFilter, MAX_NESTING, StringFilter, TimeFilter,
-    WorkflowFilter,
+    ApprovalFilter, Decider, EventFilter, ExecutionFilter, LabelFilter, MAX_NESTING, StandsFor, StringFilter,
+    TimeFilter, WorkflowFilter,
 };
 pub use hooks::HOOK_ADDRESS;
 pub use identity::{FirstOwner, Warrant};
@@ -60,29 +65,42 @@ pub use model::approval::{
     ApprovalChange, ApprovalChangeRow, ApprovalEventRow, ApprovalNote, ApprovalRow, ApprovalStatus, ApprovalWrites,
     DecisionOutcome, DecisionRow, NewApproval, NewComment, NewDecision,
 };
+pub use model::approval_hands::{
+    ClaimApproval, DelegationRow, HandOutcome, HandOver, HandedTo, LinkRow, RemindApproval, SubstitutionFilter,
+    SubstitutionRow,
+};
 pub use model::audit::{AuditBreak, AuditFault, AuditOutcome, AuditReport, AuditRow, AuditSpan, NewAuditEntry};
+pub use model::bulk::{BulkFailureRow, BulkKind, BulkOperationRow, BulkPart, BulkStatus, BulkWritten};
 pub use model::change::{ChangeCursor, ChangeRow};
-pub use model::event::{EventOutcome, EventRow, NewEvent, RoutedEvent, ToldRow};
+pub use model::code::UnknownCode;
+pub use model::event::{EventCursor, EventOutcome, EventRow, NewEvent, RoutedEvent, ToldRow};
 pub use model::execution::{
     Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionRow, ExecutionStatus, Label, NewExecution,
-    Patch, Runnable, StartKey, StartOutcome, TriggerType, UnknownCode, WaitRow,
+    Patch, Runnable, StartKey, StartOutcome, TriggerType, WaitRow,
 };
+pub use model::failure::{ErrorGroupQuery, ErrorGroupRow, ErrorGroupStatus, NewFailure};
 pub use model::hook::{HookRow, HookTrigger};
 pub use model::identity::{MembershipRow, UserRow};
 pub use model::journal::JournalRow;
 pub use model::organization::{OrganizationChanges, OrganizationRow};
 pub use model::rate::{Pace, RateKey, RateScope};
-pub use model::ruling::{Ruled, Ruling, RulingWritten};
+pub use model::rule::{
+    NewRuleUse, RuleChange, RuleFilter, RuleInserted, RuleKind, RuleRow, RuleUseRow, RuleVersionRow,
+};
+pub use model::ruling::{Relocation, Ruled, Ruling, RulingWritten};
 pub use model::schedule::{
-    DueSchedule, FinishedRun, FiredSchedules, ScheduleFilter, SchedulePlan, ScheduleRow, ScheduleRunKind,
-    ScheduleRunRow, ScheduleRunState,
+    BackfillProgress, BackfillRow, DueSchedule, FinishedRun, FiredSchedules, ScheduleFilter, SchedulePlan, ScheduleRow,
+    ScheduleRunKind, ScheduleRunRow, ScheduleRunState,
 };
 pub use model::signal::{Delivered, EventWait, NewSignal, SignalRow};
 pub use model::single_sign_on::{IdentityProviderRow, SignInFlowRow, UserIdentityRow};
 pub use model::slot::{NewSlot, SlotKey, SlotTaken};
+pub use model::statistics::{Bucket, Measured, Measures, RollupBy, RollupQuery, RollupRow, SLICE_MS, Sum, slice_of};
+pub use model::webhook::{WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookStatus, WebhookTried};
 pub use model::worker::WorkerRow;
 pub use model::workflow::{
-    NewVersion, NewWorkflow, PublishOutcome, TriggerCandidate, TriggerRow, TriggerSchedule, VersionRow, WorkflowRow,
+    NewDraft, NewVersion, NewWorkflow, PublishOutcome, Republication, TriggerCandidate, TriggerRow, TriggerSchedule,
+    VersionRow, WorkflowChanges, WorkflowDeletion, WorkflowRow,
 };
 pub use operations::{
     Damage, Damaged, JournalSpan, Phase, Place, QueueRow, ReconcilerRow, ReconcilerRun, Retention, RetentionScope,
@@ -93,5 +111,7 @@ pub use page::{
     ApprovalOrder, ApprovalOrderField, Cursor, Direction, EventOrder, EventOrderField, ExecutionOrder,
     ExecutionOrderField, Page, PageRequest, Side, SortKey, WorkflowOrder, WorkflowOrderField,
 };
+pub use rules::RULE_UNUSABLE;
 pub use store::Store;
 pub use tenants::TenantWall;
+pub use workflows::WORKFLOW_ARCHIVED;

@@ -17,6 +17,7 @@ use crate::model::organization::{OrganizationChanges, OrganizationRow};
 use crate::page::{self, Cursor, Direction, Page, PageRequest, Sort, SortKey};
 use crate::store::Store;
 
+pub(crate) use purge::some_of;
 pub use purge::{KEPT_TABLES, PURGED_BY_OWNER, PURGED_TABLES};
 
 fn row(model: Model) -> OrganizationRow {

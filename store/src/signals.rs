@@ -10,7 +10,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use sqlx::types::Uuid;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, WriteTransaction};
 use crate::clean::check_texts;
 use crate::error::StoreError;
 use crate::model::execution::Runnable;
@@ -31,17 +31,7 @@ impl Store {
         }
         check_texts(signals.iter().map(|signal| ("data", Some(signal.data.as_str()))))?;
         let transaction = self.backend.begin().await?;
-        for part in signals.chunks(ROWS) {
-            let models = part.iter().map(|signal| signal::ActiveModel {
-                position: sea_orm::ActiveValue::NotSet,
-                organization_id: Set(signal.organization_id.uuid()),
-                execution_id: Set(signal.execution_id.uuid()),
-                data: Set(signal.data.clone()),
-                created_at_ms: Set(now_ms),
-                delivered: Set(false),
-            });
-            signal::Entity::insert_many(models).exec_without_returning(&*transaction).await?;
-        }
+        insert(&transaction, &signals, now_ms).await?;
         transaction.commit().await
     }
 
@@ -179,3 +169,19 @@ impl Store {
 
 /// Rows in one statement: PostgreSQL takes 65,535 parameters.
 const ROWS: usize = 5_000;
+
+/// Records signals within a transaction.
+pub async fn insert(transaction: &WriteTransaction, signals: &[NewSignal], now_ms: i64) -> Result<(), StoreError> {
+    for part in signals.chunks(ROWS) {
+        let models = part.iter().map(|signal| signal::ActiveModel {
+            position: sea_orm::ActiveValue::NotSet,
+            organization_id: Set(signal.organization_id.uuid()),
+            execution_id: Set(signal.execution_id.uuid()),
+            data: Set(signal.data.clone()),
+            created_at_ms: Set(now_ms),
+            delivered: Set(false),
+        });
+        signal::Entity::insert_many(models).exec_without_returning(&**transaction).await?;
+    }
+    Ok(())
+}

@@ -1,13 +1,16 @@
 //! Reads workflows and versions.
 
+mod archive;
+mod draft;
 mod publish;
 mod record;
+mod rollback;
 mod write;
 
 use entity::{workflow, workflow_version};
 use ids::{OrganizationId, WorkflowId, WorkflowVersionId};
 use sea_orm::sea_query::SimpleExpr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use workflow::{Column, Entity, Model};
 
 use crate::error::StoreError;
@@ -18,8 +21,11 @@ use crate::store::Store;
 
 use record::{version_row, workflow_row};
 
+pub use write::WORKFLOW_ARCHIVED;
+
+/// Those of an organization; deleted ones are there no more.
 fn of(organization: OrganizationId) -> Select<Entity> {
-    Entity::find().filter(Column::OrganizationId.eq(organization.uuid()))
+    Entity::find().filter(Column::OrganizationId.eq(organization.uuid())).filter(Column::DeletedAtMs.is_null())
 }
 
 fn versions_of(organization: OrganizationId) -> Select<workflow_version::Entity> {
@@ -53,7 +59,8 @@ impl Store {
         model.map(workflow_row).transpose()
     }
 
-    /// Several workflows, in any order; unknown ones are left out.
+    /// Several workflows, in any order; unknown ones are left out. Deleted ones are found as long as there are
+    /// executions of them.
     ///
     /// # Errors
     /// When the database is away.
@@ -65,7 +72,8 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let models = of(organization)
+        let models = Entity::find()
+            .filter(Column::OrganizationId.eq(organization.uuid()))
             .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
             .all(&self.backend.reads_of(organization))
             .await?;
@@ -156,6 +164,20 @@ impl Store {
         let select =
             versions_of(organization).filter(workflow_version::Column::Id.is_in(ids.iter().map(|id| id.uuid())));
         Ok(select.all(&self.backend.reads_of(organization)).await?.into_iter().map(version_row).collect())
+    }
+
+    /// How many versions a workflow has: the number of its newest one.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn count_versions(&self, organization: OrganizationId, workflow: WorkflowId) -> Result<u64, StoreError> {
+        let newest = versions_of(organization)
+            .filter(workflow_version::Column::WorkflowId.eq(workflow.uuid()))
+            .order_by_desc(workflow_version::Column::Number)
+            .select_only()
+            .column(workflow_version::Column::Number);
+        let newest: Option<i32> = newest.into_tuple().one(&self.backend.reads_of(organization)).await?;
+        Ok(newest.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
     }
 
     /// A page of a workflow's versions, newest first.

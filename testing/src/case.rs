@@ -1,10 +1,13 @@
 //! Case files: what starts an execution, how the world answers, what is expected.
 
+use std::collections::BTreeMap;
+
 use engine::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::expect::Expect;
+use crate::rules::RuleStub;
 use crate::signals::SignalCase;
 use crate::stubs::{HttpStub, WorkflowStub};
 
@@ -55,6 +58,9 @@ pub struct Stubs {
     /// Values at dotted paths, where the payload has none.
     #[serde(default)]
     pub context: Map<String, Value>,
+    /// Rules that steps name, by slug; on a server, in place of the organization's.
+    #[serde(default)]
+    pub rules: BTreeMap<String, RuleStub>,
 }
 
 /// A status in between.
@@ -109,6 +115,7 @@ pub fn cases(text: &str, is_json: bool) -> Result<Vec<Case>, CaseError> {
     let mut ids = std::collections::BTreeSet::new();
     for case in &cases {
         case.starts_at()?;
+        case.rules()?;
         if !ids.insert(&case.id) {
             return Err(case.invalid("the id is given twice, so nobody could tell the cases apart"));
         }

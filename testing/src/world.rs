@@ -7,10 +7,11 @@ use engine::machine::{
     Command, Decider, Effect as Call, EffectId, EffectOutcome, EffectRequest, Event, HttpRequest, Origin, Refused,
     Signal, State, StepError, WaitKind, advance, apply, next_due, rate, waits,
 };
-use engine::plan::Plan;
+use engine::plan::{Plan, PlanError};
 use serde_json::{Value, json};
 
 use crate::case::{Case, CaseError};
+use crate::rules::with_rules;
 use crate::seen::{HttpCall, Seen, SeenEvent};
 use crate::signals::{ApprovalMatch, Effect, Ruling, SignalCase};
 use crate::stubs::{self, with_query};
@@ -27,6 +28,12 @@ pub enum RunError {
     /// The engine refused a command that it should take: a fault of the engine.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// A step names a rule that nobody gave.
+    #[error("a step names the rule `{0}`; give it in `stubs.rules`, with its `kind` and `definition`")]
+    NoRule(String),
+    /// The definition cannot be run with the rules of the case.
+    #[error("the definition cannot be run")]
+    Plan(#[source] PlanError),
     /// The payload does not fit the workflow's `input`.
     #[error("the payload does not fit the workflow's `input`: {0}")]
     Input(String),
@@ -48,7 +55,8 @@ pub fn run(plan: &Plan, case: &Case) -> Result<Seen, RunError> {
 /// # Errors
 /// As [`run`].
 pub fn run_within(plan: &Plan, case: &Case, most_turns: u32) -> Result<Seen, RunError> {
-    let mut world = World::begin(plan, case, most_turns)?;
+    let own = with_rules(plan, case)?;
+    let mut world = World::begin(own.as_ref().unwrap_or(plan), case, most_turns)?;
     world.command(Command::TakeUp)?;
     world.settle()?;
     let last = case.signals.len();

@@ -157,6 +157,14 @@ async fn branches(api: &Api) {
         assert_eq!(done["approval"]["status"], "APPROVED", "{done}");
     }
     eventually("it is paused", || async { execution(api, &id).await["status"] == "PAUSED" }).await;
+    let preview =
+        "query($id: ID!) { execution(id: $id) { pause { reason pending { decidedApprovals refusedReason } } } }";
+    let pause = api.data(preview, json!({ "id": id })).await["execution"]["pause"].take();
+    assert_eq!(
+        pause,
+        json!({ "reason": "look", "pending": { "decidedApprovals": 4, "refusedReason": null } }),
+        "what resuming sets free is known before"
+    );
     let resume = "mutation($i: ExecutionResumeInput!) { executionResume(input: $i) { userErrors { code } } }";
     eventually("it is resumed", || async {
         api.data(resume, json!({ "i": { "id": id } })).await["executionResume"]["userErrors"] == json!([])
@@ -336,6 +344,16 @@ async fn an_approval_that_was_decided_while_no_worker_lives_counts() {
     for (query, count) in [
         ("select count(*) from approval where status = 0", 0),
         ("select count(*) from signal", 0),
+        // What was counted of them, although workers died.
+        (
+            "select ((select sum(count) from rollup where what = 20) - count(*))::int8 from approval",
+            0,
+        ),
+        (
+            "select ((select sum(total_ms) from rollup where what in (21, 22)) - sum(greatest(decided_at_ms - requested_at_ms, 0)))::int8
+             from approval where status in (1, 2)",
+            0,
+        ),
         ("select count(*) from approval_decision where closes", if in_time { 3 } else { 2 }),
     ] {
         assert_eq!(fleet.services.number(query).await, count, "{query}");
@@ -368,6 +386,19 @@ async fn approvals_are_listed_shown_and_decided_on_the_command_line() {
     let shown = at(&["approvals", "show", &approval, "--output", "table"]).await;
     assert!(shown.out.contains("DECIDED") && shown.out.contains("you may not decide it: CONFLICT"), "{shown:?}");
     let director = asked(&server.api, &id, 1).await.remove(0)["id"].as_str().unwrap().to_owned();
+    for (command, says) in [("claim", "is yours"), ("release", "is free"), ("remind", "people are reminded")] {
+        let changed = at(&["approvals", command, &director, "--output", "table"]).await;
+        assert_eq!(
+            (changed.code, changed.out.trim()),
+            (Some(0), format!("{director}: {says}").as_str()),
+            "{changed:?}"
+        );
+    }
+    let nobody = "usr_00000000000000000000000009";
+    let refused = at(&["approvals", "delegate", &director, nobody, "--reason", "away"]).await;
+    assert!(refused.code == Some(1) && refused.err.contains("NOT_FOUND"), "{refused:?}");
+    let refused = at(&["approvals", "reassign", &director, "--to", nobody, "--reason", "away"]).await;
+    assert!(refused.code == Some(1) && refused.err.contains("assigneeIds.0"), "{refused:?}");
     let said = at(&["approvals", "comment", &director, "who pays?", "--output", "json"]).await.json();
     assert_eq!(said["comments"]["nodes"][0]["body"], "who pays?", "{said}");
     let rejected = at(&["approvals", "reject", &director, "--reason", "no", "--output", "json"]).await;

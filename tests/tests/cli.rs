@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sluice_tests::{Embedded, Fleet, Process, Ran, SECRET_KEY, Services, SharedRedis, free_port, run, run_in};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 26] = [
     "dev",
     "api",
     "worker",
@@ -20,11 +20,14 @@ const COMMANDS: [&str; 23] = [
     "invite",
     "roles",
     "keys",
+    "rules",
     "start",
     "emit",
     "events",
     "hooks",
     "watch",
+    "stats",
+    "errors",
     "drain",
     "doctor",
     "health",

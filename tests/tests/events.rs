@@ -164,6 +164,30 @@ async fn what_came_of_an_event_is_told_for_workflows_and_for_those_who_wait(api:
     assert_eq!(both["events"]["nodes"], json!([{ "id": id }]));
 }
 
+/// Who follows is told each event once, and goes on behind the last one after a reconnection.
+async fn events_are_told_as_they_come(api: &Api) {
+    let query = "subscription($filter: EventFilter, $after: String) {
+      events(filter: $filter, after: $after) { cursor event { id type source payload { value } } } }";
+    let filter = json!({ "type": { "startsWith": "live." } });
+    let mut live = api.subscribe(query, json!({ "filter": filter })).await;
+    let named = |name: &str| json!({ "type": name, "payload": { "n": name } });
+    batch(api, &[named("live.a"), named("other"), named("live.b"), named("live.c")]).await;
+    let mut seen = Vec::new();
+    for _event in 0..3 {
+        seen.push(live.next().await.unwrap()["data"]["events"].take());
+    }
+    let mut types: Vec<&str> = seen.iter().map(|one| one["event"]["type"].as_str().unwrap()).collect();
+    types.sort_unstable();
+    assert_eq!(types, ["live.a", "live.b", "live.c"], "{seen:?}");
+    let mut again = api.subscribe(query, json!({ "filter": filter, "after": seen[0]["cursor"] })).await;
+    for expected in &seen[1..] {
+        let item = again.next().await.unwrap()["data"]["events"].take();
+        assert_eq!((&item["cursor"], &item["event"]), (&expected["cursor"], &expected["event"]));
+    }
+    let wrong = api.subscribe(query, json!({ "filter": { "hasExecutions": true } })).await.next().await.unwrap();
+    assert_eq!(wrong["errors"][0]["extensions"]["code"], "INVALID", "{wrong}");
+}
+
 async fn everything(api: &Api) {
     let imported = api.import(&WORKFLOWS).await;
     assert!(imported.as_array().unwrap().iter().all(|one| one["problems"] == json!([])), "{imported}");
@@ -171,6 +195,7 @@ async fn everything(api: &Api) {
     an_event_is_sent_again_as_a_new_one(api).await;
     what_came_of_an_event_is_told_for_workflows_and_for_those_who_wait(api).await;
     a_file_of_events_is_sent_and_looked_at(api).await;
+    events_are_told_as_they_come(api).await;
 }
 
 #[tokio::test]

@@ -27,6 +27,25 @@ steps:
     action: { type: allow }
 ";
 
+/// What the journals and rows of executions tell, and what was counted of it.
+const COUNTED: [(&str, &str); 5] = [
+    ("select count(*) from execution", "select sum(count)::int8 from rollup where what = 0"),
+    (
+        "select sum(greatest(started_at_ms - queued_at_ms, 0))::int8 from execution",
+        "select sum(total_ms)::int8 from rollup where what = 0",
+    ),
+    ("select count(*) from execution where result = 1", "select sum(count)::int8 from rollup where what = 2"),
+    (
+        "select sum(greatest(ended_at_ms - started_at_ms, 0))::int8 from execution",
+        "select sum(total_ms)::int8 from rollup where what = 2",
+    ),
+    (
+        "select count(*) from journal, json_array_elements(events::json) as event
+         where event ->> 'type' in ('step_succeeded', 'step_failed', 'retry_scheduled')",
+        "select sum(count)::int8 from rollup where what in (10, 11, 12)",
+    ),
+];
+
 /// Starts executions from several tasks until `stop`, trying each again with its key until it is
 /// accepted; returns the ids of what was accepted.
 async fn load(api: &Api, url: &str, stop: Arc<AtomicBool>) -> BTreeSet<String> {
@@ -76,6 +95,11 @@ async fn nothing_is_lost(fleet: &Fleet, accepted: &BTreeSet<String>, stub: &Stub
     // A journal row is written once: a number that is missing or doubled would show here.
     let broken = "select count(*) from (select execution_id from journal group by execution_id having count(*) <> max(seq)) broken";
     assert_eq!(fleet.services.number(broken).await, 0, "journals have neither gaps nor repeats");
+    // What was counted while workers died is what the journals tell.
+    for (told, counted) in COUNTED {
+        let (told, counted) = (fleet.services.number(told).await, fleet.services.number(counted).await);
+        assert_eq!(counted, told, "what was counted and what the journals tell");
+    }
 }
 
 #[tokio::test]

@@ -221,8 +221,17 @@ async fn offers(api: &Api) {
     let id = api.start("rests", json!({}), "offers").await.unwrap();
     is(api, &id, "WAITING").await;
     let live = offered(&id).await;
-    let can =
-        json!(["CANCEL", "TERMINATE", "PAUSE", "RERUN", "RERUN_FROM_STEP", "SKIP_STEP", "SIGNAL", "EDIT_CONTEXT"]);
+    let can = json!([
+        "CANCEL",
+        "TERMINATE",
+        "PAUSE",
+        "RERUN",
+        "RERUN_FROM_STEP",
+        "SKIP_STEP",
+        "SIGNAL",
+        "EDIT_CONTEXT",
+        "MIGRATE"
+    ]);
     assert_eq!(live["allowedOperations"], can);
     let not_paused = json!({ "isAllowed": false, "code": "WRONG_STATE", "reason": "the execution is not paused" });
     assert_eq!(live["canResume"], not_paused);
@@ -233,7 +242,7 @@ async fn offers(api: &Api) {
     let failed = offered(&failed(api, "offered").await).await;
     assert_eq!(failed["allowedOperations"], json!(["RETRY", "RERUN", "RERUN_FROM_STEP", "DELETE"]));
     let refused = failed["operations"].as_array().unwrap().iter().filter(|offer| offer["isAllowed"] == false);
-    assert!(refused.clone().count() == 7 && refused.into_iter().all(|offer| offer["reason"].is_string()));
+    assert!(refused.clone().count() == 8 && refused.into_iter().all(|offer| offer["reason"].is_string()));
 }
 
 async fn signals(api: &Api) {

@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use sluice_tests::{Api, Embedded, Fleet, Services, SharedRedis, eventually};
+use sluice_tests::{Api, Embedded, Fleet, Services, SharedRedis, eventually, run};
 
 const FILES: [(&str, &str); 1] = [(
     "tick.yaml",
@@ -120,6 +121,77 @@ async fn while_workers_are_killed_each_second_fires_once() {
         select (max(scheduled_for_ms) - min(scheduled_for_ms)) / 1000 + 1 as span, count(*) as fired
         from schedule_run group by schedule_id) as one";
     assert_eq!(number(left_out).await, 0);
+}
+
+/// A moment of the past, as the API takes it.
+fn before(ago: Duration) -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().checked_sub(ago).unwrap().as_secs();
+    let (days, rest) = (i64::try_from(seconds / 86_400).unwrap() + 719_468, seconds % 86_400);
+    // Years begin in March, so that the leap day is the last one.
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let (month, day) = (if shifted < 10 { shifted + 3 } else { shifted - 9 }, of_year - (153 * shifted + 2) / 5 + 1);
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3_600, rest / 60 % 60, rest % 60)
+}
+
+const BACKFILLS: &str = "query($id: ID!) { schedule(id: $id) { backfills(first: 5) {
+    nodes { id total existing waiting started failed isDone } } } }";
+
+async fn backfilled(api: &Api, id: &Value) -> Value {
+    let answer = api.data(BACKFILLS, json!({ "id": id })).await;
+    answer["schedule"]["backfills"]["nodes"].get(0).cloned().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn past_times_are_made_up_for_once_each_although_workers_are_killed() {
+    let Some(services) = Services::start("backfills_and_kills", SharedRedis::No).await else { return };
+    let mut fleet = Fleet::start(services, 2, "2s").await;
+    fleet.api.import(&FILES).await;
+    let schedule = create(&fleet.api, json!({ "spec": { "interval": { "every": "1h" } } })).await;
+    let make = "mutation($i: ScheduleBackfillInput!) { scheduleBackfill(input: $i) {
+        count existing backfill { total } userErrors { code field message } } }";
+    let input = json!({
+        "id": schedule["id"], "from": before(Duration::from_hours(500)), "to": before(Duration::from_mins(1)),
+        "overlapPolicy": "ALLOW_ALL", "reason": "the warehouse was away",
+    });
+    let made = fleet.api.data(make, json!({ "i": input })).await["scheduleBackfill"].take();
+    assert_eq!(made["userErrors"], json!([]), "{made}");
+    let count = made["count"].as_i64().unwrap();
+    assert!((498..=501).contains(&count), "{made}");
+    for _kill in 0..2 {
+        let mut killed = fleet.workers.remove(0);
+        killed.kill().await;
+        fleet.add_worker();
+    }
+    eventually("all are started", || async { backfilled(&fleet.api, &schedule["id"]).await["isDone"] == true }).await;
+    let done = backfilled(&fleet.api, &schedule["id"]).await;
+    assert_eq!((&done["started"], &done["failed"]), (&json!(count), &json!(0)), "{done}");
+    fleet.drained().await;
+    assert_eq!(fleet.services.number("select count(*) from execution").await, count, "one for each");
+    let again = fleet.api.data(make, json!({ "i": input })).await["scheduleBackfill"].take();
+    assert_eq!((&again["count"], &again["existing"]), (&json!(0), &json!(count)), "{again}");
+}
+
+#[tokio::test]
+async fn past_times_are_counted_and_made_up_for_on_the_command_line() {
+    let server = Embedded::start().await;
+    server.api.import(&FILES).await;
+    let schedule = create(&server.api, json!({ "spec": { "interval": { "every": "1h" } } })).await;
+    let id = schedule["id"].as_str().unwrap();
+    let (from, to) = (before(Duration::from_mins(210)), before(Duration::from_mins(1)));
+    let asked = async |more: &[&str]| {
+        let arguments = ["schedules", "backfill", id, "--from", &from, "--to", &to, "--reason", "lost"];
+        let arguments = [&arguments[..], more, &["--output", "json", "--url", &server.api.url]].concat();
+        run(&arguments, &[]).await.json()
+    };
+    assert_eq!(asked(&["--dry-run"]).await["count"], 3);
+    assert_eq!(backfilled(&server.api, &schedule["id"]).await, Value::Null, "it was only counted");
+    assert_eq!(asked(&[]).await["backfill"]["total"], 3);
+    eventually("all are started", || async { backfilled(&server.api, &schedule["id"]).await["started"] == 3 }).await;
+    assert_eq!(asked(&[]).await["existing"], 3);
 }
 
 #[tokio::test]

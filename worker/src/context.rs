@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::Timestamp;
-use ids::WorkerId;
+use ids::{OrganizationId, WorkerId};
 use service::Services;
+use service::error_groups::Causes;
 use service::retention::RetentionPlace;
 use store::{SlotKey, Store};
-use tokio::sync::{Notify, RwLock};
+use tokio::sync::{Notify, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::driving::Driving;
@@ -59,6 +60,8 @@ pub struct Context {
     pub lease: Lease,
     /// What runs effects.
     pub effects: Arc<Effects>,
+    /// Which causes of failures were seen lately.
+    pub causes: Causes,
     /// Turns of executions whose workflow has a rate.
     pub turns: Turns,
     /// The last run of each reconciler.
@@ -71,6 +74,10 @@ pub struct Context {
     pub slots_place: Mutex<Option<SlotKey>>,
     /// Where retention goes on.
     pub retention_place: tokio::sync::Mutex<RetentionPlace>,
+    /// The organization behind which telling addresses goes on.
+    pub webhooks_turn: tokio::sync::Mutex<Option<OrganizationId>>,
+    /// Messages to addresses that may be under way at once.
+    pub webhooks: Arc<Semaphore>,
     /// What it has done since its start, for the heartbeat.
     pub tally: Tally,
     /// Somebody asked it to take no more work and end.

@@ -9,7 +9,8 @@ use apalis::prelude::{Monitor, WorkerBuilder};
 use ids::WorkerId;
 use queue::{ConsumerConfig, keep_running};
 use service::Services;
-use tokio::sync::{Notify, RwLock};
+use service::error_groups::Causes;
+use tokio::sync::{Notify, RwLock, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -74,11 +75,14 @@ impl Worker {
             driving: Driving::default(),
             lease: Lease::new(config.lease),
             effects,
+            causes: Causes::default(),
             statuses: Statuses::default(),
             claiming: RwLock::new(()),
             claims_in_doubt: AtomicBool::new(false),
             slots_place: Mutex::default(),
             retention_place: tokio::sync::Mutex::default(),
+            webhooks_turn: tokio::sync::Mutex::default(),
+            webhooks: Arc::new(Semaphore::new(WEBHOOKS)),
             tally: Tally::default(),
             drain: CancellationToken::new(),
             tick_now: Notify::new(),
@@ -216,3 +220,6 @@ async fn consume_until(context: Arc<Context>, config: WorkerConfig, stop: Cancel
 
 /// Tasks handled at once: enough to keep the claim committer's groups full.
 const MAX_HANDLERS: usize = 64;
+
+/// Messages to addresses that one process has under way at once.
+const WEBHOOKS: usize = 32;

@@ -2,14 +2,14 @@
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{Context, Object, OutputType, Result};
-use ids::{EventId, ScheduleId};
+use ids::{BulkOperationId, EventId, ScheduleId, WebhookEndpointId, WorkflowId};
 use service::Services;
 use service::approvals::{self, Inbox};
 use service::cursor::Seal;
 use service::identity::{api_keys, invitations, members, organizations};
 use store::{
-    ApprovalFilter, AuditFilter, Cursor, EventFilter, ExecutionFilter, MemberFilter, Page, PageRequest, ScheduleFilter,
-    WorkflowFilter,
+    ApprovalFilter, AuditFilter, Cursor, EventFilter, ExecutionFilter, MemberFilter, Page, PageRequest, RuleFilter,
+    ScheduleFilter, WorkflowFilter,
 };
 
 use super::errors::{IntoGraphql, invalid};
@@ -77,6 +77,11 @@ pub(super) fn paged<R, T: OutputType>(
     Ok(connection)
 }
 
+/// Where a list goes on that is no connection.
+pub(super) fn next_of(ctx: &Context<'_>, list: &str, position: &Cursor) -> Result<String> {
+    Ok(seal(ctx)?.write(list, position))
+}
+
 /// What cursors of the viewer's organization are sealed with.
 fn seal(ctx: &Context<'_>) -> Result<Seal> {
     Ok(Seal::of(ctx.data::<Services>()?, viewer_of(ctx)?))
@@ -115,6 +120,8 @@ pub(super) fn of_list<T: OutputType>(
 pub(super) enum CountOf {
     Approvals(Box<ApprovalFilter>, Inbox),
     AuditEntries(Box<AuditFilter>),
+    BulkFailures(BulkOperationId),
+    BulkOperations,
     Executions(Box<ExecutionFilter>),
     Workflows(Box<WorkflowFilter>),
     Events(Box<EventFilter>),
@@ -125,8 +132,12 @@ pub(super) enum CountOf {
     ApiKeys,
     Hooks,
     Told(EventId),
+    Rules(Box<RuleFilter>),
     Schedules(Box<ScheduleFilter>),
     ScheduleFires(ScheduleId),
+    WebhookDeliveries(WebhookEndpointId, bool),
+    WebhookEndpoints,
+    Versions(WorkflowId),
     Known(usize),
 }
 
@@ -136,6 +147,8 @@ impl CountOf {
         match self {
             Self::Approvals(filter, inbox) => approvals::count(services, viewer, filter, *inbox).await.graphql(),
             Self::AuditEntries(filter) => service::audit::count(services, viewer, filter).await.graphql(),
+            Self::BulkFailures(id) => service::bulk::count_failures(services, viewer, *id).await.graphql(),
+            Self::BulkOperations => service::bulk::count(services, viewer).await.graphql(),
             Self::Executions(filter) => service::executions::count(services, viewer, filter).await.graphql(),
             Self::Workflows(filter) => service::workflows::count(services, viewer, filter).await.graphql(),
             Self::Events(filter) => service::events::count(services, viewer, filter).await.graphql(),
@@ -146,8 +159,16 @@ impl CountOf {
             Self::ApiKeys => api_keys::count(services, viewer).await.graphql(),
             Self::Hooks => service::hooks::count(services, viewer).await.graphql(),
             Self::Told(event) => service::events::count_told(services, viewer, *event).await.graphql(),
+            Self::Rules(filter) => service::rules::count(services, viewer, filter).await.graphql(),
             Self::Schedules(filter) => service::schedules::count(services, viewer, filter).await.graphql(),
             Self::ScheduleFires(id) => service::schedules::count_runs(services, viewer, *id).await.graphql(),
+            Self::WebhookDeliveries(id, failed_only) => {
+                service::webhooks::count_deliveries(services, viewer, *id, *failed_only).await.graphql()
+            }
+            Self::WebhookEndpoints => service::webhooks::count(services, viewer).await.graphql(),
+            Self::Versions(workflow) => {
+                Ok((service::workflows::count_versions(services, viewer, *workflow).await.graphql()?, true))
+            }
             Self::Known(total) => Ok((*total as u64, true)),
         }
     }

@@ -42,6 +42,10 @@ pub enum ErrorCode {
     NotAssignee,
     /// Whoever started an execution may not decide its approvals.
     OwnRequest,
+    /// The link was used before; it counts once.
+    LinkUsed,
+    /// The time of the link is over.
+    LinkExpired,
 }
 
 impl ErrorCode {
@@ -63,6 +67,8 @@ impl ErrorCode {
             Code::Duplicate => Some(Self::Duplicate),
             Code::NotAssignee => Some(Self::NotAssignee),
             Code::OwnRequest => Some(Self::OwnRequest),
+            Code::LinkUsed => Some(Self::LinkUsed),
+            Code::LinkExpired => Some(Self::LinkExpired),
             Code::Unauthenticated
             | Code::Forbidden
             | Code::RateLimited
@@ -110,6 +116,11 @@ impl UserError {
 }
 
 impl UserError {
+    /// What was wrong with one item of work that was done in the background.
+    pub(super) fn stored(code: Code, message: String) -> Self {
+        Self::of(Mistake { code, message, field: Vec::new(), help: None })
+    }
+
     fn of(mistake: Mistake) -> Self {
         Self {
             code: ErrorCode::of(mistake.code).unwrap_or(ErrorCode::Invalid),

@@ -9,9 +9,10 @@ use service::executions::JournalEvent;
 use store::{EventRow, ToldRow};
 
 use super::connection::{CountOf, PageArguments, Paged, paged};
+use super::decision::{Decision, decision_of};
 use super::directives::authorized;
 use super::errors::IntoGraphql;
-use super::execution::{Decision, DecisionOutcome, Execution, decision_of};
+use super::execution::{DecisionOutcome, Execution};
 use super::explanation::Explanation;
 use super::loaders::{HistoryOf, loader, shared};
 use super::payload::Payload;

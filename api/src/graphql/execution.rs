@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ComplexObject, Context, Enum, ID, Object, Result, SimpleObject, Union};
-use engine::machine::{self, Trace};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject, Union};
+use engine::machine::Trace;
 use ids::EventId;
 use serde_json::Value;
 use service::{Services, executions};
@@ -11,17 +11,18 @@ use store::ExecutionRow;
 
 use super::approval::{self, Approval};
 use super::connection::{PageArguments, Paged, of_list};
+use super::decision::{Decision, decision_of};
 use super::directives::authorized;
 use super::errors::IntoGraphql;
 use super::event::Event;
-use super::explanation::Explanation;
 use super::failure::ExecutionError;
 use super::history::{ExecutionEvent, LogLine};
 use super::hook::WebhookTrigger;
 use super::loaders::{HistoryOf, TraceOf, WakeReasonsOf, loader, shared};
 use super::offers::{ExecutionOffer, ExecutionOperation};
+use super::pause::Pause;
 use super::payload::Payload;
-use super::scalars::{DateTime, Duration, Json};
+use super::scalars::{DateTime, Duration};
 use super::schedule::ScheduleTrigger;
 use super::step::{StepExecution, StepExecutionFilter};
 use super::viewer::{Actor, Permission};
@@ -86,39 +87,6 @@ pub enum TriggerType {
     Webhook,
     /// Another execution.
     Workflow,
-}
-
-/// The answer to whoever asked.
-#[derive(Debug, Clone, SimpleObject)]
-#[graphql(complex)]
-pub struct Decision {
-    /// Allow, block, or just done.
-    outcome: DecisionOutcome,
-    /// For the caller.
-    reason: Option<String>,
-    /// Further data for the caller.
-    metadata: Option<Json>,
-    /// Step that decided.
-    step_path: Option<String>,
-    #[graphql(skip)]
-    execution: ExecutionRow,
-}
-
-impl Decision {
-    pub(super) const fn decided(&self) -> DecisionOutcome {
-        self.outcome
-    }
-}
-
-#[ComplexObject]
-impl Decision {
-    /// Which condition led here: that of the last condition or switch on the way to the deciding step.
-    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
-    async fn why(&self, ctx: &Context<'_>) -> Result<Option<Explanation>> {
-        let Some(step) = &self.step_path else { return Ok(None) };
-        let Some(trace) = trace_of(ctx, &self.execution).await? else { return Ok(None) };
-        Ok(trace.led_to(step).cloned().map(Explanation))
-    }
 }
 
 /// A searchable pair on an execution.
@@ -461,38 +429,17 @@ impl Execution {
         self.0.paused_at_ms.map(DateTime::from_ms)
     }
 
+    /// Its pause, with what resuming would set free; null when it is not paused.
+    #[graphql(complexity = "50 + child_complexity")]
+    async fn pause(&self, ctx: &Context<'_>) -> Result<Option<Pause>> {
+        let view = executions::pause_view(ctx.data::<Services>()?, viewer_of(ctx)?, &self.0).await.graphql()?;
+        Ok(view.map(Pause::from))
+    }
+
     /// The event that started it.
     #[graphql(directive = authorized::apply(Permission::EventRead))]
     async fn event(&self, ctx: &Context<'_>) -> Result<Option<Event>> {
         let Some(id) = self.0.event_id else { return Ok(None) };
         Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Event))
     }
-}
-
-/// The decision of an execution; one that completed without any has `EXECUTED`.
-pub(super) fn decision_of(row: &ExecutionRow) -> Result<Option<Decision>> {
-    let Some(text) = &row.decision else {
-        let is_done = row.result == Some(store::ExecutionResult::Executed);
-        return Ok(is_done.then(|| Decision {
-            outcome: DecisionOutcome::Executed,
-            reason: None,
-            metadata: None,
-            step_path: None,
-            execution: row.clone(),
-        }));
-    };
-    let decision: machine::Decision = serde_json::from_str(text)
-        .map_err(|_unreadable| async_graphql::Error::new("a stored decision cannot be read"))?;
-    let outcome = match decision.outcome {
-        machine::Outcome::Allowed => DecisionOutcome::Allowed,
-        machine::Outcome::Blocked => DecisionOutcome::Blocked,
-        machine::Outcome::Executed | machine::Outcome::Failed => DecisionOutcome::Executed,
-    };
-    Ok(Some(Decision {
-        outcome,
-        reason: decision.reason,
-        metadata: decision.metadata.map(async_graphql::Json),
-        step_path: Some(decision.step),
-        execution: row.clone(),
-    }))
 }

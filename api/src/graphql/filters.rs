@@ -36,7 +36,7 @@ pub(super) fn parse_id<T: std::str::FromStr<Err = ids::ParseIdError>>(id: &ID) -
     Ok(parsed)
 }
 
-fn parse_ids<T: std::str::FromStr<Err = ids::ParseIdError>>(ids: &[ID]) -> Result<Vec<T>> {
+pub(super) fn parse_ids<T: std::str::FromStr<Err = ids::ParseIdError>>(ids: &[ID]) -> Result<Vec<T>> {
     ids.iter().map(parse_id).collect()
 }
 
@@ -256,6 +256,8 @@ impl ExecutionOrder {
 pub struct WorkflowFilter {
     /// Enabled or disabled ones.
     is_enabled: Option<bool>,
+    /// Archived ones; those that are not when absent.
+    is_archived: Option<bool>,
     /// With or without unpublished work.
     has_draft: Option<bool>,
     /// In this folder or below.
@@ -264,6 +266,8 @@ pub struct WorkflowFilter {
     tags: Option<Vec<String>>,
     /// By name or slug.
     name: Option<StringFilter>,
+    /// Whose published version uses this rule.
+    uses: Option<ID>,
     /// All of these.
     and: Option<Vec<Self>>,
     /// At least one of these.
@@ -272,22 +276,25 @@ pub struct WorkflowFilter {
     not: Option<Box<Self>>,
 }
 
-impl From<WorkflowFilter> for store::WorkflowFilter {
-    fn from(filter: WorkflowFilter) -> Self {
-        let all = |list: Option<Vec<WorkflowFilter>>| list.unwrap_or_default().into_iter().map(Self::from).collect();
-        Self {
+impl WorkflowFilter {
+    pub(super) fn resolve(self) -> Result<store::WorkflowFilter> {
+        let filter = self;
+        let all =
+            |list: Option<Vec<Self>>| list.unwrap_or_default().into_iter().map(Self::resolve).collect::<Result<_>>();
+        Ok(store::WorkflowFilter {
             is_enabled: filter.is_enabled,
-            is_archived: None,
+            is_archived: filter.is_archived,
             has_draft: filter.has_draft,
             namespace: filter.namespace,
             folders: None,
             tags: filter.tags.unwrap_or_default(),
             name: filter.name.map(Into::into),
             search: None,
-            and: all(filter.and),
-            or: all(filter.or),
-            not: filter.not.map(|filter| Box::new(Self::from(*filter))),
-        }
+            uses_rule: filter.uses.as_ref().map(parse_id).transpose()?,
+            and: all(filter.and)?,
+            or: all(filter.or)?,
+            not: filter.not.map(|filter| filter.resolve().map(Box::new)).transpose()?,
+        })
     }
 }
 

@@ -139,6 +139,8 @@ pub enum ExecutionEventType {
     Retried,
     /// It repeats another execution from a step on, and has what that one had found out.
     TakenOver,
+    /// Moved to another version.
+    Migrated,
     /// Ended well.
     Completed,
     /// Ended by an error.
@@ -210,6 +212,7 @@ impl ExecutionEvent {
             Event::PausedLong { .. } => ExecutionEventType::PausedLong,
             Event::Retried { .. } => ExecutionEventType::Retried,
             Event::TakenOver { .. } => ExecutionEventType::TakenOver,
+            Event::Moved { .. } => ExecutionEventType::Migrated,
             Event::Cancelled { .. } => ExecutionEventType::Cancelled,
             Event::Completed { .. } => ExecutionEventType::Completed,
             Event::Failed { .. } => ExecutionEventType::Failed,

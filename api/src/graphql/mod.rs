@@ -1,13 +1,18 @@
 //! The GraphQL schema: resolvers translate, use cases decide.
 
+mod apart;
 mod approval;
+mod arrivals;
 mod audit;
 mod browser;
+mod bulk;
 mod connection;
 mod control;
+mod decision;
 mod deleted;
 mod directives;
 mod emit;
+mod error_groups;
 mod errors;
 mod event;
 mod execution;
@@ -26,20 +31,25 @@ mod needs;
 mod offers;
 mod operations;
 mod operator;
+mod pause;
 mod payload;
 mod problem;
 mod queries;
 mod repair;
 mod retention;
+mod rule;
 mod scalars;
 mod schedule;
 mod server;
+mod statistics;
 mod step;
 mod subscriptions;
 mod summary;
 mod test_run;
+mod version;
 mod viewer;
 mod waking;
+mod webhook;
 mod workflow;
 
 use async_graphql::{Context, MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
@@ -48,9 +58,16 @@ use service::{ServiceError, Services};
 use crate::limits;
 use crate::rates::ChargeCost;
 
-use self::approval::{ApprovalMutation, ApprovalQuery, ApprovalSubscription};
+use self::apart::Apart;
+use self::approval::{
+    ApprovalHandsMutation, ApprovalLinkMutation, ApprovalLinkQuery, ApprovalMutation, ApprovalQuery,
+    ApprovalSubscription, SubstitutionMutation, SubstitutionQuery,
+};
+use self::arrivals::EventSubscription;
 use self::audit::{AuditMutations, AuditQuery};
+use self::bulk::{BulkMutation, BulkQuery, BulkSubscription};
 use self::emit::EventMutation;
+use self::error_groups::{ErrorGroupMutation, ErrorGroupQuery};
 use self::gate::Gates;
 use self::hook::{HookMutation, HookQuery};
 use self::identity::{
@@ -63,42 +80,71 @@ use self::mutations::Mutation;
 use self::operator::OperatorMutation;
 use self::queries::Query;
 use self::repair::RepairMutation;
-use self::schedule::{ScheduleMutation, ScheduleQuery};
+use self::rule::{RuleMutation, RuleQuery};
+use self::schedule::{BackfillMutation, ScheduleMutation, ScheduleQuery};
+use self::statistics::StatisticsQuery;
 use self::subscriptions::Subscription;
+use self::version::{VersionMutation, VersionQuery};
+use self::webhook::{WebhookMutation, WebhookQuery};
 
 pub use self::server::ServerMode;
 
 /// What can be asked.
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
-pub struct Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
+pub struct Queries(
+    Apart<Query>,
+    Apart<OrganizationQuery>,
+    Apart<AuditQuery>,
+    Apart<SignInQuery>,
+    Apart<HookQuery>,
+    Apart<ScheduleQuery>,
+    Apart<ApprovalQuery>,
+    Apart<ApprovalLinkQuery>,
+    Apart<SubstitutionQuery>,
+    Apart<RuleQuery>,
+    Apart<StatisticsQuery>,
+    Apart<ErrorGroupQuery>,
+    Apart<BulkQuery>,
+    Apart<WebhookQuery>,
+    Apart<VersionQuery>,
+);
 
 /// Changes.
 #[derive(MergedObject)]
 #[graphql(name = "Mutation")]
 pub struct Mutations(
-    Mutation,
-    OperatorMutation,
-    LifecycleMutation,
-    RepairMutation,
-    OrganizationMutation,
-    MemberMutation,
-    RoleMutation,
-    ApiKeyMutation,
-    ServiceAccountMutation,
-    SessionMutation,
-    AccountMutation,
-    SignInMutation,
-    HookMutation,
-    EventMutation,
-    ScheduleMutation,
-    ApprovalMutation,
+    Apart<Mutation>,
+    Apart<OperatorMutation>,
+    Apart<LifecycleMutation>,
+    Apart<RepairMutation>,
+    Apart<OrganizationMutation>,
+    Apart<MemberMutation>,
+    Apart<RoleMutation>,
+    Apart<ApiKeyMutation>,
+    Apart<ServiceAccountMutation>,
+    Apart<SessionMutation>,
+    Apart<AccountMutation>,
+    Apart<SignInMutation>,
+    Apart<HookMutation>,
+    Apart<EventMutation>,
+    Apart<ScheduleMutation>,
+    Apart<BackfillMutation>,
+    Apart<ApprovalMutation>,
+    Apart<ApprovalHandsMutation>,
+    Apart<ApprovalLinkMutation>,
+    Apart<SubstitutionMutation>,
+    Apart<RuleMutation>,
+    Apart<ErrorGroupMutation>,
+    Apart<BulkMutation>,
+    Apart<WebhookMutation>,
+    Apart<VersionMutation>,
 );
 
 /// What can be followed live.
 #[derive(MergedSubscription)]
 #[graphql(name = "Subscription")]
-pub struct Subscriptions(Subscription, ApprovalSubscription);
+pub struct Subscriptions(Subscription, ApprovalSubscription, EventSubscription, BulkSubscription);
 
 /// The schema of this API.
 pub type ApiSchema = Schema<Queries, Mutations, Subscriptions>;
@@ -118,26 +164,52 @@ fn origin_of<'a>(ctx: &Context<'a>) -> &'a service::Origin {
 
 /// The types and their fields.
 fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
-    let queries = Queries(Query, OrganizationQuery, AuditQuery, SignInQuery, HookQuery, ScheduleQuery, ApprovalQuery);
-    let mutations = Mutations(
-        Mutation,
-        OperatorMutation,
-        LifecycleMutation,
-        RepairMutation,
-        OrganizationMutation,
-        MemberMutation,
-        RoleMutation,
-        ApiKeyMutation,
-        ServiceAccountMutation,
-        SessionMutation,
-        AccountMutation,
-        SignInMutation,
-        HookMutation,
-        EventMutation,
-        ScheduleMutation,
-        ApprovalMutation,
+    let queries = Queries(
+        Apart(Query),
+        Apart(OrganizationQuery),
+        Apart(AuditQuery),
+        Apart(SignInQuery),
+        Apart(HookQuery),
+        Apart(ScheduleQuery),
+        Apart(ApprovalQuery),
+        Apart(ApprovalLinkQuery),
+        Apart(SubstitutionQuery),
+        Apart(RuleQuery),
+        Apart(StatisticsQuery),
+        Apart(ErrorGroupQuery),
+        Apart(BulkQuery),
+        Apart(WebhookQuery),
+        Apart(VersionQuery),
     );
-    Schema::build(queries, mutations, Subscriptions(Subscription, ApprovalSubscription))
+    let mutations = Mutations(
+        Apart(Mutation),
+        Apart(OperatorMutation),
+        Apart(LifecycleMutation),
+        Apart(RepairMutation),
+        Apart(OrganizationMutation),
+        Apart(MemberMutation),
+        Apart(RoleMutation),
+        Apart(ApiKeyMutation),
+        Apart(ServiceAccountMutation),
+        Apart(SessionMutation),
+        Apart(AccountMutation),
+        Apart(SignInMutation),
+        Apart(HookMutation),
+        Apart(EventMutation),
+        Apart(ScheduleMutation),
+        Apart(BackfillMutation),
+        Apart(ApprovalMutation),
+        Apart(ApprovalHandsMutation),
+        Apart(ApprovalLinkMutation),
+        Apart(SubstitutionMutation),
+        Apart(RuleMutation),
+        Apart(ErrorGroupMutation),
+        Apart(BulkMutation),
+        Apart(WebhookMutation),
+        Apart(VersionMutation),
+    );
+    let subscriptions = Subscriptions(Subscription, ApprovalSubscription, EventSubscription, BulkSubscription);
+    Schema::build(queries, mutations, subscriptions)
 }
 
 fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {

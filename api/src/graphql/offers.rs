@@ -27,6 +27,8 @@ pub enum ExecutionOperation {
     Signal,
     /// Change its data.
     EditContext,
+    /// Move it to another version.
+    Migrate,
     /// Remove it with its history.
     Delete,
 }

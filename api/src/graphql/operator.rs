@@ -5,9 +5,7 @@ use async_graphql::{Context, Object};
 use super::directives::authorized;
 use super::errors::or_null;
 use super::operations::{self, SystemRepairInput, SystemRepairPayload, WorkerDrainInput, WorkerPayload};
-use super::retention::{self, WorkflowUpdateInput};
 use super::viewer::Permission;
-use super::workflow::WorkflowPayload;
 
 /// Changes by operators.
 pub struct OperatorMutation;
@@ -15,16 +13,6 @@ pub struct OperatorMutation;
 /// Changes by operators.
 #[Object]
 impl OperatorMutation {
-    /// Changes the folder of a workflow, and how long its executions are kept.
-    #[graphql(directive = authorized::apply(Permission::WorkflowWrite))]
-    async fn workflow_update(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: WorkflowUpdateInput,
-    ) -> Option<WorkflowPayload> {
-        or_null(ctx, retention::update_workflow(ctx, input).await)
-    }
-
     /// The worker finishes its work and takes no more.
     #[graphql(directive = authorized::apply(Permission::OperationsWrite))]
     async fn worker_drain(

@@ -110,11 +110,8 @@ impl Query {
         #[graphql(desc = "Sort order; the id breaks ties, so pages are stable.")] order_by: Option<WorkflowOrder>,
     ) -> Option<Paged<Workflow>> {
         let read = async {
-            let filter = store::WorkflowFilter {
-                search: words(search),
-                is_archived: Some(false),
-                ..filter.unwrap_or_default().into()
-            };
+            let filter = filter.unwrap_or_default().resolve()?.or_present();
+            let filter = store::WorkflowFilter { search: words(search), ..filter };
             let order = WorkflowOrder::resolve(order_by);
             let list = format!("workflows:{:?}:{:?}", order.field, order.direction);
             let request = PageArguments { first, after, last, before }.request(ctx, &list)?;
@@ -146,15 +143,16 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "What to check.")] input: DefinitionCheckInput,
     ) -> Option<DefinitionCheck> {
-        let read = || {
-            let checked = workflows::check(viewer_of(ctx)?, &input.source, input.format.into()).graphql()?;
+        let read = async {
+            let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+            let checked = workflows::check(services, viewer, &input.source, input.format.into()).await.graphql()?;
             Ok(DefinitionCheck {
                 is_valid: checked.is_valid(),
                 problems: checked.problems.iter().map(Into::into).collect(),
                 definition: checked.canonical.map(async_graphql::Json),
             })
         };
-        or_null(ctx, read())
+        or_null(ctx, read.await)
     }
 
     /// One execution.

@@ -1,14 +1,9 @@
 //! How long finished executions are kept.
 
-use async_graphql::{Context, ID, InputObject, Result, SimpleObject};
-use service::{Services, retention, workflows};
+use async_graphql::{InputObject, SimpleObject};
 use store::Retention;
 
-use super::errors::user_errors;
-use super::filters::parse_id;
 use super::scalars::Duration;
-use super::viewer_of;
-use super::workflow::{Workflow, WorkflowPayload};
 
 /// How long finished executions are kept.
 #[derive(Debug, Clone, Copy, SimpleObject)]
@@ -53,30 +48,4 @@ impl From<RetentionPolicyInput> for Retention {
             cancelled_ms: millis(input.cancelled),
         }
     }
-}
-
-/// What to change about a workflow.
-#[derive(Debug, InputObject)]
-pub struct WorkflowUpdateInput {
-    /// Which.
-    id: ID,
-    /// Folder, such as `sales/emea`; empty for none.
-    namespace: Option<String>,
-    /// How long executions are kept.
-    retention: Option<RetentionPolicyInput>,
-}
-
-pub(super) async fn update_workflow(ctx: &Context<'_>, input: WorkflowUpdateInput) -> Result<WorkflowPayload> {
-    let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
-    let id = parse_id(&input.id)?;
-    let outcome = async {
-        if let Some(kept) = input.retention {
-            retention::set_for_workflow(services, viewer, id, kept.into()).await?;
-        }
-        workflows::move_to(services, viewer, id, input.namespace.as_deref()).await
-    };
-    Ok(match user_errors(outcome.await)? {
-        Ok(row) => WorkflowPayload { workflow: Some(Workflow(row)), user_errors: Vec::new() },
-        Err(user_errors) => WorkflowPayload { workflow: None, user_errors },
-    })
 }

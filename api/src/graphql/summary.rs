@@ -109,6 +109,9 @@ pub(super) fn summary(event: &Event) -> String {
             step.as_ref().map_or_else(String::new, |step| format!(" from step `{step}`")),
             by_and_why(by.as_ref(), reason.as_ref()),
         ),
+        Event::Moved { from, to, by, reason, .. } => {
+            format!("moved from version {from} to {to}{}", by_and_why(by.as_ref(), reason.as_ref()))
+        }
         Event::TakenOver { execution, step, .. } => format!("repeats {execution} from step `{step}` on"),
         Event::Cancelled { by, reason, .. } => format!("cancelled{}", by_and_why(by.as_ref(), reason.as_ref())),
         Event::Completed { .. } => "completed".to_owned(),

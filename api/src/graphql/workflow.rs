@@ -7,7 +7,7 @@ use store::{VersionRow, WorkflowRow};
 
 use super::connection::{CountOf, PageArguments, Paged, paged};
 use super::directives::authorized;
-use super::errors::{IntoGraphql, UserError};
+use super::errors::{IntoGraphql, UserError, invalid};
 use super::execution::Execution;
 use super::filters::{ExecutionFilter, ExecutionOrder};
 use super::loaders::{RetentionOf, loader, shared};
@@ -15,6 +15,7 @@ use super::problem::Problem;
 use super::retention::RetentionPolicy;
 use super::scalars::{DateTime, Json};
 use super::schedule::{self, Schedule};
+use super::version::{DefinitionDiff, WorkflowDraft};
 use super::viewer::{Actor, Permission, permissions_of};
 use super::viewer_of;
 
@@ -36,17 +37,8 @@ impl From<DefinitionFormat> for engine::definition::Format {
     }
 }
 
-fn format_named(name: &str) -> DefinitionFormat {
+pub(super) fn format_named(name: &str) -> DefinitionFormat {
     if name == "json" { DefinitionFormat::Json } else { DefinitionFormat::Yaml }
-}
-
-/// Unpublished work on a workflow.
-#[derive(Debug, Clone, SimpleObject)]
-pub struct WorkflowDraft {
-    /// The text as written.
-    source: String,
-    /// Format of the text.
-    format: DefinitionFormat,
 }
 
 /// A named automation with its history of versions.
@@ -111,8 +103,7 @@ impl Workflow {
     /// Unpublished work; null when there is none.
     #[graphql(directive = authorized::apply(Permission::WorkflowRead))]
     async fn draft(&self) -> Option<WorkflowDraft> {
-        let source = self.0.draft_source.clone()?;
-        Some(WorkflowDraft { source, format: format_named(self.0.draft_format.as_deref().unwrap_or("yaml")) })
+        WorkflowDraft::of(&self.0)
     }
 
     /// The version that new executions use.
@@ -149,9 +140,7 @@ impl Workflow {
         let request = PageArguments { first, after, last, before }.request(ctx, &list)?;
         let page =
             workflows::versions(ctx.data::<Services>()?, viewer_of(ctx)?, self.0.id, &request).await.graphql()?;
-        // Numbers are given without gaps, so the published one is the count or close to it.
-        let known = usize::try_from(self.0.published_number.unwrap_or(0)).unwrap_or(0);
-        paged(ctx, page, &list, CountOf::Known(known), WorkflowVersion)
+        paged(ctx, page, &list, CountOf::Versions(self.0.id), WorkflowVersion)
     }
 
     /// Schedules that start it, newest first.
@@ -204,6 +193,16 @@ impl Workflow {
     /// Last change of record or draft.
     async fn updated_at(&self) -> DateTime {
         DateTime::from_ms(self.0.updated_at_ms)
+    }
+
+    /// When it was archived; archived workflows are hidden and cannot start.
+    async fn archived_at(&self) -> Option<DateTime> {
+        self.0.archived_at_ms.map(DateTime::from_ms)
+    }
+
+    /// Why it was archived.
+    async fn archived_reason(&self) -> Option<&str> {
+        self.0.archived_reason.as_deref()
     }
 
     /// What the caller may do with it.
@@ -286,6 +285,19 @@ impl WorkflowVersion {
         &self.0.checksum
     }
 
+    /// What changed from another version to this one.
+    #[graphql(complexity = "20 + child_complexity", directive = authorized::apply(Permission::WorkflowRead))]
+    async fn diff(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of the other version.")] against: i32,
+    ) -> Result<DefinitionDiff> {
+        let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+        let other = workflows::version_by_number(services, viewer, self.0.workflow_id, against).await.graphql()?;
+        let other = other.ok_or_else(|| invalid(format!("the workflow has no version {against}")))?;
+        Ok(workflows::diff_versions(viewer, &other, &self.0).graphql()?.into())
+    }
+
     /// When.
     async fn published_at(&self) -> DateTime {
         DateTime::from_ms(self.0.published_at_ms)
@@ -335,7 +347,7 @@ pub struct WorkflowImportPayload {
     pub(super) user_errors: Vec<UserError>,
 }
 
-/// Answer of `workflowPublish`.
+/// Answer of `workflowPublish` and `workflowRollback`.
 #[derive(SimpleObject)]
 pub struct WorkflowPublishPayload {
     /// The workflow.
@@ -348,7 +360,7 @@ pub struct WorkflowPublishPayload {
     pub(super) user_errors: Vec<UserError>,
 }
 
-/// Answer of `workflowEnable`, `workflowDisable` and `workflowUpdate`.
+/// Answer of a Workflow mutation.
 #[derive(SimpleObject)]
 pub struct WorkflowPayload {
     /// The workflow; null when nothing was changed.

@@ -122,7 +122,7 @@ impl Desk {
 fn signed_in(viewer: &Viewer) -> Option<UserId> {
     match viewer.credential {
         Credential::Session { user, .. } => Some(user),
-        Credential::ApiKey { .. } | Credential::Unguarded | Credential::System => None,
+        Credential::ApiKey { .. } | Credential::Link { .. } | Credential::Unguarded | Credential::System => None,
     }
 }
 

@@ -20,6 +20,9 @@ const VALUES: &[(&str, &str)] = &[
     ("ExecutionStartInput.workflow", "{ slug: \"matrix\" }"),
     ("LabelFilter.name", "\"team\""),
     ("ScheduleCreateInput.workflow", "{ slug: \"matrix\" }"),
+    ("errorGroups.window", "{ last: \"PT1H\" }"),
+    ("statistics.window", "{ last: \"PT1H\" }"),
+    ("WebhookEndpointCreateInput.eventTypes", "[\"execution.*\"]"),
     ("WorkflowTestRunInput.source", "\"workflow_id: x\""),
 ];
 

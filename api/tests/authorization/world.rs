@@ -7,46 +7,31 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, header};
-use engine::schedule::{GapPolicy, RepeatedTimePolicy, Spec};
 use http_body_util::BodyExt;
 use ids::{
-    ApiKeyId, ApprovalId, EventId, ExecutionId, HookId, IdentityProviderId, InvitationId, MembershipId, OrganizationId,
-    RoleId, ScheduleId, SessionId, UserId, WorkerId, WorkflowId,
+    ApiKeyId, ApprovalId, BulkOperationId, ErrorGroupId, EventId, ExecutionId, HookId, IdentityProviderId,
+    InvitationId, MembershipId, OrganizationId, RoleId, RuleId, ScheduleId, SessionId, SubstitutionId, UserId,
+    WebhookDeliveryId, WebhookEndpointId, WorkerId, WorkflowId,
 };
 use queue::{Notices, WorkQueue};
 use serde_json::{Value, json};
-use service::events::EmitRequest;
-use service::executions::{StartRequest, Trigger, WaitFor};
 use service::identity::api_keys::NewApiKey;
 use service::identity::oidc::{self, ProviderInput};
 use service::identity::roles::NewRole;
 use service::identity::{
     BuiltInRole, api_keys, grants, invitations, recognise, roles, service_accounts, sessions, tokens,
 };
-use service::plans::WorkflowRef;
-use service::schedules::{CatchUpPolicy, NewSchedule, OverlapPolicy, Timing};
 use service::viewer::{Permission, Permissions};
-use service::workflows::{ImportFile, ImportRequest};
 use service::{Clock, Origin, Services, Settings, Viewer};
 use sluice_api::graphql::{ServerMode, schema};
 use sluice_api::{CookieStyle, FrontDoor, Guarded, Health, HttpConfig, Shutdown};
-use store::{
-    ApprovalStatus, ApprovalWrites, Checkpoint, DatabaseUrl, MembershipRow, NewApproval, Patch, Store, StoreConfig,
-    UserRow,
-};
+use store::{DatabaseUrl, MembershipRow, Store, StoreConfig, UserRow};
 use tower::ServiceExt;
+
+use crate::work::{of_work, stands_in};
 
 /// Nothing in these tests takes this long unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-
-const WORKFLOW: &str = "
-workflow_id: matrix
-triggers:
-  - { type: event, event: order.made }
-  - { type: webhook, path: orders }
-steps:
-  - { id: done, type: action, action: { type: allow } }
-";
 
 /// Sorts of objects that ids name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,16 +52,31 @@ pub enum Kind {
     Hook,
     Schedule,
     Approval,
+    BulkOperation,
+    ErrorGroup,
+    Rule,
+    Substitution,
+    WebhookDelivery,
+    WebhookEndpoint,
 }
 
 impl Kind {
     /// Words of names, the longer ones first.
     const WORDS: &'static [(&'static str, Kind)] = &[
+        ("approvalsubstitution", Kind::Substitution),
         ("identityprovider", Kind::IdentityProvider),
+        ("errorgroup", Kind::ErrorGroup),
+        ("bulkoperationstart", Kind::Execution),
+        ("bulkoperation", Kind::BulkOperation),
+        ("webhookendpoint", Kind::WebhookEndpoint),
+        ("webhookdelivery", Kind::WebhookDelivery),
         ("organization", Kind::Organization),
         ("membership", Kind::Membership),
         ("invitation", Kind::Invitation),
         ("approval", Kind::Approval),
+        ("substitute", Kind::User),
+        ("assignee", Kind::User),
+        ("touser", Kind::User),
         ("execution", Kind::Execution),
         ("startedby", Kind::User),
         ("serviceaccount", Kind::ServiceAccount),
@@ -86,6 +86,8 @@ impl Kind {
         ("apikey", Kind::ApiKey),
         ("worker", Kind::Worker),
         ("event", Kind::Event),
+        ("rule", Kind::Rule),
+        ("uses", Kind::Rule),
         ("hook", Kind::Hook),
         ("user", Kind::User),
         ("actor", Kind::User),
@@ -128,6 +130,12 @@ impl Kind {
             Self::IdentityProvider => IdentityProviderId::new().to_string(),
             Self::Hook => HookId::new().to_string(),
             Self::Approval => ApprovalId::new().to_string(),
+            Self::Substitution => SubstitutionId::new().to_string(),
+            Self::Rule => RuleId::new().to_string(),
+            Self::ErrorGroup => ErrorGroupId::new().to_string(),
+            Self::BulkOperation => BulkOperationId::new().to_string(),
+            Self::WebhookEndpoint => WebhookEndpointId::new().to_string(),
+            Self::WebhookDelivery => WebhookDeliveryId::new().to_string(),
         }
     }
 }
@@ -270,6 +278,7 @@ impl Template {
         objects.push((Kind::User, bystander.user.to_string()));
         objects.push((Kind::Membership, membership.to_string()));
         objects.push((Kind::Session, bystander.session.to_string()));
+        objects.push((Kind::Substitution, stands_in(&services, own, bystander.user).await.to_string()));
         people.push(Person::join(&services, "stranger", other, BuiltInRole::Owner).await.0);
         let keys = keys(&services, &people[0], &mut objects).await;
         let (removed, membership) = Person::join(&services, "removed member", own, BuiltInRole::Admin).await;
@@ -319,115 +328,6 @@ impl Template {
         });
         World { services, router, objects: self.objects.clone(), callers, _folder: folder }
     }
-}
-
-fn nightly(workflow: WorkflowId) -> NewSchedule {
-    NewSchedule {
-        workflow: WorkflowRef::Id(workflow),
-        name: "nightly".to_owned(),
-        description: None,
-        timing: Timing {
-            spec: Spec::Cron {
-                expressions: vec!["0 0 * * *".to_owned()],
-                exclusions: Vec::new(),
-                excluded_dates: Vec::new(),
-            },
-            time_zone: "UTC".to_owned(),
-            gap: GapPolicy::Shift,
-            repeated: RepeatedTimePolicy::First,
-            overlap: OverlapPolicy::Skip,
-            catch_up: CatchUpPolicy::Latest,
-            catch_up_limit: 100,
-            catch_up_window_ms: None,
-            jitter_ms: 0,
-            starts_at: None,
-            ends_at: None,
-        },
-        input: Some(json!({ "secret": "of the first organization" })),
-        is_paused: false,
-        idempotency_key: None,
-    }
-}
-
-/// A workflow with a hook and a schedule, an execution and an event.
-async fn of_work(services: &Services, owner: &Viewer) -> Vec<(Kind, String)> {
-    let file = ImportFile { path: "matrix.yaml".to_owned(), content: WORKFLOW.to_owned() };
-    let request = ImportRequest { files: vec![file], publish: true, dry_run: false };
-    let imported = service::workflows::import(services, owner, request).await.unwrap();
-    let workflow = imported[0].workflow.as_ref().unwrap_or_else(|| panic!("{:?}", imported[0].problems)).id;
-    let request = StartRequest {
-        workflow: WorkflowRef::Id(workflow),
-        version: None,
-        input: Some(json!({ "secret": "of the first organization" })),
-        key: None,
-        idempotency_key: None,
-        labels: Vec::new(),
-        priority: None,
-        trigger: Trigger::Manual { reason: None },
-    };
-    let started = service::executions::start(services, owner, request, WaitFor::Nothing, Duration::ZERO).await.unwrap();
-    let request = EmitRequest {
-        event_type: "order.made".to_owned(),
-        payload: json!({ "secret": "of the first organization" }),
-        source: None,
-        subject: None,
-        occurred_at: None,
-        deduplication_key: None,
-        depth: 0,
-    };
-    let emitted = service::events::emit(services, owner, request).await.unwrap();
-    let hook = services.store().hook_at(owner.organization, "orders", "POST").await.unwrap().unwrap();
-    let schedule = service::schedules::create(services, owner, nightly(workflow)).await.unwrap();
-    let approval = asks(services, owner.organization, started.0.execution).await;
-    vec![
-        (Kind::Hook, hook.id.to_string()),
-        (Kind::Approval, approval.to_string()),
-        (Kind::Workflow, workflow.to_string()),
-        (Kind::Execution, started.0.execution.to_string()),
-        (Kind::Event, emitted.event.id.to_string()),
-        (Kind::Schedule, schedule.id.to_string()),
-    ]
-}
-
-/// An approval that an execution asks for, as a worker would have written it.
-async fn asks(services: &Services, organization: OrganizationId, execution: ExecutionId) -> ApprovalId {
-    let (worker, now) = (WorkerId::new(), services.now().0);
-    let claimed = services.store().claim(worker, &[execution], now).await.unwrap().remove(0);
-    let id = ApprovalId::new();
-    let opened = NewApproval {
-        id,
-        step_path: "ask".to_owned(),
-        status: ApprovalStatus::Pending,
-        request: json!({ "role": "approver", "quorum": 1, "data": { "secret": "of the first organization" } })
-            .to_string(),
-        entity: Some("order".to_owned()),
-        entity_id: None,
-        quorum: 1,
-        allow_self: false,
-        requested_at_ms: now,
-        expires_at_ms: None,
-        remind_at_ms: None,
-        escalate_at_ms: None,
-        escalated_role: None,
-        assignees: vec!["role:approver".to_owned()],
-    };
-    let checkpoint = Checkpoint {
-        organization_id: organization,
-        execution_id: execution,
-        worker_id: worker,
-        epoch: claimed.epoch,
-        seq: claimed.seq,
-        events: "[]".to_owned(),
-        decision: None,
-        at_ms: now,
-        patch: Patch::Released { state: "{}".to_owned() },
-        taken: Vec::new(),
-        sends: Vec::new(),
-        approvals: ApprovalWrites { opened: vec![opened], ..ApprovalWrites::default() },
-        told_at_most: None,
-    };
-    services.store().commit(checkpoint).await.unwrap();
-    id
 }
 
 /// A role, an invitation, a service account and an identity provider.

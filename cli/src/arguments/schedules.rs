@@ -58,6 +58,9 @@ pub enum SchedulesCommand {
         /// Delay, at most this.
         #[arg(long, default_value = "0s")]
         jitter: String,
+        /// Pauses itself after so many failures in a row.
+        #[arg(long)]
+        pause_after_failures: Option<u8>,
     },
     /// Keeps a schedule from firing.
     Pause {
@@ -90,6 +93,26 @@ pub enum SchedulesCommand {
         /// How many points in time.
         #[arg(long, default_value_t = 10)]
         count: u8,
+    },
+    /// Starts executions for past times, one for each; times that were started before are left out.
+    Backfill {
+        /// Id of the schedule.
+        id: String,
+        /// From when, included, such as `2027-01-01T00:00:00Z`.
+        #[arg(long)]
+        from: String,
+        /// To when, left out.
+        #[arg(long)]
+        to: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+        /// Beside each other instead of one after the other.
+        #[arg(long)]
+        parallel: bool,
+        /// Only count.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Lists what came of a schedule's points in time, newest first.
     History {

@@ -26,6 +26,45 @@ const DECIDE: &str = "mutation($input: ApprovalDecideInput!) { approvalDecide(in
 const COMMENT: &str = "mutation($input: ApprovalCommentInput!) { approvalComment(input: $input) {
   approval { id title status comments(last: 1) { nodes { id body at } } } userErrors { code message field help } } }";
 
+/// A mutation that changes an approval, and what is said when it is done.
+struct Change {
+    name: &'static str,
+    document: &'static str,
+    done: &'static str,
+}
+
+const CLAIM: Change = Change {
+    name: "approvalClaim",
+    document: "mutation($input: ApprovalClaimInput!) { approvalClaim(input: $input) {
+  approval { id title status claimedBy { id displayName } } userErrors { code message field help } } }",
+    done: "is yours",
+};
+const RELEASE: Change = Change {
+    name: "approvalRelease",
+    document: "mutation($input: ApprovalReleaseInput!) { approvalRelease(input: $input) {
+  approval { id title status claimedBy { id displayName } } userErrors { code message field help } } }",
+    done: "is free",
+};
+const DELEGATE: Change = Change {
+    name: "approvalDelegate",
+    document: "mutation($input: ApprovalDelegateInput!) { approvalDelegate(input: $input) {
+  approval { id title status roles users delegations { from { id } to { id displayName } reason at } }
+  userErrors { code message field help } } }",
+    done: "is handed over",
+};
+const REASSIGN: Change = Change {
+    name: "approvalReassign",
+    document: "mutation($input: ApprovalReassignInput!) { approvalReassign(input: $input) {
+  approval { id title status roles users } userErrors { code message field help } } }",
+    done: "asks others",
+};
+const REMIND: Change = Change {
+    name: "approvalRemind",
+    document: "mutation($input: ApprovalRemindInput!) { approvalRemind(input: $input) {
+  approval { id title status roles users } userErrors { code message field help } } }",
+    done: "people are reminded",
+};
+
 pub async fn run(options: ApprovalsOptions, format: Format) -> Result<ExitCode, Failure> {
     let server = Server::new(&options.server)?;
     match options.what.unwrap_or(ApprovalsCommand::List { all: false }) {
@@ -47,6 +86,15 @@ pub async fn run(options: ApprovalsOptions, format: Format) -> Result<ExitCode, 
                 Format::Table => output::line(&format!("{id} has the comment")),
             }
         }
+        ApprovalsCommand::Claim { id } => change(&server, &CLAIM, json!({ "id": id }), format).await,
+        ApprovalsCommand::Release { id } => change(&server, &RELEASE, json!({ "id": id }), format).await,
+        ApprovalsCommand::Delegate { id, to, reason } => {
+            change(&server, &DELEGATE, json!({ "id": id, "toUserId": to, "reason": reason }), format).await
+        }
+        ApprovalsCommand::Reassign { id, to, reason } => {
+            change(&server, &REASSIGN, json!({ "id": id, "assigneeIds": to, "reason": reason }), format).await
+        }
+        ApprovalsCommand::Remind { id } => change(&server, &REMIND, json!({ "id": id }), format).await,
     }
 }
 
@@ -104,6 +152,14 @@ async fn show(server: &Server, id: &str, format: Format) -> Result<ExitCode, Fai
             let history = approval["history"].as_array().into_iter().flatten();
             output::table(&["when", "what", "who", "detail"], history.map(row).collect())
         }
+    }
+}
+
+async fn change(server: &Server, change: &Change, input: Value, format: Format) -> Result<ExitCode, Failure> {
+    let approval = server.run(change.name, change.document, json!({ "input": input })).await?["approval"].take();
+    match format {
+        Format::Json => output::json(&approval),
+        Format::Table => output::line(&format!("{}: {}", text(&approval["id"]), change.done)),
     }
 }
 

@@ -2,12 +2,14 @@
 
 pub mod approvals;
 pub mod audit;
+pub mod bulk;
 mod credentials;
 pub mod deploy;
 pub mod doctor;
 pub mod drain;
 pub mod emit;
 mod emit_batch;
+pub mod errors;
 pub mod events;
 pub mod health;
 pub mod hooks;
@@ -18,7 +20,11 @@ pub mod list;
 pub mod login;
 pub mod members;
 pub mod roles;
+pub mod rules;
 pub mod schedules;
 mod server;
 pub mod start;
+pub mod stats;
+pub mod versions;
 pub mod watch;
+pub mod webhooks;

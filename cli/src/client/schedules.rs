@@ -22,6 +22,8 @@ const RESUME: &str = "mutation($input: ScheduleResumeInput!) { scheduleResume(in
   schedule { id isPaused nextFires(count: 1) { at local } } userErrors { code message field help } } }";
 const TRIGGER: &str = "mutation($input: ScheduleTriggerInput!) { scheduleTrigger(input: $input) {
   execution { id status } userErrors { code message field help } } }";
+const BACKFILL: &str = "mutation($input: ScheduleBackfillInput!) { scheduleBackfill(input: $input) {
+  backfill { id total existing waiting } count existing userErrors { code message field help } } }";
 const PREVIEW: &str = "query($input: SchedulePreviewInput!) { schedulePreview(input: $input) {
   fires { at local note } text userErrors { code message field help } } }";
 const HISTORY: &str = "query($id: ID!, $after: String) { schedule(id: $id) { fires(first: 100, after: $after) {
@@ -33,7 +35,17 @@ pub async fn run(options: SchedulesOptions, format: Format) -> Result<ExitCode, 
     let server = Server::new(&options.server)?;
     match options.what {
         None | Some(SchedulesCommand::List) => list(&server, format).await,
-        Some(SchedulesCommand::Create { name, workflow, when, input, overlap, catch_up, window, jitter }) => {
+        Some(SchedulesCommand::Create {
+            name,
+            workflow,
+            when,
+            input,
+            overlap,
+            catch_up,
+            window,
+            jitter,
+            pause_after_failures,
+        }) => {
             let input = match input.as_deref() {
                 None => Value::Null,
                 given => json_argument("--input", given)?,
@@ -48,6 +60,8 @@ pub async fn run(options: SchedulesOptions, format: Format) -> Result<ExitCode, 
                 "catchUpPolicy": catch_up.to_ascii_uppercase(),
                 "catchUpWindow": window,
                 "jitter": jitter,
+                "pauseOnFailure": pause_after_failures.is_some(),
+                "pauseAfterFailures": pause_after_failures.unwrap_or(1),
             });
             changed(&server, "scheduleCreate", CREATE, input, format).await
         }
@@ -67,6 +81,20 @@ pub async fn run(options: SchedulesOptions, format: Format) -> Result<ExitCode, 
             match format {
                 Format::Json => output::json(&execution),
                 Format::Table => output::line(&text(&execution["id"])),
+            }
+        }
+        Some(SchedulesCommand::Backfill { id, from, to, reason, parallel, dry_run }) => {
+            let overlap = if parallel { "ALLOW_ALL" } else { "BUFFER_ALL" };
+            let input = json!({
+                "id": id, "from": from, "to": to, "overlapPolicy": overlap, "dryRun": dry_run, "reason": reason,
+            });
+            let made = server.run("scheduleBackfill", BACKFILL, json!({ "input": input })).await?;
+            match format {
+                Format::Json => output::json(&made),
+                Format::Table => {
+                    let what = if dry_run { "would be started" } else { "are started" };
+                    output::line(&format!("{} {what}, {} were before", made["count"], made["existing"]))
+                }
             }
         }
         Some(SchedulesCommand::Preview { when, from, count }) => preview(&server, &when, from, count, format).await,

@@ -110,11 +110,24 @@ impl Server {
 
     /// The root field `field` of the answer; the caller's mistakes are a failure.
     pub async fn run(&self, field: &str, query: &str, variables: Value) -> Result<Value, Failure> {
+        let value = self.answer(field, query, variables).await?;
+        refuse_mistakes(&value)?;
+        Ok(value)
+    }
+
+    /// The root field `field` of the answer, with the caller's mistakes.
+    pub async fn answer(&self, field: &str, query: &str, variables: Value) -> Result<Value, Failure> {
         self.freshen().await?;
-        self.ask(field, query, variables).await
+        self.field(field, query, variables).await
     }
 
     async fn ask(&self, field: &str, query: &str, variables: Value) -> Result<Value, Failure> {
+        let value = self.field(field, query, variables).await?;
+        refuse_mistakes(&value)?;
+        Ok(value)
+    }
+
+    async fn field(&self, field: &str, query: &str, variables: Value) -> Result<Value, Failure> {
         let request = self.post().header("accept", "application/json").timeout(Duration::from_secs(45));
         let answer = request
             .json(&json!({ "query": query, "variables": variables }))
@@ -123,9 +136,7 @@ impl Server {
             .map_err(|problem| self.unreachable(&problem))?;
         let mut answer = self.json(answer).await?;
         refuse_errors(&answer)?;
-        let value = answer["data"][field].take();
-        refuse_mistakes(&value)?;
-        Ok(value)
+        Ok(answer["data"][field].take())
     }
 }
 
@@ -156,7 +167,8 @@ pub fn refuse_errors(answer: &Value) -> Result<(), Failure> {
     Err(Failure::new(told.collect::<Vec<_>>().join("\n       ")))
 }
 
-fn refuse_mistakes(payload: &Value) -> Result<(), Failure> {
+/// A failure when the payload has mistakes of the caller.
+pub fn refuse_mistakes(payload: &Value) -> Result<(), Failure> {
     let Some(mistakes) = payload["userErrors"].as_array().filter(|mistakes| !mistakes.is_empty()) else {
         return Ok(());
     };

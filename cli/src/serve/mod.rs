@@ -394,6 +394,7 @@ async fn services(
         },
         event_retention_ms: config.maybe_ms("SLUICE_RETENTION_EVENTS"),
         audit_retention_ms: config.maybe_ms("SLUICE_RETENTION_AUDIT"),
+        statistics_retention_ms: config.maybe_ms("SLUICE_RETENTION_STATISTICS"),
         ..Settings::default()
     };
     Services::new(store, queue, notices, clock, settings)

@@ -49,6 +49,7 @@ impl Advice<'_> {
             | StepKind::Condition { .. }
             | StepKind::Switch { .. }
             | StepKind::Set(_)
+            | StepKind::Enrich { .. }
             | StepKind::Workflow { .. }
             | StepKind::Fail { .. }
             | StepKind::End => {}

@@ -21,7 +21,6 @@ pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Fi
             Used::HookSecret => {
                 "the `secret` of a webhook trigger, which names a secret of the organization,".to_owned()
             }
-            Used::Rule => "`rule_id`".to_owned(),
             Used::Loader { name, is_optional: false } => {
                 format!("loading the required resource `{name}`")
             }
@@ -35,7 +34,7 @@ pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Fi
                 }
                 continue;
             }
-            Used::ActionType(_) | Used::TriggerType(_) | Used::Workflow(_) | Used::Service(_) => {
+            Used::ActionType(_) | Used::TriggerType(_) | Used::Rule { .. } | Used::Workflow(_) | Used::Service(_) => {
                 continue;
             }
         };

@@ -9,11 +9,13 @@ mod references;
 mod registry;
 pub mod rules;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 pub use self::availability::{ACTION_TYPES as UNAVAILABLE_ACTIONS, TRIGGER_TYPES as UNAVAILABLE_TRIGGERS};
 use self::outline::Outline;
-pub use self::registry::{Existence, Offline, Registry};
+pub use self::registry::{Existence, Offline, Registry, RuleStanding};
 pub use self::rules::RULES;
 use crate::definition::text::{self, Places};
 use crate::definition::{Definition, Format, canonical, decode_with_reads};
@@ -67,6 +69,17 @@ pub fn check(text: &str, format: Format, known: &dyn Registry) -> Checked {
     let problems = finder.finish(text, format);
     let definition = definition.filter(|_| !problems.iter().any(Problem::is_error));
     Checked { problems, definition, canonical }
+}
+
+/// The rules that a text names, as far as it can be read: what a [`Registry`] is asked about.
+pub fn rule_names(text: &str, format: Format) -> BTreeSet<String> {
+    let Ok(read) = text::read(text, format) else { return BTreeSet::new() };
+    let outline = Outline::of(&read.value);
+    let names = outline.uses.iter().filter_map(|used| match &used.what {
+        outline::Used::Rule { slug, .. } => Some((*slug).to_owned()),
+        _of_other_things => None,
+    });
+    names.collect()
 }
 
 /// Collects what the checks find.

@@ -52,7 +52,11 @@ pub(super) struct Use<'a> {
 pub(super) enum Used<'a> {
     ActionType(&'a str),
     TriggerType(&'a str),
-    Rule,
+    /// A rule, and whether it has to answer true or false.
+    Rule {
+        slug: &'a str,
+        decides: bool,
+    },
     /// `verify.secret` of a webhook trigger.
     HookSecret,
     /// `spread: true` of a `foreach`.
@@ -167,15 +171,21 @@ impl<'a> Outline<'a> {
         for key in REFERENCE_KEYS {
             refer(key, pointer::join(&at, key), step.get(key));
         }
-        for (index, case) in entries(step.get("cases")).iter().enumerate() {
+        let cases = entries(step.get("cases"));
+        for (index, case) in cases.iter().enumerate() {
             refer("next", format!("{at}/cases/{index}/next"), case.get("next"));
         }
         if let Some(wait) = step.get("wait") {
             refer("on_timeout", format!("{at}/wait/on_timeout"), wait.get("on_timeout"));
         }
 
-        if step.get("rule_id").is_some() {
-            self.add(Used::Rule, pointer::join(&at, "rule_id"), Some(id));
+        if let Some(slug) = text(step, "rule_id") {
+            self.add(Used::Rule { slug, decides: kind != "set" }, pointer::join(&at, "rule_id"), Some(id));
+        }
+        for (index, case) in cases.iter().enumerate() {
+            if let Some(slug) = text(case, "rule_id") {
+                self.add(Used::Rule { slug, decides: true }, format!("{at}/cases/{index}/rule_id"), Some(id));
+            }
         }
         if let Some(workflow) = step.get("workflow").and_then(|inner| text(inner, "workflow_id")) {
             let at = format!("{at}/workflow/workflow_id");

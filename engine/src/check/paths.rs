@@ -169,7 +169,8 @@ impl<'d> Provided<'d> {
                     self.steps(&foreach.steps);
                 }
                 StepKind::While { steps, .. } => self.steps(steps),
-                StepKind::Wait(Wait::Event { .. }) => self.is_open = true,
+                // What an enrichment adds is decided elsewhere.
+                StepKind::Wait(Wait::Event { .. }) | StepKind::Enrich { .. } => self.is_open = true,
                 StepKind::Wait(Wait::For(_) | Wait::Until(_))
                 | StepKind::Condition { .. }
                 | StepKind::Switch { .. }

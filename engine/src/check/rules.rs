@@ -74,6 +74,9 @@ rules! {
 
     // Names outside the definition.
     UNKNOWN_WORKFLOW: Error, "unknown-workflow", "A workflow that is started does not exist.";
+    UNKNOWN_RULE: Error, "unknown-rule", "A rule that a step names does not exist.";
+    DISABLED_RULE: Error, "disabled-rule", "A rule that a step names is switched off.";
+    WRONG_RULE: Error, "wrong-rule", "A rule is of a kind that has no place in the step that names it.";
     UNKNOWN_SERVICE: Error, "unknown-service", "A service that is called does not exist.";
     UNKNOWN_SECRET: Warning, "unknown-secret", "A secret that is read does not exist.";
     UNREGISTERED_RESOURCE: Warning, "unregistered-resource", "A resource to load is not registered.";

@@ -12,8 +12,9 @@ mod names;
 pub(crate) mod reader;
 mod retry;
 mod root;
+pub(crate) mod rule;
 mod schema;
-mod schema_check;
+pub(crate) mod schema_check;
 mod step;
 pub(crate) mod suggest;
 pub(crate) mod text;
@@ -24,7 +25,9 @@ use serde_json::Value;
 
 pub use self::flow::DEFAULT_MAX_ITERATIONS;
 pub use self::model::*;
-use self::reader::{At, Found, Sink};
+pub use self::names::is_slug;
+use self::reader::Found;
+pub(crate) use self::reader::{At, Sink};
 pub use self::retry::{DEFAULT_DELAY, DEFAULT_MAX_ATTEMPTS};
 pub use self::root::DEFAULT_QUEUE;
 pub use self::schema::json_schema;
@@ -72,6 +75,21 @@ pub fn decode(value: &Value) -> Result<Definition, Vec<Problem>> {
     }
     let (definition, found) = decode_with_reads(value);
     definition.ok_or(found.problems)
+}
+
+/// A canonical definition as a text that reads back as the same.
+#[must_use]
+pub fn write(value: &Value, format: Format) -> String {
+    let json = || format!("{value:#}\n");
+    match format {
+        Format::Json => json(),
+        // Every JSON text is YAML too: what the writer has no words for is written as that.
+        Format::Yaml => {
+            let text = serde_saphyr::to_string(value).ok();
+            text.filter(|text| text::read(text, Format::Yaml).is_ok_and(|read| read.value == *value))
+                .unwrap_or_else(json)
+        }
+    }
 }
 
 /// The definition if there are no errors, and everything found on the way.

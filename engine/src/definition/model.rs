@@ -233,6 +233,10 @@ pub enum StepKind {
     },
     /// Path and value, in the order written.
     Set(Vec<(String, Template)>),
+    /// A `set` step that writes what an enrichment adds.
+    Enrich {
+        rule: String,
+    },
     Workflow {
         workflow_id: String,
         input: Option<Template>,
@@ -250,12 +254,13 @@ pub enum StepKind {
 #[expect(clippy::large_enum_variant, reason = "a definition has few of them, and nearly all are the large one")]
 pub enum Test {
     Condition(Condition),
+    /// The slug of a rule.
     Rule(String),
 }
 
 #[derive(Debug, Clone)]
 pub struct Case {
-    pub when: Condition,
+    pub when: Test,
     pub next: String,
 }
 

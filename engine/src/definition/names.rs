@@ -30,13 +30,14 @@ pub(super) fn queue(at: &At<'_>) -> Option<String> {
     slug(at, "a queue")
 }
 
+/// A rule is named as a workflow is.
+pub(super) fn rule(at: &At<'_>) -> Option<String> {
+    slug(at, "the name of a rule")
+}
+
 fn slug(at: &At<'_>, what: &str) -> Option<String> {
     let text = at.name_text()?;
-    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_slug = text.len() <= 100
-        && text.bytes().next().is_some_and(lower)
-        && text.bytes().all(|byte| lower(byte) || matches!(byte, b'_' | b'-'));
-    if !is_slug {
+    if !is_slug(text) {
         let message = format!(
             "`{}` is not {what}: it has 1 to 100 lower-case letters, digits, `_` and `-`, and \
              begins with a letter or digit",
@@ -49,6 +50,14 @@ fn slug(at: &At<'_>, what: &str) -> Option<String> {
         return None;
     }
     Some(text.to_owned())
+}
+
+/// Whether a text is `[a-z0-9][a-z0-9_-]{0,99}`, as workflows, queues and rules are named.
+pub fn is_slug(text: &str) -> bool {
+    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    text.len() <= 100
+        && text.bytes().next().is_some_and(lower)
+        && text.bytes().all(|byte| lower(byte) || matches!(byte, b'_' | b'-'))
 }
 
 /// The nearest slug to a text, if it has any letters.

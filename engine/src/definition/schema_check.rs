@@ -13,7 +13,7 @@ const TYPES: &[&str] = &["object", "array", "string", "number", "integer", "bool
 const MOST_PATTERN_BYTES: usize = 5 * 1024 * 1024;
 
 /// Reports what is wrong with the schema. References to other documents are not followed.
-pub(super) fn check(at: &At<'_>) {
+pub(crate) fn check(at: &At<'_>) {
     if !matches!(at.value, Value::Object(_) | Value::Bool(_)) {
         let message = "a JSON Schema is an object, or true or false";
         at.report(rules::WRONG_TYPE, message, None);

@@ -54,7 +54,7 @@ fn step(at: &At<'_>) -> Option<Step> {
         "parallel" => flow::parallel(&mut object),
         "foreach" => flow::foreach(&mut object),
         "while" => flow::repeat(&mut object),
-        "set" => object.need("set").and_then(|at| action::assignments(&at)).map(StepKind::Set),
+        "set" => set(&mut object),
         "workflow" => flow::workflow(&mut object),
         "fail" => fail(&mut object),
         "end" => Some(StepKind::End),
@@ -121,10 +121,9 @@ fn condition(object: &mut Object<'_>) -> Option<StepKind> {
     let (condition, rule) = (object.take("condition"), object.take("rule_id"));
     let test = match (condition, rule) {
         (Some(condition), None) => Test::Condition(condition.condition()?),
-        (None, Some(rule)) => Test::Rule(rule.name_text()?.to_owned()),
+        (None, Some(rule)) => Test::Rule(names::rule(&rule)?),
         (Some(_), Some(rule)) => {
-            let message = "`condition` and `rule_id` cannot stand together";
-            rule.report(rules::CONFLICTING_KEYS, message, Some("keep one of them".to_owned()));
+            conflict(&rule, "condition");
             return None;
         }
         (None, None) => {
@@ -134,6 +133,23 @@ fn condition(object: &mut Object<'_>) -> Option<StepKind> {
         }
     };
     Some(StepKind::Condition { test, on_true, on_false })
+}
+
+/// What decides or is written stands in the definition or in a rule.
+fn conflict(rule: &At<'_>, other: &str) {
+    let message = format!("`{other}` and `rule_id` cannot stand together");
+    rule.report(rules::CONFLICTING_KEYS, message, Some("keep one of them".to_owned()));
+}
+
+fn set(object: &mut Object<'_>) -> Option<StepKind> {
+    let Some(rule) = object.take("rule_id") else {
+        return object.need("set").and_then(|at| action::assignments(&at)).map(StepKind::Set);
+    };
+    if object.take("set").is_some() {
+        conflict(&rule, "set");
+        return None;
+    }
+    Some(StepKind::Enrich { rule: names::rule(&rule)? })
 }
 
 fn switch(object: &mut Object<'_>) -> Option<StepKind> {
@@ -151,9 +167,19 @@ fn switch(object: &mut Object<'_>) -> Option<StepKind> {
 
 fn case(at: &At<'_>) -> Option<Case> {
     let mut object = at.object("a case")?;
+    let rule = object.take("rule_id");
     // Who wrote `condition` is told about that alone.
-    let when = if object.has("condition") { object.take("when") } else { object.need("when") };
-    let when = when.and_then(|at| at.condition());
+    let is_told = rule.is_some() || object.has("condition");
+    let when = if is_told { object.take("when") } else { object.need("when") };
+    let when = match (when, rule) {
+        (Some(when), None) => when.condition().map(Test::Condition),
+        (None, Some(rule)) => names::rule(&rule).map(Test::Rule),
+        (Some(_), Some(rule)) => {
+            conflict(&rule, "when");
+            None
+        }
+        (None, None) => None,
+    };
     let next = object.need("next").and_then(|at| at.string().map(str::to_owned));
     object.finish(|key| (key == "condition").then(|| "did you mean `when`?".to_owned()));
     Some(Case { when: when?, next: next? })

@@ -64,7 +64,7 @@ pub(crate) const STEP_TYPES: &[(&str, &[&str])] = &[
     ("parallel", &["parallel"]),
     ("foreach", &["foreach"]),
     ("while", &["while"]),
-    ("set", &["set"]),
+    ("set", &["set", "rule_id"]),
     ("workflow", &["workflow"]),
     ("fail", &["fail", "code", "message"]),
     ("end", &[]),

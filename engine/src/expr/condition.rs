@@ -1,7 +1,7 @@
 //! Conditions as they are written, compiled: `{field, operator, value}`, groups, expressions.
 
 use regex::{Regex, RegexBuilder};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::certain;
 use super::expression::Expression;
@@ -58,6 +58,14 @@ impl Condition {
             Some(node) if faults.is_empty() => Ok(Self { source: value.clone(), node }),
             _has_faults => Err(faults),
         }
+    }
+
+    /// A condition that holds when all of `conditions` do.
+    #[must_use]
+    pub(crate) fn all_of(conditions: Vec<Self>) -> Self {
+        let (sources, nodes): (Vec<Value>, Vec<Node>) =
+            conditions.into_iter().map(|condition| (condition.source, condition.node)).unzip();
+        Self { source: json!({ "and": sources }), node: Node::And(nodes) }
     }
 
     /// How many patterns a condition has as it is written: each may take a mebibyte once compiled.

@@ -95,7 +95,7 @@ fn aside(condition: &Node, scope: &dyn Scope) -> Explanation {
 }
 
 /// What counts as true when an expression stands alone.
-fn is_true(value: &Value) -> bool {
+pub(super) fn is_true(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(value) => *value,

@@ -1,9 +1,13 @@
 //! Why a condition came out as it did.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::evaluate::is_true;
 use super::operator::Operator;
+use super::size::kept;
 use super::source::Source;
 use super::text::to_text;
 use crate::Timestamp;
@@ -90,6 +94,44 @@ impl Explanation {
             children,
             others: Vec::new(),
         }
+    }
+
+    /// Several parts that all have to hold, every one of which was looked at; the first that does not has decided.
+    /// Without parts it holds.
+    pub(crate) fn all_of(mut parts: Vec<Self>, now: Timestamp) -> Self {
+        let decided = parts.iter().position(|part| !part.result).or_else(|| parts.len().checked_sub(1));
+        let Some(decided) = decided else {
+            let nothing = Self {
+                field: Some("true".to_owned()),
+                decided: true,
+                at: Some(now),
+                ..Self::group("expression", true, parts)
+            };
+            return nothing;
+        };
+        for (index, part) in parts.iter_mut().enumerate() {
+            part.at = None;
+            if index != decided {
+                part.unmark();
+            }
+        }
+        let result = parts[decided].result;
+        Self { at: Some(now), ..Self::group("and", result, parts) }
+    }
+
+    /// A value that was computed as a whole, as of an expression: no parts of it are known.
+    #[must_use]
+    pub fn computed(source: &str, value: Option<&Value>, now: Timestamp) -> Self {
+        let mut why = Self::group("expression", value.is_some_and(is_true), Vec::new());
+        why.field = Some(source.to_owned());
+        why.left_missing = value.is_none();
+        why.left = value.map(|value| kept(Cow::Borrowed(value), &mut why.is_cut));
+        Self { decided: true, at: Some(now), ..why }
+    }
+
+    fn unmark(&mut self) {
+        self.decided = false;
+        self.children.iter_mut().for_each(Self::unmark);
     }
 
     /// Marks the leaf that decided: the last one looked at.

@@ -96,7 +96,10 @@ impl Expression {
     }
 
     /// The value; `None` when it is missing.
-    pub(super) fn evaluate_if_present(&self, scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn evaluate_if_present(&self, scope: &dyn Scope) -> Result<Option<Value>, EvalError> {
         match &self.compiled {
             Compiled::Path(path) => Ok(lookup(scope, path).map(std::borrow::Cow::into_owned)),
             Compiled::Program { program, reads } => self.run(program, reads, scope),

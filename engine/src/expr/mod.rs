@@ -34,7 +34,7 @@ pub use self::filters::FILTERS;
 pub use self::moment::{is_moment, of_value as moment_of};
 pub use self::operator::{canonical_operator, operators};
 pub use self::path::{Path, PathError};
-pub use self::scope::{Scope, lookup};
+pub use self::scope::{DataScope, Scope, lookup};
 pub use self::source::Source;
 pub use self::template::Template;
 pub use self::text::to_text;
@@ -126,5 +126,10 @@ pub(crate) const MAX_OUTPUT: usize = 1024 * 1024;
 
 /// The first 200 characters, for messages.
 fn cut(text: &str) -> String {
-    text.chars().take(200).collect()
+    cut_to(text, 200)
+}
+
+/// The first `most` characters.
+pub(crate) fn cut_to(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
 }

@@ -28,6 +28,27 @@ pub trait Scope {
     }
 }
 
+/// An object whose fields are the roots: what a rule or an expression is tried on.
+#[derive(Debug, Clone, Copy)]
+pub struct DataScope<'a> {
+    /// The fields.
+    pub data: &'a Value,
+    /// The moment that `now` stands for.
+    pub now: Timestamp,
+}
+
+impl Scope for DataScope<'_> {
+    fn root(&self, name: &str) -> Option<Cow<'_, Value>> {
+        // `event` is the payload, as in an execution that was started with these data.
+        let own = self.data.get(name);
+        own.or_else(|| (name == "event").then_some(self.data)).map(Cow::Borrowed)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
 /// The value at `path`; `None` when there is none.
 pub fn lookup<'a>(scope: &'a dyn Scope, path: &Path) -> Option<Cow<'a, Value>> {
     let (found, parts) = match path.parts.split_first() {

@@ -47,6 +47,7 @@ pub(super) fn bulk(event: &Event) -> usize {
         | Event::PausedLong { .. }
         | Event::Retried { .. }
         | Event::TakenOver { .. }
+        | Event::Moved { .. }
         | Event::Cancelled { .. }
         | Event::Completed { .. }
         | Event::Failed { .. } => 0,

@@ -320,6 +320,18 @@ pub enum Event {
         data: Value,
         at: Timestamp,
     },
+    /// Somebody lets it go on with another version of its workflow. It stands where it stood.
+    Moved {
+        /// Number of the version that it leaves.
+        from: i32,
+        /// Number of the version that it goes on with.
+        to: i32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        at: Timestamp,
+    },
     /// The execution was ended by hand.
     Cancelled {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -395,6 +407,7 @@ impl Event {
             | Self::PausedLong { .. }
             | Self::Retried { .. }
             | Self::TakenOver { .. }
+            | Self::Moved { .. }
             | Self::Cancelled { .. }
             | Self::Completed { .. } => None,
         }
@@ -438,6 +451,7 @@ impl Event {
             | Self::PausedLong { at, .. }
             | Self::Retried { at, .. }
             | Self::TakenOver { at, .. }
+            | Self::Moved { at, .. }
             | Self::Cancelled { at, .. }
             | Self::Completed { at, .. }
             | Self::Failed { at, .. } => Some(*at),

@@ -145,6 +145,8 @@ fn scopes(journal: &[Event], state: &State, found: &mut Vec<Violation>) {
 /// An execution begins in its turn, and a call that was put off goes in its own.
 fn turns(plan: &Plan, journal: &[Event], found: &mut Vec<Violation>) {
     let mut turn = None;
+    // What moved began by the rate of another version.
+    let has_moved = journal.iter().any(|event| matches!(event, Event::Moved { .. }));
     let mut put_off = BTreeMap::new();
     for event in journal {
         match event {
@@ -156,7 +158,7 @@ fn turns(plan: &Plan, journal: &[Event], found: &mut Vec<Violation>) {
             }
             Event::Started { at, .. } => {
                 let has_rate = plan.definition().rate_limit.is_some();
-                let is_in_turn = turn.map_or(!has_rate, |begins_at| begins_at <= *at);
+                let is_in_turn = turn.map_or(!has_rate || has_moved, |begins_at| begins_at <= *at);
                 expect(is_in_turn, IN_ITS_TURN, found, || format!("begun at {at:?}, its turn is {turn:?}"));
             }
             Event::ActionPutOff { path, until, .. } => {

@@ -81,6 +81,9 @@ pub(super) struct Active {
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub(super) passage: u32,
     pub(super) attempt: u32,
+    /// When its first attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<Timestamp>,
     pub(super) phase: Phase,
 }
 
@@ -291,6 +294,9 @@ pub struct OpenApproval {
     pub path: StepPath,
     /// What was asked of whom.
     pub request: ApprovalRequest,
+    /// When; unknown of those that an earlier release opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// Who approved so far, when several have to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub votes: Vec<String>,

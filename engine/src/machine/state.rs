@@ -251,6 +251,12 @@ impl State {
         &self.approvals
     }
 
+    /// The steps that are under way, by path, with the moment at which their first attempt began.
+    pub fn under_way(&self) -> impl Iterator<Item = (&StepPath, Timestamp)> {
+        let active = self.scopes.values().filter_map(|scope| scope.active.as_ref());
+        active.filter_map(|active| active.since.map(|since| (&active.path, since)))
+    }
+
     /// Whether its time is running: it has something to do, or waits for calls.
     #[must_use]
     pub const fn is_running(&self) -> bool {

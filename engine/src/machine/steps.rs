@@ -110,6 +110,7 @@ impl Run<'_> {
             }
             StepKind::Switch { cases, default } => self.switch(here, step, cases, default.as_deref()),
             StepKind::Set(values) => self.set(here, values).map(|output| Done { output, to: self.after(step) }),
+            StepKind::Enrich { rule } => self.enrich(here, rule).map(|output| Done { output, to: self.after(step) }),
             // In a branch or a loop it ends the branch or the round that it stands in.
             StepKind::End => Ok(Done { output: Value::Null, to: None }),
             StepKind::Fail { code, message } => Err(self.failure(here, step, code, message.as_ref())),
@@ -178,15 +179,11 @@ impl Run<'_> {
         on_true: Option<&str>,
         on_false: Option<&str>,
     ) -> Result<Done, StepError> {
-        let Test::Condition(condition) = test else {
-            return Err(StepError::other("NOT_AVAILABLE", "rules are not available in this version"));
-        };
-        let why = condition.evaluate(&self.view(here))?;
-        self.warn(here, &why);
-        let to = if why.result { on_true } else { on_false };
-        let to = to.map(str::to_owned).or_else(|| self.otherwise(step));
         // By hand: `json!` would copy the explanation by serialising it once more.
         let mut output = Map::new();
+        let why = self.test(here, test, &mut output)?;
+        let to = if why.result { on_true } else { on_false };
+        let to = to.map(str::to_owned).or_else(|| self.otherwise(step));
         output.insert("explanation".to_owned(), explained(&why));
         output.insert("result".to_owned(), Value::Bool(why.result));
         Ok(Done { output: Value::Object(output), to })
@@ -196,8 +193,7 @@ impl Run<'_> {
         let mut explanations = Vec::with_capacity(cases.len());
         let mut taken = None;
         for (index, case) in cases.iter().enumerate() {
-            let why = case.when.evaluate(&self.view(here))?;
-            self.warn(here, &why);
+            let why = self.test(here, &case.when, &mut Map::new())?;
             explanations.push(explained(&why));
             if why.result {
                 taken = Some(index);
@@ -284,7 +280,7 @@ pub(super) const fn kind_name(kind: &StepKind) -> &'static str {
         StepKind::Parallel { .. } => "parallel",
         StepKind::Foreach(_) => "foreach",
         StepKind::While { .. } => "while",
-        StepKind::Set(_) => "set",
+        StepKind::Set(_) | StepKind::Enrich { .. } => "set",
         StepKind::Workflow { .. } => "workflow",
         StepKind::Fail { .. } => "fail",
         StepKind::End => "end",

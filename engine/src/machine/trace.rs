@@ -326,6 +326,7 @@ impl Trace {
             | Event::PausedLong { .. }
             | Event::Retried { .. }
             | Event::TakenOver { .. }
+            | Event::Moved { .. }
             | Event::Completed { .. } => {}
         }
     }

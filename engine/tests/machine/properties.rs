@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_engine::Timestamp;
 use sluice_engine::definition;
-use sluice_engine::machine::{Command, Effect, EffectOutcome, ErrorClass, Event, Refused, Status, next_due, waits};
+use sluice_engine::machine::{
+    Command, Effect, EffectOutcome, ErrorClass, Event, Refused, Status, Versions, apply, next_due, obstacles, waits,
+};
 
 use crate::sim::{START, Sim, error, ok};
 
@@ -183,7 +185,12 @@ fn steps() -> impl Strategy<Value = Value> {
 type Sent = Vec<Effect>;
 
 /// Runs to the end. With `crashes`, the process dies where the turns say so. What fails is retried so many times.
-fn run(definition: &Value, turns: &[Turn], crashes: bool, mut retries: usize) -> (Sim, Sent) {
+fn run(definition: &Value, turns: &[Turn], crashes: bool, retries: usize) -> (Sim, Sent) {
+    run_moving(definition, turns, crashes, retries, false)
+}
+
+/// As `run`; with `moves` it goes on with another version that is the same, again and again, where the turns say so.
+fn run_moving(definition: &Value, turns: &[Turn], crashes: bool, mut retries: usize, moves: bool) -> (Sim, Sent) {
     let decoded = definition::decode(definition).unwrap_or_else(|problems| panic!("{definition:#} {problems:#?}"));
     let mut sim = Sim::accept(decoded, json!({ "n": 1, "names": ["a"], "order": { "id": 7 } }));
     let mut sent = Vec::new();
@@ -227,6 +234,14 @@ fn run(definition: &Value, turns: &[Turn], crashes: bool, mut retries: usize) ->
                 let due = waits(&sim.plan, &sim.origin, &sim.state).into_iter().filter_map(|wait| wait.due_at).min();
                 let wait = due.expect("a waiting execution knows until when").0 - sim.now.0;
                 assert!(wait > 0, "a wait that is over was worked off");
+                if moves && turn.repeats && sim.state.status() == Status::Waiting {
+                    let versions = Versions { from: definition, to: definition, plan: &sim.plan, number: 4 };
+                    let found = obstacles(&versions, &sim.origin, &sim.state, sim.now);
+                    assert!(found.is_empty(), "the same version has room for everything: {found:?}");
+                    let moved = Event::Moved { from: 3, to: 4, by: None, reason: None, at: sim.now };
+                    apply(&mut sim.state, &moved);
+                    sim.journal.push(moved);
+                }
                 let early = turn.milliseconds.min(wait - 1);
                 assert!(sim.wake_after(early).is_empty(), "a wake that is too early does nothing");
                 sim.wake_after(wait - early);
@@ -279,6 +294,20 @@ proptest! {
             for other in asked.iter().filter(|other| other.key == one.key) {
                 prop_assert_eq!((&one.id.step, one.id.action), (&other.id.step, other.id.action));
             }
+        }
+    }
+
+    #[test]
+    fn what_moves_to_a_version_that_is_the_same_ends_as_what_does_not_move(steps in steps(), turns in turns()) {
+        let definition = json!({ "workflow_id": "random", "timeout": "24h", "steps": steps });
+        let (stays, asked_once) = run(&definition, &turns, false, 0);
+        let (moved, asked) = run_moving(&definition, &turns, true, 0, true);
+        let is_no_move = |event: &&Event| !matches!(event, Event::Moved { .. });
+        let journal: Vec<Event> = moved.journal.iter().filter(is_no_move).cloned().collect();
+        prop_assert_eq!(journal, stays.journal);
+        prop_assert_eq!(moved.state, stays.state);
+        for effect in &asked {
+            prop_assert!(asked_once.contains(effect), "{:?}", effect);
         }
     }
 

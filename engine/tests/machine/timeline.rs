@@ -65,6 +65,7 @@ pub fn line(event: &Event) -> String {
         Event::ResumeScheduled { due_at: None, .. } => "goes on no more".to_owned(),
         Event::PausedLong { .. } => "paused for long".to_owned(),
         Event::Retried { step, .. } => format!("retried{}", then(step)),
+        Event::Moved { from, to, .. } => format!("moved from {from} to {to}"),
         Event::TakenOver { execution, step, .. } => format!("goes on for {execution} at {step}"),
         Event::Cancelled { reason, .. } => format!("cancelled: {}", reason.as_deref().unwrap_or("-")),
         Event::Completed { result, .. } => format!("completed {result:?}"),

@@ -30,6 +30,12 @@ impl Notice {
         Self { organization, execution, seq: 0, ended: false }
     }
 
+    /// That something happened in `organization` which is of no execution: whoever follows a list there should look.
+    #[must_use]
+    pub const fn of(organization: OrganizationId) -> Self {
+        Self::told(organization, ExecutionId::from_uuid(ids::uuid::Uuid::nil()))
+    }
+
     /// Whether it is such a one.
     #[must_use]
     pub const fn is_told(&self) -> bool {

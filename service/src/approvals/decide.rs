@@ -5,10 +5,11 @@ use engine::machine::{ApprovalRequest, Signal};
 use ids::ApprovalId;
 use queue::Notice;
 use serde_json::{Value, json};
-use store::{ApprovalRow, ApprovalStatus, DecisionOutcome, Delivered, NewDecision};
+use store::{ApprovalRow, ApprovalStatus, DecisionOutcome, Delivered, LinkRow, NewDecision};
 
+use super::links;
 use super::read::within_reach;
-use super::standing::{Hindrance, Who, asked};
+use super::standing::{Hindrance, Who};
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
@@ -48,20 +49,36 @@ pub async fn decide(
     id: ApprovalId,
     ruling: Ruling,
 ) -> Result<ApprovalRow, ServiceError> {
+    decide_with(services, viewer, id, ruling, None).await
+}
+
+/// As [`decide`], with a link that is used up by it.
+pub(super) async fn decide_with(
+    services: &Services,
+    viewer: &Viewer,
+    id: ApprovalId,
+    ruling: Ruling,
+    link: Option<&LinkRow>,
+) -> Result<ApprovalRow, ServiceError> {
     viewer.require(Permission::ApprovalDecide)?;
     check_reason(&ruling)?;
     let who = Who::of(services, viewer).await?;
     for _try in 0..TRIES {
         let row = within_reach(services, viewer, id).await?.ok_or_else(|| unknown(id))?;
         let now = services.now();
-        let known = asked(services, viewer, std::slice::from_ref(&row)).await?;
-        let standing = who.judge(&row, &known.into_values().next().unwrap_or_default(), now.0);
-        if let Err(hindrance) = standing {
-            return Err(refusal(services, viewer, &row, hindrance).await?);
-        }
+        let known = who.asked_of(services, &row).await?;
+        let voice = match who.voice(&row, &known, now.0) {
+            Ok(voice) => voice,
+            Err(hindrance) => return Err(refusal(services, viewer, &row, hindrance).await?),
+        };
         let form = answers(services, &row, &ruling)?;
         note(viewer, &row, &ruling);
-        match services.store().decide_approval(decision(viewer, &who, &row, &ruling, form, now)).await? {
+        let new = NewDecision {
+            on_behalf_of: voice.on_behalf_of().map(str::to_owned),
+            link: link.map(|link| link.token_hash.clone()),
+            ..decision(viewer, &who, &row, &ruling, form, now)
+        };
+        match services.store().decide_approval(new).await? {
             DecisionOutcome::Recorded { approval, woken } => {
                 metrics::counter!("sluice_approval_decisions_total", "outcome" => outcome(ruling.approves))
                     .increment(1);
@@ -69,13 +86,12 @@ pub async fn decide(
                 return Ok(*approval);
             }
             DecisionOutcome::Closed(row) => {
-                let is_decided = matches!(row.status, ApprovalStatus::Approved | ApprovalStatus::Rejected);
-                let hindrance = if is_decided { Hindrance::Decided } else { Hindrance::Closed };
-                return Err(refusal(services, viewer, &row, hindrance).await?);
+                return Err(refusal(services, viewer, &row, closed(&row)).await?);
             }
             DecisionOutcome::DecidedBefore(row) => {
                 return Err(refusal(services, viewer, &row, Hindrance::DecidedBefore).await?);
             }
+            DecisionOutcome::LinkSpent => return Err(links::spent(link, services.now())),
             DecisionOutcome::Unknown => return Err(unknown(id)),
             DecisionOutcome::Moved => {}
         }
@@ -109,6 +125,8 @@ fn decision(
         approval_id: row.id,
         revision: row.revision,
         person: who.person.clone(),
+        on_behalf_of: None,
+        link: None,
         actor: viewer.actor.id.clone(),
         approves: ruling.approves,
         reason: ruling.reason.clone(),
@@ -181,8 +199,16 @@ pub(super) fn unknown(id: ApprovalId) -> ServiceError {
     ServiceError::mistake(Mistake::new(Code::NotFound, "id", format!("there is no approval {id}")))
 }
 
+/// Why one that is not open can be decided no more.
+pub(super) const fn closed(row: &ApprovalRow) -> Hindrance {
+    match row.status {
+        ApprovalStatus::Approved | ApprovalStatus::Rejected => Hindrance::Decided,
+        ApprovalStatus::Pending | ApprovalStatus::Expired | ApprovalStatus::Cancelled => Hindrance::Closed,
+    }
+}
+
 /// Why nothing was decided, with what happened instead.
-async fn refusal(
+pub(super) async fn refusal(
     services: &Services,
     viewer: &Viewer,
     row: &ApprovalRow,
@@ -194,13 +220,18 @@ async fn refusal(
         Hindrance::NotAssignee => {
             (format!("approval {id} does not ask you"), "Its fields `roles` and `users` tell who may decide it.")
         }
+        Hindrance::HandedOver => (
+            format!("you handed approval {id} over"),
+            "Its field `delegations` tells to whom; it counts for you again when it comes back.",
+        ),
         Hindrance::OwnRequest => (
             format!("you started what approval {id} is about, so somebody else has to decide it"),
             "The workflow can allow it with `allow_self: true`.",
         ),
-        Hindrance::DecidedBefore => {
-            (format!("you have decided approval {id} before"), "Others have to decide it too; each person counts once.")
-        }
+        Hindrance::DecidedBefore => (
+            format!("you have decided approval {id} before, or somebody has in your place"),
+            "Others have to decide it too; each person counts once.",
+        ),
         Hindrance::Decided => {
             let verb = if row.status == ApprovalStatus::Approved { "approved" } else { "rejected" };
             let by = row.decided_by.clone().unwrap_or_default();

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ids::{ApiKeyId, ExecutionId, OrganizationId, UserId, WorkflowId};
+use ids::ExecutionId;
 
 use super::*;
 use crate::viewer::{Actor, Permissions};
@@ -29,6 +29,8 @@ fn row() -> ApprovalRow {
         decided_at_ms: None,
         decided_by: None,
         reason: None,
+        claimed_by: None,
+        reminded_at_ms: None,
     }
 }
 
@@ -55,6 +57,7 @@ fn who<'a>(viewer: &'a Viewer, person: &str) -> Who<'a> {
         viewer,
         assignees: Some(BTreeSet::from(["role:manager".to_owned(), format!("user:{person}")])),
         person: person.to_owned(),
+        absent: Vec::new(),
     }
 }
 
@@ -111,9 +114,51 @@ fn what_is_closed_or_over_or_was_decided_by_the_same_person_is_not_decided() {
 #[test]
 fn where_nobody_signs_in_whoever_reaches_the_server_decides() {
     let viewer = Viewer::owner(OrganizationId::new());
-    let who = Who { viewer: &viewer, assignees: None, person: viewer.actor.id.clone() };
+    let who = Who { viewer: &viewer, assignees: None, person: viewer.actor.id.clone(), absent: Vec::new() };
     let own = Asked { requester: viewer.actor.id.clone(), ..asks("role:director") };
     assert_eq!(who.judge(&row(), &own, 1), Ok(()));
     let voted = Asked { decided: vec![viewer.actor.id.clone()], ..asks("role:director") };
     assert_eq!(who.judge(&row(), &voted, 1), Err(Hindrance::DecidedBefore));
+}
+
+fn handed(from: &str, to: &str, voice: &str) -> (String, String, String) {
+    (from.to_owned(), to.to_owned(), voice.to_owned())
+}
+
+#[test]
+fn what_was_handed_over_is_decided_in_the_name_of_whoever_had_it_first_and_by_them_no_more() {
+    let (viewer, person) = viewer(ActorKind::User);
+    let who = who(&viewer, &person);
+    let given = Asked { handed: vec![handed(&person, "usr_b", &person)], ..asks("role:manager") };
+    assert_eq!(who.voice(&row(), &given, 1), Err(Hindrance::HandedOver));
+    let named = format!("user:{person}");
+    let got =
+        Asked { handed: vec![handed("usr_a", "usr_b", "usr_a"), handed("usr_b", &person, "usr_a")], ..asks(&named) };
+    assert_eq!(who.voice(&row(), &got, 1), Ok(Voice::Delegated("usr_a".to_owned())));
+    let both = Asked { assignees: vec![named, "role:manager".to_owned()], ..got };
+    assert_eq!(who.voice(&row(), &both, 1), Ok(Voice::Own), "asked for themselves as well");
+}
+
+#[test]
+fn whoever_stands_in_has_the_voice_of_one_who_is_away_and_no_more_than_that() {
+    let (viewer, person) = viewer(ActorKind::User);
+    let absent = Absent {
+        person: "usr_away".to_owned(),
+        assignees: BTreeSet::from(["role:director".to_owned(), "user:usr_away".to_owned()]),
+        folders: Some(Arc::from(vec!["sales".to_owned()])),
+    };
+    let who = Who { absent: vec![absent], ..who(&viewer, &person) };
+    let asked = || Asked { folder: Some("sales/emea".to_owned()), ..asks("role:director") };
+    assert_eq!(who.voice(&row(), &asked(), 1), Ok(Voice::Substitute("usr_away".to_owned())));
+    let elsewhere = Asked { folder: Some("finance".to_owned()), ..asked() };
+    let theirs = Asked { requester: "usr_away".to_owned(), ..asked() };
+    let mine = Asked { requester: person.clone(), ..asked() };
+    let decided = Asked { decided: vec!["usr_away".to_owned()], ..asked() };
+    let twice = Asked { decided: vec![person.clone()], ..asked() };
+    let gone = Asked { handed: vec![handed("usr_away", "usr_b", "usr_away")], ..asked() };
+    for refused in [elsewhere, theirs, mine, decided, twice, gone] {
+        assert_eq!(who.voice(&row(), &refused, 1), Err(Hindrance::NotAssignee), "{refused:?}");
+    }
+    let own = Asked { folder: Some("finance".to_owned()), ..asks("role:manager") };
+    assert_eq!(who.voice(&row(), &own, 1), Ok(Voice::Own));
 }

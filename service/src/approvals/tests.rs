@@ -1,5 +1,7 @@
 //! Who decides what, over a database of its own.
 
+mod hands;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,13 +51,17 @@ struct Asks {
 
 impl Bed {
     async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    async fn with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::sqlite(folder.path().join("test.db"));
         let store = Store::connect(&StoreConfig::new(url)).await.unwrap();
         store.migrate_up().await.unwrap();
         let clock = Clock::fake(Timestamp(NOW));
         let (queue, notices) = (WorkQueue::memory(), Notices::memory());
-        let services = Services::new(store, queue, notices, clock.clone(), Settings::default()).await.unwrap();
+        let services = Services::new(store, queue, notices, clock.clone(), settings).await.unwrap();
         let organization = services.store().ensure_organization("acme", "Acme", 1).await.unwrap();
         let mut bed = Self { services, clock, organization, roles: Vec::new(), _folder: folder };
         for name in ["manager", "director"] {
@@ -138,6 +144,7 @@ impl Bed {
             depth: 0,
             parent_id: None,
             rerun_of: None,
+            rules: None,
         };
         let started = execution.id;
         store.start(execution).await.unwrap();
@@ -171,6 +178,7 @@ impl Bed {
         };
         let checkpoint = Checkpoint {
             organization_id: self.organization,
+            workflow_id: claimed.workflow_id,
             execution_id: started,
             worker_id: worker,
             epoch: claimed.epoch,
@@ -183,6 +191,7 @@ impl Bed {
             sends: Vec::new(),
             approvals: ApprovalWrites { opened: vec![opened], ..ApprovalWrites::default() },
             told_at_most: None,
+            measures: store::Measures::default(),
         };
         store.commit(checkpoint).await.unwrap();
         id

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ids::OrganizationId;
 use serde_json::Value;
+
+use crate::viewer::Actor;
 
 /// One thing that was changed, or that somebody tried to change. Without secrets: whoever notes it leaves them out.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,18 +69,36 @@ impl Change {
 
 /// Collects the changes of one request; cheap to clone, all clones are the same trail.
 #[derive(Clone, Default)]
-pub struct Trail(Arc<Mutex<Vec<Change>>>);
+pub struct Trail(Arc<Mutex<Noted>>);
+
+#[derive(Default)]
+struct Noted {
+    changes: Vec<Change>,
+    acting: Option<(OrganizationId, Actor)>,
+}
 
 impl Trail {
     /// Adds a change.
     pub fn note(&self, change: Change) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).changes.push(change);
     }
 
     /// Takes what was noted so far.
     #[must_use]
     pub fn take(&self) -> Vec<Change> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).changes)
+    }
+
+    /// The request came without credentials, and turned out to be of somebody: it stands in the log of their
+    /// organization, under their name.
+    pub fn acts_as(&self, organization: OrganizationId, actor: Actor) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).acting = Some((organization, actor));
+    }
+
+    /// Whose request it turned out to be.
+    #[must_use]
+    pub fn acting(&self) -> Option<(OrganizationId, Actor)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).acting.clone()
     }
 }
 

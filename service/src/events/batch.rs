@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use ids::EventId;
+use queue::Notice;
 use serde_json::json;
 use store::{EventRow, NewEvent};
 use tokio::sync::mpsc;
@@ -49,6 +50,7 @@ pub async fn emit_batch(
     let admitted = services.admission().admit(new.iter().map(|one| one.payload.len()))?;
     let outcomes = services.store().insert_events(new).await?;
     drop(admitted);
+    services.notices().publish(vec![Notice::of(viewer.organization)]);
     let mut settled = outcomes.into_iter().map(settle);
     let accepted: Vec<Result<(EventId, bool), ServiceError>> = prepared
         .into_iter()

@@ -2,6 +2,7 @@
 
 use engine::Timestamp;
 use ids::EventId;
+use queue::Notice;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use store::{EventOutcome, EventRow, NewEvent};
@@ -93,6 +94,9 @@ pub(super) async fn accept(services: &Services, new: NewEvent) -> Result<(EventR
     let admitted = services.admission().admit([new.payload.len()])?;
     let (id, is_new) = settle(services.store().insert_event(new).await?)?;
     drop(admitted);
+    if is_new {
+        services.notices().publish(vec![Notice::of(organization)]);
+    }
     let row = services.store().event(organization, id).await?;
     Ok((row.ok_or_else(|| missing(id))?, is_new))
 }

@@ -7,8 +7,9 @@ use engine::Timestamp;
 use engine::machine::MAX_PAUSE;
 use ids::ExecutionId;
 use serde_json::{Value, json};
-use store::{ExecutionRow, ExecutionStatus};
+use store::ExecutionRow;
 
+use super::asked::{check_data, is_paused, to_cancel, to_pause, to_resume};
 use super::known::found;
 use super::wait::{WaitFor, wait_for_news};
 use crate::audit::Change;
@@ -33,13 +34,10 @@ pub async fn cancel(
     id: ExecutionId,
     reason: Option<String>,
 ) -> Result<ExecutionRow, ServiceError> {
-    let row = live(services, viewer, id, reason.as_deref(), "cancelled").await?;
-    if row.status == ExecutionStatus::Cancelled {
-        return Ok(row);
-    }
-    note(viewer, &row, "execution.cancel_asked", reason.clone(), Value::Null);
-    let by = Some(viewer.actor.id.clone());
-    told(services, viewer, row, Told::Cancel { by, reason }, WaitFor::Completion).await
+    let row = reached(services, viewer, id, reason.as_deref()).await?;
+    let Some(cancel) = to_cancel(viewer, &row, reason.as_deref())? else { return Ok(row) };
+    note(viewer, &row, "execution.cancel_asked", reason, Value::Null);
+    told(services, viewer, row, cancel, WaitFor::Completion).await
 }
 
 /// Lets an execution begin no further step. What is under way comes to its end first.
@@ -53,21 +51,16 @@ pub async fn pause(
     reason: Option<String>,
     resume_at: Option<Timestamp>,
 ) -> Result<ExecutionRow, ServiceError> {
-    let row = live(services, viewer, id, reason.as_deref(), "paused").await?;
-    if row.status == ExecutionStatus::Paused {
-        return Ok(row);
-    }
-    if row.status.is_ended() {
-        return Err(has_ended(&row, "paused"));
-    }
+    let row = reached(services, viewer, id, reason.as_deref()).await?;
+    let Some(pause) = to_pause(viewer, &row, reason.as_deref())? else { return Ok(row) };
     check_moment("resumeAt", Some(services.now().0), resume_at)?;
-    note(viewer, &row, "execution.pause_asked", reason.clone(), Value::Null);
-    let by = Some(viewer.actor.id.clone());
+    note(viewer, &row, "execution.pause_asked", reason, Value::Null);
     let Some(resume_at) = resume_at else {
-        return told(services, viewer, row, Told::Pause { by, reason }, WaitFor::Pause).await;
+        return told(services, viewer, row, pause, WaitFor::Pause).await;
     };
-    let resume = Told::ScheduleResume { by: by.clone(), due_at_ms: Some(resume_at.0), data: None, at_step: None };
-    told_all(services, viewer, row, &[Told::Pause { by, reason }, resume], WaitFor::Pause).await
+    let by = Some(viewer.actor.id.clone());
+    let resume = Told::ScheduleResume { by, due_at_ms: Some(resume_at.0), data: None, at_step: None };
+    told_all(services, viewer, row, &[pause, resume], WaitFor::Pause).await
 }
 
 /// How a paused execution goes on.
@@ -96,16 +89,9 @@ pub async fn resume(
     request: ResumeRequest,
 ) -> Result<ExecutionRow, ServiceError> {
     let ResumeRequest { id, data, at, from_step, reason } = request;
-    let row = live(services, viewer, id, reason.as_deref(), "resumed").await?;
-    if row.status != ExecutionStatus::Paused {
-        let message = format!("execution {id} is not paused");
-        return Err(ServiceError::mistake(Mistake::new(Code::WrongState, "id", message)));
-    }
-    if data.as_ref().is_some_and(|data| !data.is_object()) {
-        let mistake =
-            Mistake::new(Code::Invalid, "data", "the data must be an object: its keys are merged over the data");
-        return Err(ServiceError::mistake(mistake));
-    }
+    let row = reached(services, viewer, id, reason.as_deref()).await?;
+    is_paused(&row)?;
+    check_data(data.as_ref())?;
     if let Some(step) = &from_step {
         let version = services.plans().version(services.store(), viewer.organization, row.version_id).await?;
         let is_there =
@@ -120,12 +106,13 @@ pub async fn resume(
     let keys = data.as_ref().and_then(Value::as_object).map(|data| data.keys().collect::<Vec<_>>());
     let after = json!({ "dataKeys": keys, "fromStep": from_step, "at": at.map(Timestamp::to_rfc3339) });
     note(viewer, &row, "execution.resume_asked", reason, after);
-    let by = Some(viewer.actor.id.clone());
     if let Some(at) = at {
+        let by = Some(viewer.actor.id.clone());
         let told_later = Told::ScheduleResume { by, due_at_ms: Some(at.0), data, at_step: from_step };
         return told(services, viewer, row, told_later, WaitFor::Nothing).await;
     }
-    told(services, viewer, row, Told::Resume { by, data, at_step: from_step }, WaitFor::Resume).await
+    let resume = to_resume(viewer, &row, data, from_step)?;
+    told(services, viewer, row, resume, WaitFor::Resume).await
 }
 
 /// Takes back that a paused execution goes on by itself; nothing happens when it would not.
@@ -137,11 +124,8 @@ pub async fn cancel_resume(
     viewer: &Viewer,
     id: ExecutionId,
 ) -> Result<ExecutionRow, ServiceError> {
-    let row = live(services, viewer, id, None, "resumed").await?;
-    if row.status != ExecutionStatus::Paused {
-        let message = format!("execution {id} is not paused");
-        return Err(ServiceError::mistake(Mistake::new(Code::WrongState, "id", message)));
-    }
+    let row = reached(services, viewer, id, None).await?;
+    is_paused(&row)?;
     note(viewer, &row, "execution.resume_taken_back", None, Value::Null);
     let by = Some(viewer.actor.id.clone());
     let no_more = Told::ScheduleResume { by, due_at_ms: None, data: None, at_step: None };
@@ -156,25 +140,20 @@ fn check_moment(field: &str, paused_at_ms: Option<i64>, at: Option<Timestamp>) -
     Err(ServiceError::mistake(Mistake::new(Code::Invalid, field, message)))
 }
 
-/// The execution, when it can still be told something.
-async fn live(
+/// The execution, for whoever may tell it something.
+async fn reached(
     services: &Services,
     viewer: &Viewer,
     id: ExecutionId,
     reason: Option<&str>,
-    what: &str,
 ) -> Result<ExecutionRow, ServiceError> {
     viewer.require(Permission::ExecutionControl)?;
     check_reason(reason)?;
-    let row = found(services, viewer, id).await?;
-    if matches!(row.status, ExecutionStatus::Completed | ExecutionStatus::Failed) {
-        return Err(has_ended(&row, what));
-    }
-    Ok(row)
+    found(services, viewer, id).await
 }
 
 /// What people say about why.
-pub(super) fn check_reason(reason: Option<&str>) -> Result<(), ServiceError> {
+pub(crate) fn check_reason(reason: Option<&str>) -> Result<(), ServiceError> {
     if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON || reason.contains('\0')) {
         let message = format!("a reason has at most {MAX_REASON} characters, none of them NUL");
         return Err(ServiceError::mistake(Mistake::new(Code::Invalid, "reason", message)));

@@ -42,7 +42,10 @@ pub(super) struct Known {
 impl Known {
     /// Reads the whole journal.
     pub(super) async fn read(services: &Services, row: ExecutionRow) -> Result<Self, ServiceError> {
-        let version = services.plans().version(services.store(), row.organization_id, row.version_id).await?;
+        let version = services
+            .plans()
+            .runnable(services.store(), row.organization_id, row.version_id, row.rules.as_deref())
+            .await?;
         let version = version.ok_or_else(|| ServiceError::Internal {
             what: "the version of an execution is missing",
             source: format!("{} of {}", row.version_id, row.id).into(),

@@ -30,13 +30,15 @@ pub enum Operation {
     Signal,
     /// Change its data.
     EditContext,
+    /// Move it to another version.
+    Migrate,
     /// Remove it with its history.
     Delete,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Cancel,
         Self::Terminate,
         Self::Pause,
@@ -47,6 +49,7 @@ impl Operation {
         Self::SkipStep,
         Self::Signal,
         Self::EditContext,
+        Self::Migrate,
         Self::Delete,
     ];
 
@@ -56,7 +59,9 @@ impl Operation {
                 Permission::ExecutionControl
             }
             Self::Rerun => Permission::ExecutionStart,
-            Self::RerunFromStep | Self::SkipStep | Self::EditContext | Self::Delete => Permission::ExecutionRepair,
+            Self::RerunFromStep | Self::SkipStep | Self::EditContext | Self::Migrate | Self::Delete => {
+                Permission::ExecutionRepair
+            }
         }
     }
 }
@@ -95,12 +100,15 @@ fn against(row: &ExecutionRow, operation: Operation, now: Timestamp) -> Option<S
     match operation {
         Operation::Cancel | Operation::Terminate | Operation::Signal | Operation::Pause if has_ended => ended(),
         Operation::Pause if is_paused => Some("the execution is paused already".to_owned()),
-        Operation::Resume | Operation::SkipStep | Operation::EditContext if has_ended => ended(),
+        Operation::Resume | Operation::SkipStep | Operation::EditContext | Operation::Migrate if has_ended => ended(),
         Operation::Resume if !is_paused => Some("the execution is not paused".to_owned()),
         Operation::Resume => {
             let is_over = row.paused_at_ms.is_some_and(|since| Timestamp(since).plus(MAX_PAUSE) < now);
             is_over
                 .then(|| format!("it was paused for more than {} days, so it can only be cancelled", days(MAX_PAUSE)))
+        }
+        Operation::Migrate if matches!(row.status, ExecutionStatus::Queued | ExecutionStatus::Running) => {
+            Some("the execution is at work; it can move when it rests".to_owned())
         }
         Operation::Retry if row.status != ExecutionStatus::Failed => {
             Some("only an execution that failed can be retried".to_owned())
@@ -115,6 +123,7 @@ fn against(row: &ExecutionRow, operation: Operation, now: Timestamp) -> Option<S
         | Operation::Pause
         | Operation::SkipStep
         | Operation::EditContext
+        | Operation::Migrate
         | Operation::Rerun
         | Operation::RerunFromStep => None,
         Operation::Delete => (!has_ended).then(|| "the execution has not ended".to_owned()),

@@ -13,6 +13,7 @@ use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::plans::{LoadedVersion, Published, WorkflowRef};
 use crate::reach;
+use crate::rules;
 use crate::services::Services;
 use crate::viewer::Viewer;
 
@@ -162,6 +163,14 @@ pub(super) async fn prepare(
         }
     };
     mistakes.extend(check_first_step(&version, &request.trigger));
+    let rules = match rules::pin(services, viewer.organization, &version).await {
+        Ok(rules) => rules,
+        Err(ServiceError::Mistakes(wrong)) => {
+            mistakes.extend(wrong);
+            None
+        }
+        Err(error) => return Err(error),
+    };
     let Some(input) = input.filter(|_| mistakes.is_empty()) else {
         return Err(ServiceError::Mistakes(mistakes));
     };
@@ -213,6 +222,7 @@ pub(super) async fn prepare(
         depth: request.trigger.depth(),
         parent_id,
         rerun_of: repeat.map(|repeat| repeat.execution),
+        rules,
     };
     Ok(Prepared { execution })
 }

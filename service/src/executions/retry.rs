@@ -1,13 +1,13 @@
 //! Executions that failed and go on from where they failed.
 
-use engine::machine::{self, Command, Refused};
-use ids::ExecutionId;
+use ids::{ExecutionId, OrganizationId};
 use queue::Notice;
 use serde_json::json;
-use store::{ExecutionRow, ExecutionStatus, Ruled, Ruling};
+use store::{ExecutionRow, RulingWritten};
 
+use super::asked::to_retry;
 use super::control::{check_reason, note};
-use super::known::{Known, found};
+use super::known::found;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::services::Services;
@@ -30,38 +30,27 @@ pub async fn retry(
     viewer.require(Permission::ExecutionControl)?;
     check_reason(reason.as_deref())?;
     let row = found(services, viewer, id).await?;
-    if row.status != ExecutionStatus::Failed {
-        return Err(refused(id, &Refused::NotFailed));
-    }
-    let known = Known::read(services, row).await?;
-    let now = services.now();
-    let command = Command::Retry { by: Some(viewer.actor.id.clone()), reason: reason.clone(), hold };
-    let decided = machine::decide(&known.version.plan, &known.origin, &known.state, command, now)
-        .map_err(|problem| refused(id, &problem))?;
-    let after = json!({ "fromStep": known.state.failed_step(), "holdBefore": hold });
-    note(viewer, &known.row, "execution.retried", reason, after);
-    let ruling = Ruling {
-        organization_id: viewer.organization,
-        execution_id: id,
-        seq: known.seq,
-        events: serde_json::to_string(&decided.events).expect("events are plain data"),
-        at_ms: now.0,
-        what: Ruled::Retried,
-        sends: Vec::new(),
-    };
-    let Some(written) = services.store().rule(&ruling).await? else {
+    let retrying = to_retry(services, viewer, row, hold, reason.clone()).await?;
+    let after = json!({ "fromStep": retrying.from_step, "holdBefore": hold });
+    note(viewer, &retrying.row, "execution.retried", reason, after);
+    let Some(written) = services.store().rule(&retrying.ruling).await? else {
         let message = format!("execution {id} was changed at the same moment, perhaps by somebody who retried it too");
         let mistake = Mistake::new(Code::WrongState, "id", message);
         return Err(ServiceError::mistake(mistake.with_help("Look at its status.")));
     };
-    metrics::counter!("sluice_executions_retried_total").increment(1);
-    let notice = Notice { organization: viewer.organization, execution: id, seq: written.seq, ended: false };
-    services.notices().publish(vec![notice]);
-    wake::push(services, [written.runnable]);
+    announce(services, viewer.organization, vec![written]);
     found(services, viewer, id).await
 }
 
-fn refused(id: ExecutionId, problem: &Refused) -> ServiceError {
-    let mistake = Mistake::new(Code::WrongState, "id", format!("execution {id} cannot be retried: {problem}"));
-    ServiceError::mistake(mistake.with_help("Start a new one from its input with `executionRerun`."))
+/// Tells those who follow executions that they go on, and pushes them to their queues.
+pub(crate) fn announce(services: &Services, organization: OrganizationId, written: Vec<RulingWritten>) {
+    metrics::counter!("sluice_executions_retried_total").increment(written.len() as u64);
+    let notices = written.iter().map(|written| Notice {
+        organization,
+        execution: written.runnable.id,
+        seq: written.seq,
+        ended: false,
+    });
+    services.notices().publish(notices.collect());
+    wake::push(services, written.into_iter().map(|written| written.runnable));
 }

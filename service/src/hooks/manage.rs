@@ -135,7 +135,7 @@ fn unknown(id: HookId) -> ServiceError {
 }
 
 /// `whsec_` and 32 random bytes, as Standard Webhooks writes secrets.
-fn made() -> Result<Secret, ServiceError> {
+pub(crate) fn made() -> Result<Secret, ServiceError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| ServiceError::Internal { what: "there are no random bytes", source: error.into() })?;

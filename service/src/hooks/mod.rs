@@ -10,6 +10,7 @@ mod manage;
 mod proof;
 
 pub use find::{Hook, find};
+pub(crate) use manage::made as new_secret;
 pub use manage::{Rotate, Rotated, address, address_taken, count, page, rotate};
 pub use proof::{Proof, Unproven, Verification, sign};
 

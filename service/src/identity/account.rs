@@ -100,7 +100,7 @@ fn wrong() -> ServiceError {
 pub async fn of_viewer(services: &Services, viewer: &Viewer) -> Result<Option<UserRow>, ServiceError> {
     match viewer.credential {
         Credential::Session { user, .. } => Ok(services.store().user(user).await?),
-        Credential::ApiKey { .. } | Credential::Unguarded | Credential::System => Ok(None),
+        Credential::ApiKey { .. } | Credential::Link { .. } | Credential::Unguarded | Credential::System => Ok(None),
     }
 }
 

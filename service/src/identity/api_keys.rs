@@ -20,7 +20,7 @@ use crate::permission::Permissions;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
-pub use recognise::recognise;
+pub use recognise::{recognise, standing};
 
 /// What every key begins with.
 pub const PREFIX: &str = "slk_";

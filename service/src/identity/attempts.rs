@@ -40,7 +40,7 @@ enum Pace {
 
 /// What is tried, or from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Subject {
+pub(crate) struct Subject {
     digest: String,
     pace: Pace,
 }
@@ -103,7 +103,7 @@ pub(super) async fn count(services: &Services, subject: &Subject) -> Result<(), 
 ///
 /// # Errors
 /// As [`count`].
-pub(super) async fn count_all(services: &Services, subjects: &[Subject]) -> Result<(), ServiceError> {
+pub(crate) async fn count_all(services: &Services, subjects: &[Subject]) -> Result<(), ServiceError> {
     for (number, subject) in subjects.iter().enumerate() {
         if let Err(refused) = count(services, subject).await {
             for counted in &subjects[..number] {
@@ -119,7 +119,7 @@ pub(super) async fn count_all(services: &Services, subjects: &[Subject]) -> Resu
 ///
 /// # Errors
 /// When the database is away.
-pub(super) async fn succeeded(services: &Services, subjects: &[Subject]) -> Result<(), ServiceError> {
+pub(crate) async fn succeeded(services: &Services, subjects: &[Subject]) -> Result<(), ServiceError> {
     for subject in subjects {
         match subject.pace {
             Pace::Doubling => services.store().clear_failures(&subject.digest).await?,

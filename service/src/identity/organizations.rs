@@ -49,7 +49,7 @@ pub async fn organization(
         || match viewer.credential {
             Credential::Session { user, .. } => services.store().membership_of(id, user).await?.is_some(),
             // A key is of one organization, whatever its maker belongs to.
-            Credential::ApiKey { .. } | Credential::Unguarded | Credential::System => false,
+            Credential::ApiKey { .. } | Credential::Link { .. } | Credential::Unguarded | Credential::System => false,
         };
     if belongs { Ok(services.store().organization(id).await?) } else { Ok(None) }
 }
@@ -80,7 +80,9 @@ pub async fn page(
 pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), ServiceError> {
     match viewer.credential {
         Credential::Session { user, .. } => Ok(services.store().count_organizations_of(user).await?),
-        Credential::ApiKey { .. } | Credential::Unguarded | Credential::System => Ok((1, true)),
+        Credential::ApiKey { .. } | Credential::Link { .. } | Credential::Unguarded | Credential::System => {
+            Ok((1, true))
+        }
     }
 }
 

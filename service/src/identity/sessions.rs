@@ -219,7 +219,9 @@ pub async fn is_live(services: &Services, session: SessionId) -> Result<bool, Se
 pub async fn of_viewer(services: &Services, viewer: &Viewer) -> Result<Vec<SessionRow>, ServiceError> {
     match viewer.credential {
         Credential::Session { user, .. } => Ok(services.store().live_sessions_of(user, services.now().0, 100).await?),
-        Credential::ApiKey { .. } | Credential::Unguarded | Credential::System => Ok(Vec::new()),
+        Credential::ApiKey { .. } | Credential::Link { .. } | Credential::Unguarded | Credential::System => {
+            Ok(Vec::new())
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use engine::Timestamp;
-use ids::{MembershipId, OrganizationId, RoleId, SessionId, UserId};
+use ids::{MembershipId, OrganizationId, RoleId, SessionId, UserId, WorkflowId};
 use queue::{Notices, WorkQueue};
 use store::{DatabaseUrl, ExecutionFilter, ExecutionOrder, MembershipRow, PageRequest, Store, StoreConfig, UserRow};
-use store::{WorkflowFilter, WorkflowOrder};
+use store::{WorkflowChanges, WorkflowFilter, WorkflowOrder};
 
 use super::api_keys::{self, NewApiKey};
 use super::organizations::{self, NewOrganization};
@@ -406,13 +406,17 @@ async fn folders_hide_the_workflows_and_executions_of_others() {
         (listed, ran)
     };
     assert_eq!((count(&owner).await, count(&sales).await), ((1, 1), (0, 0)));
+    let folder = |workflow: WorkflowId, folder: &str| {
+        let changes = WorkflowChanges { namespace: Some(folder.to_owned()), ..WorkflowChanges::default() };
+        workflows::UpdateRequest { workflow, expected_revision: None, changes }
+    };
     // What they make is where they are, and what is moved there is theirs to see.
     let own = workflows::import(services, &sales, import("own")).await.unwrap()[0].workflow.clone().unwrap();
     assert_eq!(own.namespace, "sales");
     assert_eq!(count(&sales).await, (1, 0));
-    let beyond = workflows::move_to(services, &sales, own.id, Some("finance")).await;
+    let beyond = workflows::update(services, &sales, folder(own.id, "finance")).await;
     assert_eq!(mistake(beyond), (Code::Invalid, "namespace".to_owned()));
-    workflows::move_to(services, &owner, hidden.id, Some("sales/emea")).await.unwrap();
+    workflows::update(services, &owner, folder(hidden.id, "sales/emea")).await.unwrap();
     assert_eq!(count(&sales).await, (2, 1));
     begin(&sales, hidden.id).await.unwrap();
     let page = PageRequest::first(10);

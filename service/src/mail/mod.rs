@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::error::chain;
 
 pub use sender::MailError;
-pub use texts::{account_exists, invitation, password_changed, reset_password, verify_email};
+pub use texts::{account_exists, approval, invitation, password_changed, reset_password, verify_email};
 
 use sender::Sender;
 

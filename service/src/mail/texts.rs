@@ -57,6 +57,20 @@ pub fn invitation(to: &str, organization: &str, accept_url: &str) -> Mail {
     )
 }
 
+/// Asks somebody to decide. `url` holds a token in its fragment.
+#[must_use]
+pub fn approval(to: &str, title: &str, url: &str, until: &str) -> Mail {
+    mail(
+        to,
+        "Your decision is needed",
+        &format!(
+            "You are asked to decide: {title}\n\n{url}\n\n\
+             The link is yours alone, decides once, and counts until {until}. Whoever has it decides in your name: do \
+             not pass it on."
+        ),
+    )
+}
+
 /// Tells somebody that their password is another one now.
 #[must_use]
 pub fn password_changed(to: &str, public_url: &str) -> Mail {

@@ -7,11 +7,13 @@ use tracing::warn;
 
 use super::input;
 use super::plan::plan;
+use super::write::change;
+use crate::audit;
 use crate::error::{ServiceError, chain};
 use crate::executions::{self, PlannedStart, StartRequest, Trigger};
 use crate::plans::WorkflowRef;
 use crate::services::Services;
-use crate::viewer::Viewer;
+use crate::viewer::{Actor, Origin, Viewer};
 
 /// Schedules in one transaction.
 const LIMIT: u64 = 1_000;
@@ -31,12 +33,35 @@ pub async fn tick(services: &Services) -> Result<u64, ServiceError> {
             due.into_iter().map(|due| plan(due, Timestamp(now_ms))).collect::<Vec<_>>()
         };
         let fired = services.store().fire_schedules(services.now().0, LIMIT, decide).await?;
+        for plan in fired.plans.iter().filter(|plan| plan.paused.is_some()) {
+            tell_paused(services, plan).await;
+        }
         count += start(services, fired.plans).await?;
         if fired.looked_at < LIMIT {
             break;
         }
     }
     Ok(count)
+}
+
+/// A schedule has paused itself: the audit log has it as well as the schedule.
+async fn tell_paused(services: &Services, plan: &SchedulePlan) {
+    metrics::counter!("sluice_schedules_paused_total").increment(1);
+    let row = &plan.row;
+    let reason = plan.paused.clone().unwrap_or_default();
+    tracing::warn!(schedule = %row.id, reason, "schedule {} has paused itself", row.id);
+    let entry = audit::NewEntry {
+        organization: Some(row.organization_id),
+        actor: Actor::system(),
+        action: "schedule.paused".to_owned(),
+        outcome: audit::Outcome::Ok,
+        change: change(row, "schedule.paused").because(Some(reason)),
+        origin: Origin::default(),
+    };
+    if let Err(problem) = audit::record(services, entry).await {
+        metrics::counter!("sluice_audit_lost_total").increment(1);
+        tracing::error!(schedule = %row.id, error = %chain(&problem), "the audit log misses that a schedule paused itself");
+    }
 }
 
 /// A run with its schedule.

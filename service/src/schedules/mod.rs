@@ -3,6 +3,7 @@
 //! What fires when is decided by `engine::schedule` and the module `plan`, without a clock; the store makes each
 //! point in time come once.
 
+mod backfill;
 mod fire;
 mod input;
 mod managed;
@@ -15,6 +16,7 @@ mod timing;
 mod trigger;
 mod write;
 
+pub use backfill::{Backfill, NewBackfill, backfill, backfill_progress, backfills};
 pub use fire::tick;
 pub(crate) use managed::of_definition;
 pub use preview::{FireTime, Preview, next_fires, preview};

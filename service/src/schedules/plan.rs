@@ -49,6 +49,7 @@ fn unchanged(row: ScheduleRow) -> SchedulePlan {
         due_ms,
         next_at_ms,
         wake_at_ms,
+        paused: None,
     }
 }
 
@@ -62,16 +63,23 @@ struct Planner<'a> {
     /// Those that run.
     running: Vec<ExecutionId>,
     buffered: Vec<ScheduleRunRow>,
+    /// Past points in time that somebody makes up for, one after the other.
+    backfilled: Vec<ScheduleRunRow>,
+    /// How many of the last ones failed in a row.
+    failures: i32,
     /// When somebody else's plan counts as given up.
     lease_ends_ms: Option<i64>,
 }
 
 impl<'a> Planner<'a> {
     fn new(timing: &'a Timing, calendar: &'a Calendar, due: DueSchedule, now: Timestamp) -> Self {
-        let (mut live, mut running, mut buffered, mut again) = (0, Vec::new(), Vec::new(), Vec::new());
+        let (mut live, mut running, mut again) = (0, Vec::new(), Vec::new());
+        let (mut buffered, mut backfilled) = (Vec::new(), Vec::new());
+        let failures = due.failures;
         let mut lease_ends_ms: Option<i64> = None;
         for run in due.open {
             match run.state {
+                ScheduleRunState::Buffered if run.backfill_id.is_some() => backfilled.push(run),
                 ScheduleRunState::Buffered => buffered.push(run),
                 ScheduleRunState::Planned => {
                     live += 1;
@@ -90,12 +98,21 @@ impl<'a> Planner<'a> {
             }
         }
         let plan = SchedulePlan { again, ..unchanged(due.row) };
-        Self { timing, calendar, now, plan, live, running, buffered, lease_ends_ms }
+        Self { timing, calendar, now, plan, live, running, buffered, backfilled, failures, lease_ends_ms }
     }
 
     fn plan(mut self) -> SchedulePlan {
-        let is_active = self.plan.row.paused_at_ms.is_none() && self.plan.row.is_enabled;
-        if self.timing.overlap == OverlapPolicy::CancelOther && !self.plan.again.is_empty() {
+        let mut is_active = self.plan.row.paused_at_ms.is_none() && self.plan.row.is_enabled;
+        let most = self.plan.row.pause_after.filter(|most| is_active && self.failures >= *most);
+        if let Some(most) = most {
+            // Before anything new is started.
+            let failed =
+                if most == 1 { "the last execution".to_owned() } else { format!("{most} executions in a row") };
+            self.plan.paused = Some(format!("it paused itself: {failed} failed"));
+            is_active = false;
+        }
+        let is_own = self.plan.again.iter().any(|run| run.backfill_id.is_none());
+        if self.timing.overlap == OverlapPolicy::CancelOther && is_own {
             // Whoever planned them may have died before it told the others to end.
             self.plan.cancelled.append(&mut self.running);
         }
@@ -107,7 +124,8 @@ impl<'a> Planner<'a> {
         }
         let has_work = !(self.plan.runs.is_empty() && self.plan.released.is_empty() && self.plan.again.is_empty());
         let lease = has_work.then_some(self.now.0.saturating_add(LEASE_MS));
-        let look = (is_active && !self.buffered.is_empty()).then_some(self.now.0.saturating_add(LOOK_MS));
+        let waits = !(self.buffered.is_empty() && self.backfilled.is_empty());
+        let look = (is_active && waits).then_some(self.now.0.saturating_add(LOOK_MS));
         let next = if is_active { self.plan.next_at_ms } else { None };
         self.plan.wake_at_ms = [next, lease, self.lease_ends_ms, look].into_iter().flatten().min();
         self.plan
@@ -121,6 +139,13 @@ impl<'a> Planner<'a> {
         };
         while !(self.buffered.is_empty() || waits && self.live > 0) {
             let mut run = self.buffered.remove(0);
+            (run.execution_id, run.state) = (Some(ExecutionId::new()), ScheduleRunState::Planned);
+            self.live += 1;
+            self.plan.released.push(run);
+        }
+        // What is made up for follows one by one, whatever the policy, and lets the schedule's own times go first.
+        if self.live == 0 && self.buffered.is_empty() && !self.backfilled.is_empty() {
+            let mut run = self.backfilled.remove(0);
             (run.execution_id, run.state) = (Some(ExecutionId::new()), ScheduleRunState::Planned);
             self.live += 1;
             self.plan.released.push(run);
@@ -252,6 +277,7 @@ impl<'a> Planner<'a> {
             note,
             is_open: is_planned || state == ScheduleRunState::Buffered,
             fired_at_ms: Some(self.now.0),
+            backfill_id: None,
         };
         self.live += usize::from(is_planned);
         if state == ScheduleRunState::Buffered {

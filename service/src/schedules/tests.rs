@@ -1,5 +1,6 @@
 //! Schedules on a clock that stands still, over SQLite.
 
+mod backfill;
 mod managed;
 
 use std::collections::BTreeMap;
@@ -82,6 +83,7 @@ impl Bed {
             timing,
             input: Some(json!({ "day": 1 })),
             is_paused: false,
+            pause_after: None,
             idempotency_key: None,
         };
         create(&self.services, &self.viewer, new).await
@@ -247,19 +249,26 @@ async fn what_waits_starts_in_order_when_the_one_before_has_ended() {
 
 /// Ends every execution, as a worker does.
 async fn end(bed: &Bed) {
+    end_as(bed, false).await;
+}
+
+/// Ends every execution, as a worker does.
+async fn end_as(bed: &Bed, has_failed: bool) {
+    use store::{ExecutionResult, ExecutionStatus};
     let (store, worker) = (bed.services.store(), ids::WorkerId::new());
     let live: Vec<_> =
         bed.executions().await.into_iter().filter(|row| !row.status.is_ended()).map(|row| row.id).collect();
     for claimed in store.claim(worker, &live, bed.services.now().0).await.unwrap() {
         let ended = store::Ended {
-            status: store::ExecutionStatus::Completed,
-            result: Some(store::ExecutionResult::Executed),
+            status: if has_failed { ExecutionStatus::Failed } else { ExecutionStatus::Completed },
+            result: Some(if has_failed { ExecutionResult::Failed } else { ExecutionResult::Executed }),
             error_code: None,
             error_message: None,
             failed_step: None,
         };
         let checkpoint = store::Checkpoint {
             organization_id: claimed.organization_id,
+            workflow_id: claimed.workflow_id,
             execution_id: claimed.id,
             worker_id: worker,
             epoch: claimed.epoch,
@@ -272,6 +281,7 @@ async fn end(bed: &Bed) {
             sends: Vec::new(),
             approvals: store::ApprovalWrites::default(),
             told_at_most: None,
+            measures: store::Measures::default(),
         };
         store.commit(checkpoint).await.unwrap();
     }

@@ -56,6 +56,7 @@ pub async fn trigger(
         note: None,
         is_open: true,
         fired_at_ms: Some(now.0),
+        backfill_id: None,
     };
     // It has been started: an error now would have the caller start another one.
     if let Err(problem) = services.store().insert_schedule_run(&run).await {

@@ -20,6 +20,9 @@ const MAX_NAME: usize = 255;
 /// Longest description and reason, in characters.
 const MAX_TEXT: usize = 2_000;
 
+/// Failures in a row after which a schedule pauses itself, at most.
+const MAX_FAILURES: i32 = 100;
+
 /// A schedule to create.
 #[derive(Debug, Clone)]
 pub struct NewSchedule {
@@ -35,6 +38,8 @@ pub struct NewSchedule {
     pub input: Option<Value>,
     /// It is created paused.
     pub is_paused: bool,
+    /// After how many failures in a row it pauses itself; never when absent.
+    pub pause_after: Option<i32>,
     /// Same key, same schedule.
     pub idempotency_key: Option<String>,
 }
@@ -50,6 +55,10 @@ pub struct SchedulePatch {
     pub description: Option<String>,
     /// Input of the executions.
     pub input: Option<Value>,
+    /// Whether it pauses itself when executions fail.
+    pub pauses_on_failure: Option<bool>,
+    /// After how many failures in a row, if it does.
+    pub pause_after: Option<i32>,
 }
 
 /// Creates a schedule; one that was created with the same idempotency key is found.
@@ -74,6 +83,7 @@ pub async fn create(services: &Services, viewer: &Viewer, new: NewSchedule) -> R
     if new.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > MAX_NAME) {
         mistakes.push(Mistake::new(Code::Invalid, "idempotencyKey", format!("it has 1 to {MAX_NAME} characters")));
     }
+    mistakes.extend(wrong_count(new.pause_after));
     let due = due(&new.timing, now, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(ServiceError::Mistakes(mistakes));
@@ -102,6 +112,7 @@ pub async fn create(services: &Services, viewer: &Viewer, new: NewSchedule) -> R
         created_at_ms: now.0,
         created_by: viewer.actor.id.clone(),
         updated_at_ms: now.0,
+        pause_after: new.pause_after,
     };
     set_due(&mut row, &new.timing, due);
     let inserted = services.store().insert_schedule(row).await?;
@@ -138,6 +149,12 @@ pub async fn update(
     let mut timing = old.clone();
     retime(&mut timing);
     let mut mistakes = check_texts(services, patch.name.as_deref(), patch.description.as_deref(), patch.input.as_ref());
+    mistakes.extend(wrong_count(patch.pause_after));
+    let pause_after = match (patch.pauses_on_failure, patch.pause_after) {
+        (Some(false), _) => None,
+        (Some(true), count) => count.or(row.pause_after).or(Some(1)),
+        (None, count) => row.pause_after.map(|known| count.unwrap_or(known)),
+    };
     let now = services.now();
     let is_retimed = timing != old;
     let mut new = ScheduleRow {
@@ -146,6 +163,7 @@ pub async fn update(
         input: patch.input.map(|input| input.to_string()).or_else(|| row.input.clone()),
         timing: timing.text(),
         updated_at_ms: now.0,
+        pause_after,
         ..row.clone()
     };
     if is_retimed {
@@ -281,6 +299,12 @@ fn set_due(row: &mut ScheduleRow, timing: &Timing, due: Option<Timestamp>) {
     row.due_ms = due.map(|due| due.0);
     row.next_at_ms = next.filter(|_next| row.paused_at_ms.is_none());
     row.wake_at_ms = row.next_at_ms;
+}
+
+fn wrong_count(pause_after: Option<i32>) -> Option<Mistake> {
+    let is_wrong = pause_after.is_some_and(|count| !(1..=MAX_FAILURES).contains(&count));
+    let message = format!("a schedule pauses itself after 1 to {MAX_FAILURES} failures in a row");
+    is_wrong.then(|| Mistake::new(Code::Invalid, "pauseAfterFailures", message))
 }
 
 fn check_texts(

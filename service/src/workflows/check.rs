@@ -1,16 +1,28 @@
 //! Checks a definition against what its organization has.
 
-use engine::check::{Checked, Existence, Registry};
+use std::collections::BTreeMap;
+
+use engine::check::{Checked, Existence, Registry, RuleStanding};
 use engine::definition::Format;
+use engine::rule::RuleKind;
+use ids::OrganizationId;
 
 use crate::error::ServiceError;
+use crate::rules::Known;
+use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
 /// What an organization has, as far as it can have it: there are no services, resources and
 /// secrets yet, so whatever a definition names of these does not exist.
-struct Organization;
+struct Organization<'a> {
+    rules: &'a Known,
+}
 
-impl Registry for Organization {
+impl Registry for Organization<'_> {
+    fn rule(&self, slug: &str) -> RuleStanding {
+        self.rules.standing(slug)
+    }
+
     fn workflow_exists(&self, _workflow_id: &str) -> Existence {
         Existence::Unknown
     }
@@ -31,12 +43,35 @@ impl Registry for Organization {
 /// Finds everything that is wrong with `source`, without saving anything.
 ///
 /// # Errors
-/// `Forbidden`.
-pub fn check(viewer: &Viewer, source: &str, format: Format) -> Result<Checked, ServiceError> {
+/// `Forbidden`, or the database is away.
+pub async fn check(
+    services: &Services,
+    viewer: &Viewer,
+    source: &str,
+    format: Format,
+) -> Result<Checked, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
-    Ok(checked(source, format))
+    Ok(checked(services, viewer.organization, source, format).await?.0)
 }
 
-pub(super) fn checked(source: &str, format: Format) -> Checked {
-    engine::check::check(source, format, &Organization)
+/// What checking found, and the rules that the text names.
+pub(super) async fn checked(
+    services: &Services,
+    organization: OrganizationId,
+    source: &str,
+    format: Format,
+) -> Result<(Checked, Known), ServiceError> {
+    checked_with(services, organization, (source, format), BTreeMap::new()).await
+}
+
+/// The same, where `given` rules count as if the organization had them.
+pub(super) async fn checked_with(
+    services: &Services,
+    organization: OrganizationId,
+    (source, format): (&str, Format),
+    given: BTreeMap<String, RuleKind>,
+) -> Result<(Checked, Known), ServiceError> {
+    let rules = Known::read(services, organization, source, format, given).await?;
+    let checked = engine::check::check(source, format, &Organization { rules: &rules });
+    Ok((checked, rules))
 }

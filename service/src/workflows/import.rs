@@ -5,13 +5,15 @@ use engine::problem::Problem;
 use ids::{HookId, WorkflowId, WorkflowVersionId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use store::{HookTrigger, NewVersion, NewWorkflow, TriggerRow, WorkflowRow};
+use store::{HookTrigger, NewRuleUse, NewVersion, NewWorkflow, TriggerRow, WorkflowChanges, WorkflowRow};
 
 use super::check::checked;
+use super::state::{not_published, writable};
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
-use crate::hooks::{Verification, address_taken};
+use crate::hooks::Verification;
+use crate::rules::Known;
 use crate::schedules;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
@@ -97,7 +99,7 @@ async fn import_file(
     dry_run: bool,
 ) -> Result<Imported, ServiceError> {
     let format = Format::guess(&file.content, Some(&file.path));
-    let checked = checked(&file.content, format);
+    let (checked, rules) = checked(services, viewer.organization, &file.content, format).await?;
     let (Some(definition), Some(canonical)) = (checked.definition, checked.canonical) else {
         return Ok(Imported {
             path: file.path,
@@ -117,7 +119,8 @@ async fn import_file(
             mistake.with_help("Give it another `workflow_id`, or ask somebody whose role reaches it."),
         ));
     }
-    let content = Content::new(file.content, format, definition, &canonical, &checked.problems);
+    existing.as_ref().map_or(Ok(()), writable)?;
+    let content = Content::new(file.content, format, definition, &canonical, &checked.problems).naming(&rules);
     let outcome = match &existing {
         None => ImportOutcome::Created,
         Some(workflow) if content.is_in(services, viewer, workflow, publish).await? => ImportOutcome::Unchanged,
@@ -126,15 +129,15 @@ async fn import_file(
     if dry_run || outcome == ImportOutcome::Unchanged {
         return Ok(Imported { path: file.path, outcome, workflow: existing, problems: checked.problems });
     }
-    let checksum = content.checksum.clone();
+    let (checksum, slug) = (content.checksum.clone(), content.definition.workflow_id.clone());
     let row = content.workflow_row(services, viewer, existing.as_ref().map(|workflow| workflow.id));
     let workflow = if publish {
         let enable = content.definition.enabled;
         let version = content.version(services, viewer, row.id, None, None);
         let triggers = content.triggers();
-        store.save_and_publish(row, version, triggers, enable).await.map_err(address_taken)?
+        store.save_and_publish(row, version, triggers, enable).await.map_err(not_published(&slug))?
     } else {
-        store.upsert_draft(row).await?
+        store.upsert_draft(row).await.map_err(not_published(&slug))?
     };
     let named = if publish { "workflow.published" } else { "workflow.drafted" };
     let number = |row: &WorkflowRow| json!({ "versionNumber": row.published_number, "isEnabled": row.is_enabled });
@@ -148,7 +151,7 @@ async fn import_file(
 }
 
 /// Where new workflows go: into the first folder that the viewer is limited to.
-fn first_folder(viewer: &Viewer) -> String {
+pub(super) fn first_folder(viewer: &Viewer) -> String {
     viewer.folders.as_ref().and_then(|folders| folders.first().cloned()).unwrap_or_default()
 }
 
@@ -160,6 +163,8 @@ pub(super) struct Content {
     canonical: String,
     checksum: String,
     problems: String,
+    /// Where it names rules.
+    rules: Vec<NewRuleUse>,
 }
 
 impl Content {
@@ -173,7 +178,13 @@ impl Content {
         let canonical = canonical.to_string();
         let checksum = crate::hex(&Sha256::digest(&canonical));
         let problems = serde_json::to_string(problems).expect("problems are plain data");
-        Self { source, format, definition, canonical, checksum, problems }
+        Self { source, format, definition, canonical, checksum, problems, rules: Vec::new() }
+    }
+
+    /// With the rules that it was checked against.
+    pub(super) fn naming(mut self, rules: &Known) -> Self {
+        self.rules = rules.uses(&self.definition);
+        self
     }
 
     /// Whether the workflow has this content already, where it would be put.
@@ -232,6 +243,19 @@ impl Content {
             published_by: viewer.actor.id.clone(),
             hooks: self.hooks(),
             schedules: schedules::of_definition(&self.definition),
+            rules: self.rules.clone(),
+            head: self.head(),
+        }
+    }
+
+    /// What the definition says of its workflow; what it leaves open stays.
+    fn head(&self) -> WorkflowChanges {
+        let definition = &self.definition;
+        WorkflowChanges {
+            name: definition.name.clone(),
+            description: definition.description.clone(),
+            namespace: None,
+            tags: Some(definition.tags.clone()).filter(|tags| !tags.is_empty()),
         }
     }
 

@@ -7,11 +7,10 @@ use store::{PublishOutcome, VersionRow, WorkflowRow};
 
 use super::check::checked;
 use super::import::{Content, format_from_name};
+use super::state::{moved_on, not_published, reached, seen, writable};
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
-use crate::hooks::address_taken;
-use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -46,8 +45,8 @@ pub struct PublishResult {
 /// Publishes the draft.
 ///
 /// # Errors
-/// `Forbidden`; `NOT_FOUND`, `WRONG_STATE` without a draft, `CONFLICT` when the revision has moved
-/// on, `DEFINITION_INVALID`; the database away.
+/// `Forbidden`; `NOT_FOUND`, `WRONG_STATE` without a draft or when it is archived, `CONFLICT` when the revision has moved
+/// on, `DEFINITION_INVALID` when it is the definition of another workflow; the database away.
 pub async fn publish(
     services: &Services,
     viewer: &Viewer,
@@ -55,32 +54,36 @@ pub async fn publish(
 ) -> Result<PublishResult, ServiceError> {
     viewer.require(Permission::WorkflowPublish)?;
     let store = services.store();
-    let workflow = store.workflow(viewer.organization, request.workflow).await?;
-    let workflow = workflow.filter(|row| reach::has(viewer, row)).ok_or_else(|| unknown(request.workflow))?;
-    if request.expected_revision.is_some_and(|expected| expected != workflow.revision) {
-        return Err(moved_on(&workflow, request.expected_revision));
-    }
+    let workflow = reached(services, viewer, request.workflow).await?;
+    seen(&workflow, request.expected_revision)?;
+    writable(&workflow)?;
     let (Some(source), Some(format)) = (&workflow.draft_source, &workflow.draft_format) else {
         let message = format!("workflow `{}` has no draft to publish", workflow.slug);
         return Err(ServiceError::mistake(
-            Mistake::new(Code::WrongState, "id", message).with_help("Import a changed definition first."),
+            Mistake::new(Code::WrongState, "id", message)
+                .with_help("Save one with `workflowDraftSave`, or import a changed definition."),
         ));
     };
     let format = format_from_name(format);
-    let checked = checked(source, format);
+    let (checked, rules) = checked(services, viewer.organization, source, format).await?;
     let (Some(definition), Some(canonical)) = (checked.definition, checked.canonical) else {
         return Ok(PublishResult { workflow, version: None, problems: checked.problems });
     };
+    if definition.workflow_id != workflow.slug {
+        let message = format!("the draft is of workflow `{}`, not of `{}`", definition.workflow_id, workflow.slug);
+        let mistake = Mistake::new(Code::DefinitionInvalid, "id", message);
+        return Err(ServiceError::mistake(mistake.with_help("Make its `workflow_id` the slug of this workflow.")));
+    }
     if request.dry_run {
         return Ok(PublishResult { workflow, version: None, problems: checked.problems });
     }
     let (number, was_enabled) = (workflow.published_number, workflow.is_enabled);
     let enable = request.enable && definition.enabled;
-    let content = Content::new(source.clone(), format, definition, &canonical, &checked.problems);
+    let content = Content::new(source.clone(), format, definition, &canonical, &checked.problems).naming(&rules);
     let version = content.version(services, viewer, workflow.id, request.label, request.changelog);
     // Conditional on the revision that was read: a draft that was saved meanwhile is not published unseen.
     let published = store.publish(version, content.triggers(), enable.then_some(true), workflow.revision).await;
-    match published.map_err(address_taken)? {
+    match published.map_err(not_published(&workflow.slug))? {
         PublishOutcome::Published { workflow, version } => {
             let change = Change::of("workflow", workflow.id, &workflow.slug).named("workflow.published");
             let before = json!({ "versionNumber": number, "isEnabled": was_enabled });
@@ -95,17 +98,4 @@ pub async fn publish(
         }
         PublishOutcome::RevisionMovedOn => Err(moved_on(&workflow, request.expected_revision)),
     }
-}
-
-pub(super) fn unknown(id: WorkflowId) -> ServiceError {
-    ServiceError::mistake(Mistake::new(Code::NotFound, "id", format!("there is no workflow `{id}`")))
-}
-
-fn moved_on(workflow: &WorkflowRow, expected: Option<i32>) -> ServiceError {
-    let seen = expected.map_or_else(String::new, |revision| format!(", not {revision}"));
-    let message =
-        format!("workflow `{}` was changed meanwhile: it is at revision {}{seen}", workflow.slug, workflow.revision);
-    ServiceError::mistake(
-        Mistake::new(Code::Conflict, "expectedRevision", message).with_help("Read it again and decide anew."),
-    )
 }

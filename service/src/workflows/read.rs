@@ -122,6 +122,18 @@ pub async fn versions_by_ids(
     Ok(rows)
 }
 
+/// How many versions a workflow has.
+///
+/// # Errors
+/// `Forbidden`, or the database is away.
+pub async fn count_versions(services: &Services, viewer: &Viewer, workflow: WorkflowId) -> Result<u64, ServiceError> {
+    viewer.require(Permission::WorkflowRead)?;
+    if !reach::workflow(services, viewer, workflow).await? {
+        return Ok(0);
+    }
+    Ok(services.store().count_versions(viewer.organization, workflow).await?)
+}
+
 /// A page of a workflow's versions, newest first.
 ///
 /// # Errors

@@ -4,24 +4,21 @@ use ids::WorkflowId;
 use serde_json::json;
 use store::WorkflowRow;
 
-use super::publish::unknown;
+use super::state::{overtaken, reached, unknown, writable};
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::plans::WorkflowRef;
-use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
 /// Lets triggers and callers start the workflow.
 ///
 /// # Errors
-/// `Forbidden`, `NOT_FOUND`, `NOT_PUBLISHED`, or the database is away.
+/// `Forbidden`, `NOT_FOUND`, `NOT_PUBLISHED`, `WRONG_STATE` when it is archived, or the database is away.
 pub async fn enable(services: &Services, viewer: &Viewer, id: WorkflowId) -> Result<WorkflowRow, ServiceError> {
     viewer.require(Permission::WorkflowPublish)?;
-    if !reach::workflow(services, viewer, id).await? {
-        return Err(unknown(id));
-    }
+    writable(&reached(services, viewer, id).await?)?;
     let published = services
         .plans()
         .published(services.store(), viewer.organization, &WorkflowRef::Id(id))
@@ -39,7 +36,7 @@ pub async fn enable(services: &Services, viewer: &Viewer, id: WorkflowId) -> Res
 /// Keeps triggers and callers from starting the workflow.
 ///
 /// # Errors
-/// `Forbidden`, `NOT_FOUND`, or the database is away.
+/// `Forbidden`, `NOT_FOUND`, `WRONG_STATE` when it is archived, or the database is away.
 pub async fn disable(
     services: &Services,
     viewer: &Viewer,
@@ -47,9 +44,7 @@ pub async fn disable(
     reason: Option<String>,
 ) -> Result<WorkflowRow, ServiceError> {
     viewer.require(Permission::WorkflowPublish)?;
-    if !reach::workflow(services, viewer, id).await? {
-        return Err(unknown(id));
-    }
+    writable(&reached(services, viewer, id).await?)?;
     switch(services, viewer, id, false, reason).await
 }
 
@@ -60,11 +55,9 @@ async fn switch(
     is_enabled: bool,
     reason: Option<String>,
 ) -> Result<WorkflowRow, ServiceError> {
-    let row = services
-        .store()
-        .set_enabled(viewer.organization, id, is_enabled, reason.clone(), services.now().0)
-        .await?
-        .ok_or_else(|| unknown(id))?;
+    let now_ms = services.now().0;
+    let row = services.store().set_enabled(viewer.organization, id, is_enabled, reason.clone(), now_ms).await?;
+    let Some(row) = row else { return Err(overtaken(services, viewer, id, None).await) };
     let named = if is_enabled { "workflow.enabled" } else { "workflow.disabled" };
     let change = Change::of("workflow", row.id, &row.slug).named(named);
     viewer.origin.trail.note(change.after(json!({ "isEnabled": is_enabled })).because(reason));

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use engine::Timestamp;
+use engine::check::Checked;
 use engine::definition::Format;
 use engine::plan::{Plan, Settings};
 use serde_json::{Map, Value, json};
 use testing::{Case, Coverage, Covered};
 
-use super::check::checked;
+use super::check::checked_with;
 use super::import::format_from_name;
 use super::read::{workflow, workflow_by_slug};
 use crate::code::Code;
@@ -78,13 +79,16 @@ pub async fn test_run(services: &Services, viewer: &Viewer, request: TestRunRequ
     let cases = cases(&request)?;
     let (source, format) = source(services, viewer, request).await?;
     let default_timeout = services.settings().execution_timeout;
+    let given = cases.iter().flat_map(|case| case.stubs.rules.iter().map(|(slug, rule)| (slug.clone(), rule.kind())));
+    let given = given.collect();
+    let (checked, known) = checked_with(services, viewer.organization, (&source, format), given).await?;
+    let plan = plan(checked, default_timeout)?.with_rules(known.current()?);
     // It may take a while, and must not hold up the others on this thread.
-    let ran = tokio::task::spawn_blocking(move || run(&source, format, default_timeout, &cases)).await;
-    ran.map_err(|error| ServiceError::Internal { what: "a test run ended badly", source: error.into() })?
+    let ran = tokio::task::spawn_blocking(move || run(&plan, &cases)).await;
+    ran.map_err(|error| ServiceError::Internal { what: "a test run ended badly", source: error.into() })
 }
 
-fn run(source: &str, format: Format, default_timeout: Duration, cases: &[Case]) -> Result<TestRun, ServiceError> {
-    let plan = plan(source, format, default_timeout)?;
+fn run(plan: &Plan, cases: &[Case]) -> TestRun {
     let mut coverage = Coverage::default();
     let mut results = Vec::with_capacity(cases.len());
     for case in cases {
@@ -98,7 +102,7 @@ fn run(source: &str, format: Format, default_timeout: Duration, cases: &[Case]) 
             result: None,
             context: Value::Null,
         };
-        match testing::run_within(&plan, case, MOST_TURNS) {
+        match testing::run_within(plan, case, MOST_TURNS) {
             Ok(seen) => {
                 coverage.add(&seen);
                 result.failures = testing::judge(case, &seen).iter().map(ToString::to_string).collect();
@@ -115,7 +119,7 @@ fn run(source: &str, format: Format, default_timeout: Duration, cases: &[Case]) 
         result.took = begun.elapsed();
         results.push(result);
     }
-    Ok(TestRun { results, steps: coverage.steps(&plan) })
+    TestRun { results, steps: coverage.steps(plan) }
 }
 
 /// Name of the case that a single input makes.
@@ -185,8 +189,7 @@ async fn source(
     Ok((version.source, format))
 }
 
-fn plan(source: &str, format: Format, default_timeout: Duration) -> Result<Plan, ServiceError> {
-    let checked = checked(source, format);
+fn plan(checked: Checked, default_timeout: Duration) -> Result<Plan, ServiceError> {
     let invalid = |message: String| ServiceError::mistake(Mistake::new(Code::DefinitionInvalid, "source", message));
     let errors: Vec<String> =
         checked.problems.iter().filter(|problem| problem.is_error()).map(|problem| problem.message.clone()).collect();

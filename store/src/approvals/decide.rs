@@ -4,15 +4,16 @@
 //! that closes the approval, which then notices that the execution was told something, or after it, and finds the
 //! approval closed.
 
-use entity::{approval, approval_decision, approval_event, signal};
-use ids::{ApprovalId, ExecutionId, OrganizationId};
-use sea_orm::sea_query::Expr;
+use entity::{approval, approval_decision, signal};
+use ids::{ExecutionId, OrganizationId};
+use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value,
 };
 
-use super::row;
+use super::change::note;
+use super::{links, row};
 use crate::backend::WriteTransaction;
 use crate::clean::check_texts;
 use crate::error::StoreError;
@@ -38,6 +39,13 @@ impl Store {
         let woken = wake(&transaction, seen.organization_id, seen.execution_id, decision.at_ms).await?;
         // Nobody else changes where it stands from here on.
         let Some(found) = read(&transaction, &decision).await? else { return Ok(DecisionOutcome::Unknown) };
+        // First of all: whoever comes second with a link is told that it was used, whatever the approval has come to.
+        if let Some(link) = &decision.link {
+            let (organization, id) = (decision.organization_id, decision.approval_id);
+            if !links::take(&transaction, organization, id, link, decision.at_ms).await? {
+                return Ok(DecisionOutcome::LinkSpent);
+            }
+        }
         let Some(woken) = woken.filter(|_woken| found.is_open(decision.at_ms)) else {
             return Ok(DecisionOutcome::Closed(Box::new(found)));
         };
@@ -51,7 +59,9 @@ impl Store {
         let closes = !decision.approves || votes >= found.quorum;
         let now = ApprovalRow { votes, ..found };
         let now = if closes { closed(now, &decision) } else { now };
-        write(&transaction, &decision, &now, closes).await?;
+        if !write(&transaction, &decision, &now, closes).await? {
+            return Ok(DecisionOutcome::Moved);
+        }
         transaction.commit().await?;
         Ok(DecisionOutcome::Recorded { approval: Box::new(now), woken })
     }
@@ -76,11 +86,16 @@ async fn read(transaction: &WriteTransaction, decision: &NewDecision) -> Result<
     found.map(row).transpose()
 }
 
+/// Whether one of the voices counts already: their own, or that of whom they decide for.
 async fn has_decided(transaction: &WriteTransaction, decision: &NewDecision) -> Result<bool, StoreError> {
+    let voices = || [Some(&decision.person), decision.on_behalf_of.as_ref()].into_iter().flatten();
+    let told = Condition::any()
+        .add(approval_decision::Column::Person.is_in(voices()))
+        .add(approval_decision::Column::OnBehalfOf.is_in(voices()));
     let found = approval_decision::Entity::find()
         .filter(approval_decision::Column::OrganizationId.eq(decision.organization_id.uuid()))
         .filter(approval_decision::Column::ApprovalId.eq(decision.approval_id.uuid()))
-        .filter(approval_decision::Column::Person.eq(&decision.person))
+        .filter(told)
         .one(&**transaction)
         .await?;
     Ok(found.is_some())
@@ -113,12 +128,13 @@ async fn write(
     decision: &NewDecision,
     now: &ApprovalRow,
     closes: bool,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let (organization, id) = (decision.organization_id.uuid(), decision.approval_id.uuid());
     let recorded = approval_decision::ActiveModel {
         organization_id: Set(organization),
         approval_id: Set(id),
         person: Set(decision.person.clone()),
+        on_behalf_of: Set(decision.on_behalf_of.clone()),
         actor: Set(decision.actor.clone()),
         approves: Set(decision.approves),
         closes: Set(closes),
@@ -127,7 +143,6 @@ async fn write(
         channel: Set(decision.channel.to_owned()),
         at_ms: Set(decision.at_ms),
     };
-    approval_decision::Entity::insert(recorded).exec_without_returning(&**transaction).await?;
     let updated = approval::Entity::update_many()
         .col_expr(approval::Column::Votes, Expr::val(now.votes))
         .col_expr(approval::Column::Status, Expr::val(now.status.code()))
@@ -137,20 +152,17 @@ async fn write(
         .filter(approval::Column::OrganizationId.eq(organization))
         .filter(approval::Column::Id.eq(id))
         .filter(approval::Column::Status.eq(ApprovalStatus::Pending.code()))
+        // Who hands it over locks no execution.
+        .filter(approval::Column::Revision.eq(decision.revision))
         .exec(&**transaction)
         .await?;
-    debug_assert_eq!(updated.rows_affected, 1, "the execution is locked");
-    let detail = if decision.approves { "approve" } else { "reject" };
-    note(
-        transaction,
-        decision.organization_id,
-        decision.approval_id,
-        "decided",
-        &decision.person,
-        detail,
-        decision.at_ms,
-    )
-    .await?;
+    if updated.rows_affected == 0 {
+        return Ok(false);
+    }
+    approval_decision::Entity::insert(recorded).exec_without_returning(&**transaction).await?;
+    let (detail, at_ms) = (if decision.approves { "approve" } else { "reject" }, decision.at_ms);
+    let (of, which) = (decision.organization_id, decision.approval_id);
+    note(transaction, of, which, "decided", &decision.person, Some(detail), at_ms).await?;
     let told = signal::ActiveModel {
         position: NotSet,
         organization_id: Set(organization),
@@ -161,28 +173,5 @@ async fn write(
         delivered: Set(true),
     };
     signal::Entity::insert(told).exec_without_returning(&**transaction).await?;
-    Ok(())
-}
-
-async fn note(
-    transaction: &WriteTransaction,
-    organization: OrganizationId,
-    approval: ApprovalId,
-    kind: &str,
-    actor: &str,
-    detail: &str,
-    at_ms: i64,
-) -> Result<(), StoreError> {
-    let event = approval_event::ActiveModel {
-        position: NotSet,
-        organization_id: Set(organization.uuid()),
-        approval_id: Set(approval.uuid()),
-        kind: Set(kind.to_owned()),
-        actor: Set(Some(actor.to_owned())),
-        detail: Set(Some(detail.to_owned())),
-        comment_id: Set(None),
-        at_ms: Set(at_ms),
-    };
-    approval_event::Entity::insert(event).exec_without_returning(&**transaction).await?;
-    Ok(())
+    Ok(true)
 }

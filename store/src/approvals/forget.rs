@@ -1,6 +1,6 @@
 //! Deletes approvals with their executions.
 
-use entity::{approval, approval_assignee, approval_decision, approval_event};
+use entity::{approval, approval_assignee, approval_decision, approval_delegation, approval_event, approval_link};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use sqlx::types::Uuid;
 
@@ -23,6 +23,9 @@ pub async fn forget(on: &impl ConnectionTrait, executions: Vec<Uuid>) -> Result<
         let (event, decision) = (approval_event::Column::ApprovalId, approval_decision::Column::ApprovalId);
         approval_event::Entity::delete_many().filter(event.is_in(part())).exec(on).await?;
         approval_decision::Entity::delete_many().filter(decision.is_in(part())).exec(on).await?;
+        let (link, delegation) = (approval_link::Column::ApprovalId, approval_delegation::Column::ApprovalId);
+        approval_link::Entity::delete_many().filter(link.is_in(part())).exec(on).await?;
+        approval_delegation::Entity::delete_many().filter(delegation.is_in(part())).exec(on).await?;
         let assignee = approval_assignee::Column::ApprovalId;
         approval_assignee::Entity::delete_many().filter(assignee.is_in(part())).exec(on).await?;
         approval::Entity::delete_many().filter(approval::Column::Id.is_in(part())).exec(on).await?;

@@ -7,7 +7,7 @@ pub mod sqlite;
 use std::time::Duration;
 
 use ids::OrganizationId;
-use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::breaker::{Breaker, Door, Guarded};
@@ -78,6 +78,15 @@ impl Backend {
         }
     }
 
+    /// Where this process counts what it adds to the statistics.
+    pub const fn shard(&self) -> i16 {
+        match self {
+            Self::Postgres(postgres) => postgres.shard,
+            // One writes at a time.
+            Self::Sqlite(_) => 0,
+        }
+    }
+
     /// For queries that only read, on behalf of one organization.
     pub const fn reads_of(&self, organization: OrganizationId) -> Scoped<'_> {
         match self {
@@ -105,7 +114,10 @@ impl Backend {
             }
         };
         let (breaker, limit) = connection.breaker();
-        let transaction = breaker.run(limit, connection.bare().begin()).await?;
+        // SQLite lets nobody write behind what he read before somebody else wrote: so the lock comes first.
+        let immediate = Some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode: immediate, ..TransactionOptions::default() };
+        let transaction = breaker.run(limit, connection.bare().begin_with_options(options)).await?;
         let transaction = Guarded::new(transaction, breaker.clone(), limit, Door::Witness);
         Ok(WriteTransaction { transaction, _turn: turn })
     }

@@ -11,6 +11,7 @@ use sqlx::{Connection, Postgres as Driver};
 
 use super::ANSWER_GRACE;
 use crate::breaker::{Breaker, Door, Guarded, GuardedPool};
+use crate::commit::rollup::SHARDS;
 use crate::config::StoreConfig;
 use crate::error::StoreError;
 
@@ -43,6 +44,8 @@ pub struct Postgres {
     /// crash of the database leaves its execution queued, and what the worker writes meanwhile
     /// misses the epoch or the worker. Nothing was promised to anybody by a claim.
     pub claims: Dedicated,
+    /// Where this process counts: a few that write the same number have a row of it each.
+    pub shard: i16,
 }
 
 /// Connections that lay idle for longer are tried before they are used, so that a restart of the
@@ -107,6 +110,7 @@ impl Postgres {
             pool: GuardedPool::new(pool.clone(), breaker.clone(), limit),
             tenants: Tenants::new(planned_anew, limit, breaker.clone(), config),
             updates: GuardedPool::new(updates, breaker.clone(), limit),
+            shard: any_shard(),
             audits,
             starts,
             checkpoints,
@@ -157,4 +161,10 @@ fn is_alive<T>(outcome: &Result<T, sqlx::Error>) -> bool {
         }
         Err(_no_answer) => false,
     }
+}
+
+/// One of the shards, whichever: the last bits of an id are random.
+fn any_shard() -> i16 {
+    let [.., last] = ids::uuid::Uuid::now_v7().into_bytes();
+    i16::from(last % SHARDS)
 }

@@ -58,6 +58,14 @@ impl Store {
 
 fn check(checkpoint: &Checkpoint) -> Result<(), StoreError> {
     check_texts([("events", Some(checkpoint.events.as_str())), ("decision", checkpoint.decision.as_deref())])?;
+    check_texts(checkpoint.measures.iter().map(|(_, step, ..)| ("step", Some(step))))?;
+    check_texts(checkpoint.measures.failure().into_iter().flat_map(|failure| {
+        [
+            ("step", failure.step.as_deref()),
+            ("error_code", Some(failure.code.as_str())),
+            ("error_message", Some(failure.message.as_str())),
+        ]
+    }))?;
     check_texts(checkpoint.sends.iter().map(|signal| ("data", Some(signal.data.as_str()))))?;
     check_texts(checkpoint.approvals.opened.iter().flat_map(|one| {
         [

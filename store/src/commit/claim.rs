@@ -63,6 +63,7 @@ struct ClaimedRecord {
     parent_id: Option<Uuid>,
     signals: i32,
     state_seq: i32,
+    rules: Option<String>,
 }
 
 impl From<ClaimedRecord> for Claimed {
@@ -88,6 +89,7 @@ impl From<ClaimedRecord> for Claimed {
             depth: record.depth,
             parent_id: record.parent_id.map(ExecutionId::from_uuid),
             signals: record.signals,
+            rules: record.rules,
         }
     }
 }

@@ -5,6 +5,7 @@ mod audit;
 mod checkpoint;
 mod claim;
 mod committer;
+pub mod rollup;
 mod start;
 
 use std::sync::Arc;

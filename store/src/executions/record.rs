@@ -9,7 +9,7 @@ use crate::error::{StoreError, UnreadableRow};
 use crate::model::execution::{ExecutionResult, ExecutionRow, ExecutionStatus, Label, TriggerType};
 
 /// The columns of [`ExecutionRecord`].
-pub const SHOWN: [Column; 32] = [
+pub const SHOWN: [Column; 33] = [
     Column::Id,
     Column::OrganizationId,
     Column::WorkflowId,
@@ -42,6 +42,7 @@ pub const SHOWN: [Column; 32] = [
     Column::ParentId,
     Column::RerunOf,
     Column::PausedAtMs,
+    Column::Rules,
 ];
 
 /// The columns of a row that are shown.
@@ -79,6 +80,7 @@ pub struct ExecutionRecord {
     parent_id: Option<Uuid>,
     rerun_of: Option<Uuid>,
     paused_at_ms: Option<i64>,
+    rules: Option<String>,
 }
 
 impl TryFrom<ExecutionRecord> for ExecutionRow {
@@ -118,6 +120,7 @@ impl TryFrom<ExecutionRecord> for ExecutionRow {
             parent_id: record.parent_id.map(ExecutionId::from_uuid),
             paused_at_ms: record.paused_at_ms,
             rerun_of: record.rerun_of.map(ExecutionId::from_uuid),
+            rules: record.rules,
         })
     }
 }

@@ -1,11 +1,12 @@
 //! Filters of approvals.
 
-use entity::approval::{self, Column};
-use entity::{approval_assignee, approval_decision, workflow};
+use entity::approval::Column;
+use entity::workflow;
 use ids::{ApprovalId, ExecutionId, OrganizationId, WorkflowId};
 use sea_orm::ColumnTrait;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SimpleExpr};
+use sea_orm::sea_query::{Condition, Expr, Query, SimpleExpr};
 
+use super::decider::Decider;
 use super::parts::{TimeFilter, contains};
 use super::workflow::in_folders;
 use crate::backend::Dialect;
@@ -38,19 +39,6 @@ pub struct ApprovalFilter {
     pub search: Option<String>,
 }
 
-/// Somebody who looks for what they may decide.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decider {
-    /// `role:NAME`, `user:ID` and `user:ADDRESS` of theirs; everything is theirs when absent.
-    pub assignees: Option<Vec<String>>,
-    /// The person: what they decided is not to be decided again.
-    pub person: String,
-    /// Whose requests are not theirs to decide, unless those allow it.
-    pub own: Vec<String>,
-    /// The present moment, Unix milliseconds.
-    pub now_ms: i64,
-}
-
 /// Most words of a search.
 const MAX_WORDS: usize = 10;
 
@@ -62,7 +50,7 @@ impl ApprovalFilter {
                     .as_ref()
                     .map(|statuses| Column::Status.is_in(statuses.iter().map(|status| status.code()))),
             )
-            .add_option(self.decidable.as_ref().map(|decider| decider.condition(organization)))
+            .add_option(self.decidable.as_ref().map(|decider| decider.condition(organization, dialect)))
             .add_option(self.requester.as_ref().map(|requester| Column::Requester.eq(requester)))
             .add_option(self.execution_id.map(|id| Column::ExecutionId.eq(id.uuid())))
             .add_option(self.workflow_ids.as_ref().map(|ids| Column::WorkflowId.is_in(ids.iter().map(|id| id.uuid()))))
@@ -92,41 +80,7 @@ fn or_empty(column: Column) -> SimpleExpr {
     sea_orm::sea_query::Func::coalesce([column.into_expr(), Expr::val("")]).into()
 }
 
-impl Decider {
-    fn condition(&self, organization: OrganizationId) -> Condition {
-        let decided = Query::select()
-            .expr(Expr::val(1))
-            .from(approval_decision::Entity)
-            .and_where(
-                Expr::col((approval_decision::Entity, approval_decision::Column::ApprovalId))
-                    .equals((approval::Entity, Column::Id)),
-            )
-            .and_where(approval_decision::Column::OrganizationId.eq(organization.uuid()))
-            .and_where(approval_decision::Column::Person.eq(&self.person))
-            .to_owned();
-        let in_time = Condition::any().add(Column::ExpiresAtMs.is_null()).add(Column::ExpiresAtMs.gt(self.now_ms));
-        let mut all = Condition::all()
-            .add(Column::Status.eq(ApprovalStatus::Pending.code()))
-            .add(in_time)
-            .add(Expr::exists(decided).not());
-        let Some(assignees) = &self.assignees else { return all };
-        let own = Column::Requester.is_not_in(self.own.iter().map(String::as_str));
-        all = all.add(Condition::any().add(Column::AllowSelf.eq(true)).add(own));
-        let assigned = Query::select()
-            .expr(Expr::val(1))
-            .from(approval_assignee::Entity)
-            .and_where(
-                Expr::col((approval_assignee::Entity, approval_assignee::Column::ApprovalId))
-                    .equals((approval::Entity, Column::Id)),
-            )
-            .and_where(approval_assignee::Column::OrganizationId.eq(organization.uuid()))
-            .and_where(approval_assignee::Column::Assignee.is_in(assignees.iter().map(String::as_str)))
-            .to_owned();
-        all.add(Expr::exists(assigned))
-    }
-}
-
-fn of_folders(organization: OrganizationId, folders: &[String], dialect: Dialect) -> SimpleExpr {
+pub(super) fn of_folders(organization: OrganizationId, folders: &[String], dialect: Dialect) -> SimpleExpr {
     let workflows = Query::select()
         .column((workflow::Entity, workflow::Column::Id))
         .from(workflow::Entity)

@@ -5,6 +5,7 @@ use entity::{execution_label, workflow};
 use ids::{EventId, ExecutionId, OrganizationId, WorkflowId};
 use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Condition, Expr, Query, SelectStatement, SimpleExpr};
+use serde::{Deserialize, Serialize};
 
 use super::check_depth;
 use super::parts::{LabelFilter, StringFilter, TimeFilter, contains, not};
@@ -14,7 +15,11 @@ use crate::error::StoreError;
 use crate::model::execution::{ExecutionResult, ExecutionStatus, TriggerType};
 
 /// Which executions; all conditions that are set must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// Filters of work on many are stored: fields are added with defaults, and never change. One with a condition that
+/// this release does not know is not read: without it, others would fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ExecutionFilter {
     /// These.
     pub ids: Option<Vec<ExecutionId>>,
@@ -161,13 +166,17 @@ fn has_label(organization: OrganizationId, label: &LabelFilter) -> Condition {
 }
 
 fn of_folders(organization: OrganizationId, folders: &[String], dialect: Dialect) -> SimpleExpr {
-    let workflows = Query::select()
+    Column::WorkflowId.in_subquery(workflows_in(organization, folders, dialect))
+}
+
+/// The workflows in one of these folders or below.
+pub(crate) fn workflows_in(organization: OrganizationId, folders: &[String], dialect: Dialect) -> SelectStatement {
+    Query::select()
         .column((workflow::Entity, workflow::Column::Id))
         .from(workflow::Entity)
         .and_where(workflow::Column::OrganizationId.eq(organization.uuid()))
         .cond_where(in_folders(folders, dialect))
-        .to_owned();
-    Column::WorkflowId.in_subquery(workflows)
+        .to_owned()
 }
 
 fn holds_word(organization: OrganizationId, word: &str, dialect: Dialect) -> Condition {

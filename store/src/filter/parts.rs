@@ -1,11 +1,13 @@
 //! Conditions on texts and times, alike on both databases.
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Func, SimpleExpr};
+use serde::{Deserialize, Serialize};
 
 use crate::backend::Dialect;
 
 /// Conditions on a text; all that are set must hold. An absent text equals nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct StringFilter {
     /// Equal.
     pub eq: Option<String>,
@@ -23,7 +25,8 @@ pub struct StringFilter {
 
 /// Conditions on a moment in Unix milliseconds; all that are set must hold. An absent moment
 /// fulfils none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TimeFilter {
     /// At or after.
     pub gte: Option<i64>,
@@ -36,7 +39,8 @@ pub struct TimeFilter {
 }
 
 /// Conditions on one label; all that are set must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct LabelFilter {
     /// Which label.
     pub name: String,

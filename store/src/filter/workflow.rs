@@ -1,8 +1,10 @@
 //! Filters of workflows.
 
-use entity::workflow::Column;
+use entity::rule_use;
+use entity::workflow::{Column, Entity};
+use ids::RuleId;
 use sea_orm::ColumnTrait;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SimpleExpr};
 
 use super::check_depth;
 use super::parts::{StringFilter, contains, not, position_of};
@@ -28,6 +30,8 @@ pub struct WorkflowFilter {
     pub name: Option<StringFilter>,
     /// Words, each of which is part of the title, the slug or the description.
     pub search: Option<String>,
+    /// Whose published version names this rule.
+    pub uses_rule: Option<RuleId>,
     /// All of these.
     pub and: Vec<Self>,
     /// At least one of these; no condition when empty.
@@ -40,6 +44,12 @@ pub struct WorkflowFilter {
 const MAX_WORDS: usize = 8;
 
 impl WorkflowFilter {
+    /// Leaves archived workflows out, unless it says of itself which ones it is about.
+    #[must_use]
+    pub fn or_present(self) -> Self {
+        Self { is_archived: self.is_archived.or(Some(false)), ..self }
+    }
+
     pub(crate) fn condition(&self, dialect: Dialect) -> Result<Condition, StoreError> {
         self.at_depth(dialect, 0)
     }
@@ -57,7 +67,8 @@ impl WorkflowFilter {
                     .map(|has| if has { Column::DraftSource.is_not_null() } else { Column::DraftSource.is_null() }),
             )
             .add_option(self.namespace.as_ref().map(|namespace| in_folder(namespace, dialect)))
-            .add_option(self.folders.as_ref().map(|folders| in_folders(folders, dialect)));
+            .add_option(self.folders.as_ref().map(|folders| in_folders(folders, dialect)))
+            .add_option(self.uses_rule.map(uses));
         for tag in &self.tags {
             // A quotation mark inside a tag is escaped in the list, so the quoted tag is found only as a whole.
             let quoted = serde_json::to_string(tag).expect("a text is JSON");
@@ -94,6 +105,18 @@ impl WorkflowFilter {
         }
         Ok(all)
     }
+}
+
+fn uses(rule: RuleId) -> SimpleExpr {
+    let using = Query::select()
+        .column((rule_use::Entity, rule_use::Column::WorkflowId))
+        .from(rule_use::Entity)
+        .and_where(
+            Expr::col((rule_use::Entity, rule_use::Column::OrganizationId)).equals((Entity, Column::OrganizationId)),
+        )
+        .and_where(rule_use::Column::RuleId.eq(rule.uuid()))
+        .to_owned();
+    Column::Id.in_subquery(using)
 }
 
 fn in_folder(namespace: &str, dialect: Dialect) -> Condition {

@@ -4,7 +4,7 @@ use ids::{ApprovalCommentId, ApprovalId, ExecutionId, OrganizationId, WorkflowId
 use serde::{Serialize, Serializer};
 
 use super::change::ChangeCursor;
-use super::execution::UnknownCode;
+use super::code::UnknownCode;
 use super::signal::Delivered;
 
 /// Where an approval stands.
@@ -186,6 +186,10 @@ pub struct ApprovalRow {
     pub decided_by: Option<String>,
     /// Why, in the words of whoever settled it.
     pub reason: Option<String>,
+    /// The person who works on it.
+    pub claimed_by: Option<String>,
+    /// When people were reminded by hand last, Unix milliseconds.
+    pub reminded_at_ms: Option<i64>,
 }
 
 impl ApprovalRow {
@@ -207,6 +211,10 @@ pub struct NewDecision {
     pub revision: i32,
     /// The person.
     pub person: String,
+    /// The person whose voice it is, where it is not their own: no voice counts twice.
+    pub on_behalf_of: Option<String>,
+    /// Digest of the token of the link that they decide with: it is used up with the decision.
+    pub link: Option<String>,
     /// What they decide with.
     pub actor: String,
     /// A yes.
@@ -252,8 +260,10 @@ pub enum DecisionOutcome {
     },
     /// It was closed before, its time is over, or its execution has ended.
     Closed(Box<ApprovalRow>),
-    /// The person has decided before.
+    /// The person has decided before, or somebody in their place.
     DecidedBefore(Box<ApprovalRow>),
+    /// The link was used before, or its time is over.
+    LinkSpent,
     /// Who may decide has changed since it was judged.
     Moved,
     /// There is no such approval.
@@ -267,6 +277,8 @@ pub struct DecisionRow {
     pub approval_id: ApprovalId,
     /// The person.
     pub person: String,
+    /// The person whose voice it is, where it is not their own.
+    pub on_behalf_of: Option<String>,
     /// What they decided with.
     pub actor: String,
     /// A yes.

@@ -2,7 +2,7 @@
 
 use ids::{AuditEntryId, OrganizationId};
 
-use super::execution::UnknownCode;
+use super::code::UnknownCode;
 
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

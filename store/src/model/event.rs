@@ -1,6 +1,8 @@
 //! Accepted events.
 
 use ids::{EventId, ExecutionId, OrganizationId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// An event on its way in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,4 +102,17 @@ pub struct RoutedEvent {
     pub matches: String,
     /// Which outcomes there are among them, such as `|filtered|started|`.
     pub outcomes: String,
+}
+
+/// A place among the events of an organization in the order in which they were committed: all before it were seen.
+///
+/// PostgreSQL knows an event by its transaction and its id, SQLite by the number of its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventCursor {
+    #[serde(rename = "x")]
+    pub(crate) transaction: u64,
+    #[serde(rename = "p")]
+    pub(crate) position: i64,
+    #[serde(rename = "e")]
+    pub(crate) id: Uuid,
 }

@@ -2,50 +2,8 @@
 
 use ids::{EventId, ExecutionId, OrganizationId, WorkerId, WorkflowId, WorkflowVersionId};
 
-/// A number in the database that this version of the program knows no meaning of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{code} is no {what}")]
-pub struct UnknownCode {
-    /// What the number should tell.
-    pub what: &'static str,
-    /// The number.
-    pub code: i16,
-}
-
-macro_rules! codes {
-    ($(#[$doc:meta])* $name:ident, $what:literal, { $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(i16)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant = $code,)*
-        }
-
-        impl $name {
-            /// All of them, by number.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The number in the database.
-            #[must_use]
-            pub const fn code(self) -> i16 {
-                self as i16
-            }
-        }
-
-        impl TryFrom<i16> for $name {
-            type Error = UnknownCode;
-
-            fn try_from(code: i16) -> Result<Self, UnknownCode> {
-                match code {
-                    $($code => Ok(Self::$variant),)*
-                    _ => Err(UnknownCode { what: $what, code }),
-                }
-            }
-        }
-    };
-}
-
-pub(super) use codes;
+use super::code::{UnknownCode, codes};
+use super::statistics::{Measured, Measures};
 
 codes! {
     /// Where an execution stands.
@@ -134,7 +92,7 @@ pub struct NewExecution {
     pub organization_id: OrganizationId,
     /// Its workflow.
     pub workflow_id: WorkflowId,
-    /// The version it runs, for its whole life.
+    /// The version it begins with.
     pub version_id: WorkflowVersionId,
     /// Number of that version.
     pub version_number: i32,
@@ -170,6 +128,8 @@ pub struct NewExecution {
     pub parent_id: Option<ExecutionId>,
     /// The execution that it repeats.
     pub rerun_of: Option<ExecutionId>,
+    /// The versions of rules that it has, for its whole life, JSON; absent when its definition names none.
+    pub rules: Option<String>,
 }
 
 impl NewExecution {
@@ -211,6 +171,7 @@ impl NewExecution {
             paused_at_ms: None,
             parent_id: self.parent_id,
             rerun_of: self.rerun_of,
+            rules: self.rules,
         }
     }
 }
@@ -299,6 +260,8 @@ pub struct ExecutionRow {
     pub parent_id: Option<ExecutionId>,
     /// The execution that it repeats.
     pub rerun_of: Option<ExecutionId>,
+    /// The versions of rules that it has, JSON; absent when its definition names none.
+    pub rules: Option<String>,
 }
 
 /// An execution that was claimed: from now on only this claim's epoch may write it.
@@ -344,6 +307,8 @@ pub struct Claimed {
     pub parent_id: Option<ExecutionId>,
     /// Signals that were delivered and not taken in.
     pub signals: i32,
+    /// The versions of rules that it has, JSON; absent when its definition names none.
+    pub rules: Option<String>,
 }
 
 /// What wakes a parked execution.
@@ -370,6 +335,8 @@ pub struct WaitRow {
 pub struct Checkpoint {
     /// Its organization.
     pub organization_id: OrganizationId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
     /// The execution.
     pub execution_id: ExecutionId,
     /// Who has it.
@@ -395,6 +362,8 @@ pub struct Checkpoint {
     /// Commits only if it has been told no more than this many things, those in `taken` included: what it closes
     /// because nobody decided in time may have been decided a moment ago. Absent, whatever it was told.
     pub told_at_most: Option<i32>,
+    /// What it adds to the statistics.
+    pub measures: Measures,
 }
 
 /// How an execution goes on after a checkpoint.
@@ -442,6 +411,20 @@ pub struct Ended {
     pub error_message: Option<String>,
     /// Path of the step that failed.
     pub failed_step: Option<String>,
+}
+
+impl Ended {
+    /// As what it is counted.
+    #[must_use]
+    pub const fn measured(&self) -> Measured {
+        match (self.status, self.result) {
+            (ExecutionStatus::Failed, _) => Measured::Failed,
+            (ExecutionStatus::Cancelled, _) => Measured::Cancelled,
+            (_, Some(ExecutionResult::Allowed)) => Measured::Allowed,
+            (_, Some(ExecutionResult::Blocked)) => Measured::Blocked,
+            (_, Some(ExecutionResult::Executed | ExecutionResult::Failed) | None) => Measured::Executed,
+        }
+    }
 }
 
 /// What became of a checkpoint.

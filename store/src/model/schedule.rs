@@ -1,8 +1,8 @@
 //! Schedules, and what came of their points in time.
 
-use ids::{ExecutionId, OrganizationId, ScheduleId, ScheduleRunId, WorkflowId};
+use ids::{BackfillId, ExecutionId, OrganizationId, ScheduleId, ScheduleRunId, WorkflowId};
 
-use super::execution::{UnknownCode, codes};
+use super::code::{UnknownCode, codes};
 
 codes! {
     /// What came of a point in time.
@@ -79,6 +79,8 @@ pub struct ScheduleRow {
     pub created_by: String,
     /// When it was last changed, Unix milliseconds.
     pub updated_at_ms: i64,
+    /// After how many failures in a row it pauses itself; never when absent.
+    pub pause_after: Option<i32>,
 }
 
 /// What came of a point in time.
@@ -104,6 +106,46 @@ pub struct ScheduleRunRow {
     pub is_open: bool,
     /// When that was settled, Unix milliseconds; when it was planned, as long as it is.
     pub fired_at_ms: Option<i64>,
+    /// With which others it is made up for, where somebody asked for that.
+    pub backfill_id: Option<BackfillId>,
+}
+
+/// Past points in time of a schedule that are made up for together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackfillRow {
+    /// Its id.
+    pub id: BackfillId,
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// Its schedule.
+    pub schedule_id: ScheduleId,
+    /// From when, included, Unix milliseconds.
+    pub from_ms: i64,
+    /// Until when, left out, Unix milliseconds.
+    pub to_ms: i64,
+    /// How they follow each other: `buffer_all` or `allow_all`.
+    pub overlap: String,
+    /// How many are made up for.
+    pub total: i32,
+    /// How many of the range were started before.
+    pub known: i32,
+    /// Why.
+    pub reason: String,
+    /// Who asked for it.
+    pub created_by: String,
+    /// When, Unix milliseconds.
+    pub created_at_ms: i64,
+}
+
+/// How far a backfill is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BackfillProgress {
+    /// Those that are to be started yet.
+    pub waiting: u64,
+    /// Those that were started.
+    pub started: u64,
+    /// Those that could not be started.
+    pub failed: u64,
 }
 
 /// A schedule that has to be looked at, locked.
@@ -113,6 +155,8 @@ pub struct DueSchedule {
     pub row: ScheduleRow,
     /// Its runs that are planned, buffered, or whose execution runs; oldest first.
     pub open: Vec<ScheduleRunRow>,
+    /// How many of the last ones failed in a row, where it is to pause itself after some.
+    pub failures: i32,
 }
 
 /// What is to become of a schedule that was looked at.
@@ -134,6 +178,8 @@ pub struct SchedulePlan {
     pub next_at_ms: Option<i64>,
     /// When to look at it again, Unix milliseconds, should nobody say that everything is done.
     pub wake_at_ms: Option<i64>,
+    /// Why it pauses itself, if it does.
+    pub paused: Option<String>,
 }
 
 /// What looking at schedules came to.

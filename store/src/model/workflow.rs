@@ -3,6 +3,7 @@
 use ids::{OrganizationId, WorkflowId, WorkflowVersionId};
 
 use super::hook::HookTrigger;
+use super::rule::NewRuleUse;
 
 /// A workflow with a draft on its way in; found again by its slug.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,80 @@ pub struct WorkflowRow {
     pub updated_at_ms: i64,
     /// When it was archived, Unix milliseconds.
     pub archived_at_ms: Option<i64>,
+    /// Why it was archived.
+    pub archived_reason: Option<String>,
+    /// Places of the draft's steps on a canvas, JSON.
+    pub draft_layout: Option<String>,
+    /// Number of the version that the draft began with.
+    pub draft_based_on: Option<i32>,
+    /// When the draft was saved, Unix milliseconds.
+    pub draft_saved_at_ms: Option<i64>,
+    /// Who saved the draft.
+    pub draft_saved_by: Option<String>,
+}
+
+/// A draft of a known workflow on its way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDraft {
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// The revision that it is based on; any when absent.
+    pub expected_revision: Option<i32>,
+    /// The definition as it was written.
+    pub source: String,
+    /// Its format.
+    pub format: String,
+    /// Places of the steps on a canvas, JSON; those that are there stay when absent.
+    pub layout: Option<String>,
+    /// Who.
+    pub actor: String,
+    /// When, Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// What to change about a workflow; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkflowChanges {
+    /// Title.
+    pub name: Option<String>,
+    /// What it does.
+    pub description: Option<String>,
+    /// Folder.
+    pub namespace: Option<String>,
+    /// Free words.
+    pub tags: Option<Vec<String>>,
+}
+
+/// A version that is to be the published one again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Republication {
+    /// The version as it was published.
+    pub version: VersionRow,
+    /// The addresses that others call to start it.
+    pub hooks: Vec<HookTrigger>,
+    /// Its schedules.
+    pub schedules: Vec<TriggerSchedule>,
+    /// Where it names rules.
+    pub rules: Vec<NewRuleUse>,
+    /// The event triggers.
+    pub triggers: Vec<TriggerRow>,
+    /// The revision of the workflow that was seen.
+    pub expected_revision: i32,
+    /// When, Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// What became of deleting a workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkflowDeletion {
+    /// It is gone for everybody; what belongs to it goes bit by bit.
+    Deleted,
+    /// There is none such, or it is not archived.
+    NotArchived,
+    /// Executions of it have not ended.
+    HasLive,
 }
 
 /// A version on its way in; the store gives it the next number.
@@ -103,6 +178,10 @@ pub struct NewVersion {
     pub hooks: Vec<HookTrigger>,
     /// Its schedules: they become those of the workflow.
     pub schedules: Vec<TriggerSchedule>,
+    /// Where it names rules.
+    pub rules: Vec<NewRuleUse>,
+    /// What the definition says of the workflow.
+    pub head: WorkflowChanges,
 }
 
 /// A schedule trigger of a version on its way in.

@@ -10,14 +10,29 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// Tables whose rows name their organization, in the order in which they are emptied.
-pub const PURGED_TABLES: [&str; 28] = [
+pub const PURGED_TABLES: [&str; 43] = [
+    "webhook_attempt",
+    "webhook_delivery",
+    "webhook_place",
+    "webhook_endpoint",
+    "bulk_failure",
+    "bulk_operation",
     "schedule_run",
+    "schedule_backfill",
     "schedule",
+    "approval_link",
+    "approval_delegation",
+    "approval_substitution",
     "approval_event",
     "approval_decision",
     "approval_assignee",
     "approval",
     "rate",
+    "rule_use",
+    "rule_version",
+    "rule",
+    "error_group",
+    "rollup",
     "persisted_document",
     "event_told",
     "event_trigger",
@@ -121,7 +136,7 @@ fn of(table: &'static str, column: &'static str, id: OrganizationId) -> SelectSt
 }
 
 /// `delete … limit` for databases that have none: by the place of the row.
-fn some_of(table: &'static str, condition: Expr, limit: u64, dialect: Dialect) -> DeleteStatement {
+pub(crate) fn some_of(table: &'static str, condition: Expr, limit: u64, dialect: Dialect) -> DeleteStatement {
     let place = || match dialect {
         Dialect::Postgres => Expr::cust("ctid"),
         Dialect::Sqlite => Expr::cust("rowid"),

@@ -25,4 +25,4 @@ where id = $1 and organization_id = $2 and seq = $3 and ended_at_ms is null
             and worker.stopped_at_ms is null
             and worker.heartbeat_at_ms + worker.lease_ms >= $4
     )
-returning epoch, queue, priority
+returning epoch, queue, priority, workflow_id, started_at_ms

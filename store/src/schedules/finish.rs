@@ -14,12 +14,9 @@ use crate::store::Store;
 /// How soon a schedule with something planned or buffered is looked at again, in milliseconds.
 const SOON_MS: i64 = 1_000;
 
-/// How long what came of points in time is kept, in milliseconds: 90 days.
-const HISTORY_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
-
 impl Store {
     /// Notes what came of planned runs; their schedules rest until their next fire, or a moment while something of
-    /// theirs is buffered. Histories of those schedules lose what is older than 90 days.
+    /// theirs is buffered.
     ///
     /// Serves all organizations.
     ///
@@ -43,23 +40,14 @@ impl Store {
             })
         });
         let schedules: BTreeSet<_> = runs.iter().map(|run| run.schedule_id).collect();
-        let schedules = || schedules.iter().map(|id| json!({ "id": id.uuid().as_simple().to_string() })).collect();
-        let (finish, rest, forget) = match self.backend.dialect() {
-            Dialect::Postgres => (
-                include_str!("finish_runs_postgres.sql"),
-                include_str!("rest_postgres.sql"),
-                include_str!("forget_postgres.sql"),
-            ),
-            Dialect::Sqlite => (
-                include_str!("finish_runs_sqlite.sql"),
-                include_str!("rest_sqlite.sql"),
-                include_str!("forget_sqlite.sql"),
-            ),
+        let schedules = schedules.iter().map(|id| json!({ "id": id.uuid().as_simple().to_string() })).collect();
+        let (finish, rest) = match self.backend.dialect() {
+            Dialect::Postgres => (include_str!("finish_runs_postgres.sql"), include_str!("rest_postgres.sql")),
+            Dialect::Sqlite => (include_str!("finish_runs_sqlite.sql"), include_str!("rest_sqlite.sql")),
         };
         let transaction = self.backend.begin().await?;
         change_many(&transaction, finish, finished.collect(), [now_ms.into()]).await?;
-        change_many(&transaction, rest, schedules(), [(now_ms + SOON_MS).into()]).await?;
-        change_many(&transaction, forget, schedules(), [(now_ms - HISTORY_MS).into()]).await?;
+        change_many(&transaction, rest, schedules, [(now_ms + SOON_MS).into()]).await?;
         transaction.commit().await
     }
 }

@@ -1,31 +1,33 @@
 //! A tick: what is due is recorded, and its schedules are moved on, in one transaction.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use entity::schedule::{Column, Entity};
-use entity::{execution, schedule_run};
+use entity::schedule_run;
 use ids::ScheduleId;
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
+use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::record::{run_model, run_row, schedule_row};
+use super::look::{failures_in_a_row, open_runs, settle_ended};
+use super::record::{run_model, schedule_row};
 use crate::backend::{Dialect, WriteTransaction};
 use crate::error::StoreError;
-use crate::model::schedule::{DueSchedule, FiredSchedules, SchedulePlan, ScheduleRunRow, ScheduleRunState};
+use crate::model::schedule::{DueSchedule, FiredSchedules, SchedulePlan, ScheduleRunState};
 use crate::store::Store;
 
 /// Rows in one statement: SQLite takes 32,766 parameters.
 const ROWS: usize = 2_000;
 
-/// Open runs of one schedule that are looked at.
-const MAX_OPEN: u64 = 100_000;
+/// How long what came of points in time is kept, in milliseconds: 90 days.
+const HISTORY_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
 
 impl Store {
     /// Looks at up to `limit` schedules whose moment has come, longest ago first, and records what `decide` makes of
     /// them: it gets them and the moment, Unix milliseconds, which is never later than the database's own. What is in
-    /// the answer is to be started; [`Store::finish_schedule_runs`] notes what came of it.
+    /// the answer is to be started; [`Store::finish_schedule_runs`] notes what came of it. Histories that grow lose what
+    /// is older than 90 days.
     ///
     /// Serves all organizations.
     ///
@@ -59,14 +61,22 @@ impl Store {
         let looked_at = rows.len() as u64;
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id.uuid()).collect();
         settle_ended(&transaction, &ids).await?;
-        let mut open = open_runs(&transaction, &ids).await?;
-        let due = rows.into_iter().map(|row| DueSchedule { open: open.remove(&row.id).unwrap_or_default(), row });
-        let mut plans = decide(due.collect(), now_ms);
+        let mut open = open_runs(&transaction, self.backend.dialect(), &ids).await?;
+        let mut due = Vec::with_capacity(rows.len());
+        for row in rows {
+            let failures = failures_in_a_row(&transaction, &row).await?;
+            due.push(DueSchedule { open: open.remove(&row.id).unwrap_or_default(), row, failures });
+        }
+        let mut plans = decide(due, now_ms);
+        let grown: Vec<_> = plans.iter().filter(|plan| !plan.runs.is_empty()).map(|plan| plan.row.id).collect();
         insert_runs(&transaction, &mut plans).await?;
         release_runs(&transaction, self.backend.dialect(), &plans, now_ms).await?;
-        move_on(&transaction, self.backend.dialect(), &plans).await?;
+        move_on(&transaction, self.backend.dialect(), &plans, now_ms).await?;
+        forget(&transaction, self.backend.dialect(), grown, now_ms).await?;
         transaction.commit().await?;
-        plans.retain(|plan| !(plan.runs.is_empty() && plan.released.is_empty() && plan.again.is_empty()));
+        plans.retain(|plan| {
+            !(plan.runs.is_empty() && plan.released.is_empty() && plan.again.is_empty()) || plan.paused.is_some()
+        });
         Ok(FiredSchedules { looked_at, plans })
     }
 }
@@ -80,48 +90,6 @@ async fn no_later(transaction: &WriteTransaction, dialect: Dialect, now_ms: i64)
     let row = transaction.query_one_raw(Statement::from_string(transaction.get_database_backend(), sql)).await?;
     let theirs_ms = row.map(|row| row.try_get("", "now_ms")).transpose()?.unwrap_or(now_ms);
     Ok(Ord::min(now_ms, theirs_ms))
-}
-
-/// Runs whose execution has ended, or is gone, are open no more.
-async fn settle_ended(transaction: &WriteTransaction, ids: &[Uuid]) -> Result<(), StoreError> {
-    let live = Query::select()
-        .expr(Expr::val(1))
-        .from(execution::Entity)
-        .and_where(
-            Expr::col((execution::Entity, execution::Column::Id))
-                .equals((schedule_run::Entity, schedule_run::Column::ExecutionId)),
-        )
-        .and_where(Expr::col((execution::Entity, execution::Column::EndedAtMs)).is_null())
-        .to_owned();
-    schedule_run::Entity::update_many()
-        .col_expr(schedule_run::Column::IsOpen, Expr::val(false))
-        .filter(Expr::cust("is_open"))
-        .filter(schedule_run::Column::State.eq(ScheduleRunState::Started.code()))
-        .filter(schedule_run::Column::ScheduleId.is_in(ids.iter().copied()))
-        .filter(Expr::exists(live).not())
-        .exec(&**transaction)
-        .await?;
-    Ok(())
-}
-
-async fn open_runs(
-    transaction: &WriteTransaction,
-    ids: &[Uuid],
-) -> Result<BTreeMap<ScheduleId, Vec<ScheduleRunRow>>, StoreError> {
-    let models = schedule_run::Entity::find()
-        .filter(Expr::cust("is_open"))
-        .filter(schedule_run::Column::ScheduleId.is_in(ids.iter().copied()))
-        .order_by_asc(schedule_run::Column::ScheduledForMs)
-        .order_by_asc(schedule_run::Column::Id)
-        .limit(MAX_OPEN)
-        .all(&**transaction)
-        .await?;
-    let mut open: BTreeMap<ScheduleId, Vec<ScheduleRunRow>> = BTreeMap::new();
-    for model in models {
-        let row = run_row(model)?;
-        open.entry(row.schedule_id).or_default().push(row);
-    }
-    Ok(open)
 }
 
 /// Records the points in time that came; those that are known already are taken out of the plans. What is left in
@@ -166,9 +134,16 @@ async fn release_runs(
     change_many(transaction, sql, runs.collect(), [now_ms.into()]).await
 }
 
-async fn move_on(transaction: &WriteTransaction, dialect: Dialect, plans: &[SchedulePlan]) -> Result<(), StoreError> {
+async fn move_on(
+    transaction: &WriteTransaction,
+    dialect: Dialect,
+    plans: &[SchedulePlan],
+    now_ms: i64,
+) -> Result<(), StoreError> {
     let moved = plans.iter().map(|plan| {
         json!({
+            "paused_at_ms": plan.paused.is_some().then_some(now_ms),
+            "paused_reason": plan.paused,
             "id": plan.row.id.uuid().as_simple().to_string(),
             "due_ms": plan.due_ms,
             "next_at_ms": plan.next_at_ms,
@@ -180,6 +155,20 @@ async fn move_on(transaction: &WriteTransaction, dialect: Dialect, plans: &[Sche
         Dialect::Sqlite => include_str!("move_on_sqlite.sql"),
     };
     change_many(transaction, sql, moved.collect(), []).await
+}
+
+async fn forget(
+    transaction: &WriteTransaction,
+    dialect: Dialect,
+    grown: Vec<ScheduleId>,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let grown = grown.iter().map(|id| json!({ "id": id.uuid().as_simple().to_string() })).collect();
+    let sql = match dialect {
+        Dialect::Postgres => include_str!("forget_postgres.sql"),
+        Dialect::Sqlite => include_str!("forget_sqlite.sql"),
+    };
+    change_many(transaction, sql, grown, [(now_ms - HISTORY_MS).into()]).await
 }
 
 /// One statement for many rows, which it takes as a list in JSON.

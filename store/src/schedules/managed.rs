@@ -1,7 +1,7 @@
 //! Schedules that belong to triggers of published definitions: one for each, made and changed with the version.
 
 use entity::schedule::{Column, Entity, Model};
-use entity::schedule_run;
+use entity::{schedule_backfill, schedule_run};
 use ids::{OrganizationId, ScheduleId, WorkflowId};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -95,6 +95,10 @@ async fn forget(transaction: &WriteTransaction, gone: Vec<Model>) -> Result<(), 
             .filter(schedule_run::Column::ScheduleId.is_in(gone.iter().copied()))
             .exec(&**transaction)
             .await?;
+        schedule_backfill::Entity::delete_many()
+            .filter(schedule_backfill::Column::ScheduleId.is_in(gone.iter().copied()))
+            .exec(&**transaction)
+            .await?;
         Entity::delete_many().filter(Column::Id.is_in(gone)).exec(&**transaction).await?;
     }
     Ok(())
@@ -153,5 +157,6 @@ fn new_row(version: &NewVersion, schedule: &TriggerSchedule, is_enabled: bool) -
         created_at_ms: now_ms,
         created_by: version.published_by.clone(),
         updated_at_ms: now_ms,
+        pause_after: None,
     }
 }

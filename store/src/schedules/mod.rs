@@ -5,8 +5,10 @@
 //! so that starting it again, after a crash or in two processes at once, starts nothing twice. Until that is
 //! confirmed, `wake_at_ms` is soon, and whoever looks next finds what was planned.
 
+mod backfill;
 mod finish;
 mod fire;
+mod look;
 mod managed;
 mod read;
 mod record;

@@ -1,11 +1,21 @@
 update schedule
-set due_ms = given.due_ms, next_at_ms = given.next_at_ms, wake_at_ms = given.wake_at_ms
+set
+    due_ms = given.due_ms,
+    next_at_ms = given.next_at_ms,
+    wake_at_ms = given.wake_at_ms,
+    -- one that pauses itself
+    paused_at_ms = coalesce(given.paused_at_ms, schedule.paused_at_ms),
+    paused_reason = coalesce(given.paused_reason, schedule.paused_reason),
+    paused_by = case when given.paused_at_ms is null then schedule.paused_by else 'sys_engine' end,
+    revision = schedule.revision + case when given.paused_at_ms is null then 0 else 1 end
 from (
     select
         unhex(value ->> 'id') as id,
         value ->> 'due_ms' as due_ms,
         value ->> 'next_at_ms' as next_at_ms,
-        value ->> 'wake_at_ms' as wake_at_ms
+        value ->> 'wake_at_ms' as wake_at_ms,
+        value ->> 'paused_at_ms' as paused_at_ms,
+        value ->> 'paused_reason' as paused_reason
     from json_each(?1)
 ) as given
 where schedule.id = given.id

@@ -1,7 +1,7 @@
 //! Rows of the database as the store hands them out, and back.
 
 use entity::{schedule, schedule_run};
-use ids::{ExecutionId, OrganizationId, ScheduleId, ScheduleRunId, WorkflowId};
+use ids::{BackfillId, ExecutionId, OrganizationId, ScheduleId, ScheduleRunId, WorkflowId};
 use sea_orm::ActiveValue::Set;
 
 use crate::clean::check_texts;
@@ -31,6 +31,7 @@ pub fn schedule_row(model: schedule::Model) -> ScheduleRow {
         created_at_ms: model.created_at_ms,
         created_by: model.created_by,
         updated_at_ms: model.updated_at_ms,
+        pause_after: model.pause_after,
     }
 }
 
@@ -57,6 +58,7 @@ pub fn schedule_model(row: ScheduleRow) -> schedule::ActiveModel {
         created_at_ms: Set(row.created_at_ms),
         created_by: Set(row.created_by),
         updated_at_ms: Set(row.updated_at_ms),
+        pause_after: Set(row.pause_after),
     }
 }
 
@@ -72,6 +74,7 @@ pub fn run_row(model: schedule_run::Model) -> Result<ScheduleRunRow, StoreError>
         note: model.note,
         is_open: model.is_open,
         fired_at_ms: model.fired_at_ms,
+        backfill_id: model.backfill_id.map(BackfillId::from_uuid),
     })
 }
 
@@ -87,6 +90,7 @@ pub fn run_model(row: &ScheduleRunRow) -> schedule_run::ActiveModel {
         note: Set(row.note.clone()),
         is_open: Set(row.is_open),
         fired_at_ms: Set(row.fired_at_ms),
+        backfill_id: Set(row.backfill_id.map(BackfillId::uuid)),
     }
 }
 

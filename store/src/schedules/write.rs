@@ -1,7 +1,7 @@
 //! What people change about schedules.
 
 use entity::schedule::{Column, Entity};
-use entity::schedule_run;
+use entity::{schedule_backfill, schedule_run};
 use ids::{OrganizationId, ScheduleId};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -63,6 +63,7 @@ impl Store {
             .col_expr(Column::PausedAtMs, Expr::val(row.paused_at_ms))
             .col_expr(Column::PausedReason, Expr::val(row.paused_reason))
             .col_expr(Column::PausedBy, Expr::val(row.paused_by))
+            .col_expr(Column::PauseAfter, Expr::val(row.pause_after))
             .col_expr(Column::Revision, Expr::val(expected_revision + 1))
             .col_expr(Column::UpdatedAtMs, Expr::val(row.updated_at_ms));
         if is_retimed {
@@ -98,6 +99,11 @@ impl Store {
             schedule_run::Entity::delete_many()
                 .filter(schedule_run::Column::ScheduleId.eq(id.uuid()))
                 .filter(schedule_run::Column::OrganizationId.eq(organization.uuid()))
+                .exec(&*transaction)
+                .await?;
+            schedule_backfill::Entity::delete_many()
+                .filter(schedule_backfill::Column::ScheduleId.eq(id.uuid()))
+                .filter(schedule_backfill::Column::OrganizationId.eq(organization.uuid()))
                 .exec(&*transaction)
                 .await?;
         }

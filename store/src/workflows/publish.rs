@@ -2,17 +2,19 @@
 
 use entity::workflow::{Column, Entity, Model};
 use entity::{event_trigger, workflow_version};
-use ids::{OrganizationId, WorkflowId};
+use ids::WorkflowId;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
+use super::draft::without_draft;
 use super::record::{version_row, workflow_row};
-use super::write::{check, save_draft};
+use super::write::{check, head, save_draft};
 use crate::backend::WriteTransaction;
 use crate::clean::check_texts;
 use crate::error::StoreError;
 use crate::hooks::{check_hooks, replace_hooks};
 use crate::model::workflow::{NewVersion, NewWorkflow, PublishOutcome, TriggerRow, VersionRow, WorkflowRow};
+use crate::rules::{check_uses, replace_uses};
 use crate::schedules::replace_managed;
 use crate::store::Store;
 
@@ -22,7 +24,7 @@ impl Store {
     ///
     /// # Errors
     /// `Invalid`; `Conflict`, with [`HOOK_ADDRESS`](crate::HOOK_ADDRESS) when another workflow has the address of a
-    /// hook; the database away.
+    /// hook, with [`RULE_UNUSABLE`](crate::RULE_UNUSABLE) when a rule was deleted or disabled; the database away.
     pub async fn publish(
         &self,
         version: NewVersion,
@@ -65,7 +67,7 @@ impl Store {
     }
 }
 
-fn check_version(version: &NewVersion, triggers: &[TriggerRow]) -> Result<(), StoreError> {
+pub(super) fn check_version(version: &NewVersion, triggers: &[TriggerRow]) -> Result<(), StoreError> {
     check_texts([
         ("label", version.label.as_deref()),
         ("changelog", version.changelog.as_deref()),
@@ -73,8 +75,11 @@ fn check_version(version: &NewVersion, triggers: &[TriggerRow]) -> Result<(), St
         ("source", Some(version.source.as_str())),
         ("problems", Some(version.problems.as_str())),
         ("published_by", Some(version.published_by.as_str())),
+        ("name", version.head.name.as_deref()),
+        ("description", version.head.description.as_deref()),
     ])?;
     check_hooks(&version.hooks)?;
+    check_uses(&version.rules)?;
     check_texts(version.schedules.iter().map(|schedule| ("timing", Some(schedule.timing.as_str()))))?;
     check_texts(triggers.iter().map(|trigger| ("pattern", Some(trigger.pattern.as_str()))))
 }
@@ -88,16 +93,16 @@ async fn record(
     condition: SimpleExpr,
 ) -> Result<Option<(Model, VersionRow)>, StoreError> {
     // The workflow first: its row lock puts those who publish it at the same time into an order.
-    let mut update = Entity::update_many()
+    let mut update = without_draft(Entity::update_many())
         .col_expr(Column::Revision, Column::Revision.into_expr().add(1))
         .col_expr(Column::UpdatedAtMs, Expr::val(new.published_at_ms))
         .col_expr(Column::PublishedVersionId, Expr::val(new.id.uuid()))
         .col_expr(Column::PublishedNumber, Expr::val(None::<i32>))
-        .col_expr(Column::DraftSource, Expr::val(None::<String>))
-        .col_expr(Column::DraftFormat, Expr::val(None::<String>))
         .filter(Column::Id.eq(new.workflow_id.uuid()))
         .filter(Column::OrganizationId.eq(new.organization_id.uuid()))
+        .filter(Column::ArchivedAtMs.is_null())
         .filter(condition);
+    update = head(update, std::mem::take(&mut new.head));
     if let Some(is_enabled) = enable {
         update = update
             .col_expr(Column::IsEnabled, Expr::val(is_enabled))
@@ -114,10 +119,11 @@ async fn record(
         .await?;
     let Some(workflow) = numbered.pop() else { return Ok(None) };
     let (organization, workflow_id) = (new.organization_id, new.workflow_id);
-    let hooks = std::mem::take(&mut new.hooks);
+    let (hooks, rules) = (std::mem::take(&mut new.hooks), std::mem::take(&mut new.rules));
+    replace_uses(transaction, organization, workflow_id, rules).await?;
     replace_managed(transaction, &new, workflow.is_enabled).await?;
     let version = insert_version(transaction, new, number).await?;
-    replace_triggers(transaction, organization, workflow_id, &version, triggers, workflow.is_enabled).await?;
+    replace_triggers(transaction, &version, triggers, workflow.is_enabled).await?;
     replace_hooks(transaction, &version, hooks, workflow.is_enabled).await?;
     Ok(Some((workflow, version)))
 }
@@ -160,14 +166,14 @@ async fn insert_version(
     Ok(version_row(model))
 }
 
-async fn replace_triggers(
+/// Holds events against the triggers of `version` from now on.
+pub(super) async fn replace_triggers(
     transaction: &WriteTransaction,
-    organization: OrganizationId,
-    workflow: WorkflowId,
     version: &VersionRow,
     triggers: Vec<TriggerRow>,
     is_enabled: bool,
 ) -> Result<(), StoreError> {
+    let (organization, workflow) = (version.organization_id, version.workflow_id);
     event_trigger::Entity::delete_many()
         .filter(event_trigger::Column::WorkflowId.eq(workflow.uuid()))
         .filter(event_trigger::Column::OrganizationId.eq(organization.uuid()))

@@ -28,6 +28,11 @@ pub fn workflow_row(model: workflow::Model) -> Result<WorkflowRow, StoreError> {
         created_by: model.created_by,
         updated_at_ms: model.updated_at_ms,
         archived_at_ms: model.archived_at_ms,
+        archived_reason: model.archived_reason,
+        draft_layout: model.draft_layout,
+        draft_based_on: model.draft_based_on,
+        draft_saved_at_ms: model.draft_saved_at_ms,
+        draft_saved_by: model.draft_saved_by,
     })
 }
 

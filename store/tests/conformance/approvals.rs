@@ -59,6 +59,8 @@ pub fn says(database: &Database, id: ApprovalId, person: &str, approves: bool) -
         approval_id: id,
         revision: 1,
         person: person.to_owned(),
+        on_behalf_of: None,
+        link: None,
         actor: person.to_owned(),
         approves,
         reason: Some(format!("{person} says so")),
@@ -298,6 +300,7 @@ on_both_databases! {
             assignees: Some(vec!["role:manager".to_owned()]),
             person: "usr_ada".to_owned(),
             own: vec!["usr_ada".to_owned()],
+            stands_for: Vec::new(),
             now_ms: database.now(),
         };
         let mine = |decider: &Decider| ApprovalFilter { decidable: Some(decider.clone()), ..ApprovalFilter::default() };

@@ -179,6 +179,7 @@ impl Database {
     pub fn checkpoint(&self, claimed: &Claimed, worker: WorkerId, patch: Patch) -> Checkpoint {
         Checkpoint {
             organization_id: claimed.organization_id,
+            workflow_id: claimed.workflow_id,
             execution_id: claimed.id,
             worker_id: worker,
             epoch: claimed.epoch,
@@ -191,6 +192,7 @@ impl Database {
             sends: Vec::new(),
             approvals: store::ApprovalWrites::default(),
             told_at_most: None,
+            measures: store::Measures::default(),
         }
     }
 }
@@ -225,6 +227,7 @@ pub fn new_execution(organization: OrganizationId, now_ms: i64) -> NewExecution 
         depth: 0,
         parent_id: None,
         rerun_of: None,
+        rules: None,
     }
 }
 

@@ -1,5 +1,7 @@
 use ids::HookId;
-use store::{HOOK_ADDRESS, HookTrigger, NewVersion, PageRequest, PublishOutcome, StoreError, WorkflowRow};
+use store::{
+    HOOK_ADDRESS, HookTrigger, NewVersion, PageRequest, PublishOutcome, StoreError, WorkflowChanges, WorkflowRow,
+};
 
 use crate::harness::Database;
 use crate::on_both_databases;
@@ -110,7 +112,8 @@ on_both_databases! {
         let (store, organization) = (&database.store, database.organization);
         let sales = publish(database, "sales", &["a"]).await.unwrap();
         publish(database, "other", &["b"]).await.unwrap();
-        store.set_namespace(organization, sales.id, "sales/emea".to_owned(), 9).await.unwrap();
+        let folder = WorkflowChanges { namespace: Some("sales/emea".to_owned()), ..WorkflowChanges::default() };
+        store.update_workflow(organization, sales.id, folder, None, 9).await.unwrap();
         for (folders, expected) in [(vec!["sales"], vec!["a"]), (vec!["sal"], vec![]), (vec![], vec![])] {
             let folders: Vec<String> = folders.into_iter().map(str::to_owned).collect();
             let page = store.hooks(organization, Some(&folders), &PageRequest::first(10)).await.unwrap();

@@ -35,6 +35,7 @@ pub fn schedule(organization: OrganizationId, due_ms: i64) -> ScheduleRow {
         created_at_ms: EPOCH_MS,
         created_by: "usr_test".to_owned(),
         updated_at_ms: EPOCH_MS,
+        pause_after: None,
     }
 }
 
@@ -51,11 +52,12 @@ pub fn run_of(row: &ScheduleRow, scheduled_for_ms: i64, state: ScheduleRunState)
         note: None,
         is_open: is_planned || state == ScheduleRunState::Buffered,
         fired_at_ms: Some(scheduled_for_ms),
+        backfill_id: None,
     }
 }
 
 /// Each schedule fires for what is due, and again a minute later.
-fn every_minute(due: Vec<DueSchedule>, state: ScheduleRunState) -> Vec<SchedulePlan> {
+pub fn every_minute(due: Vec<DueSchedule>, state: ScheduleRunState) -> Vec<SchedulePlan> {
     let plan = |due: DueSchedule| {
         let due_ms = due.row.due_ms.unwrap();
         let next_ms = Some(due_ms + MINUTE_MS);
@@ -67,6 +69,7 @@ fn every_minute(due: Vec<DueSchedule>, state: ScheduleRunState) -> Vec<ScheduleP
             due_ms: next_ms,
             next_at_ms: next_ms,
             wake_at_ms: next_ms,
+            paused: None,
             row: due.row,
         }
     };
@@ -77,16 +80,16 @@ async fn fire(store: &Store, now_ms: i64) -> FiredSchedules {
     store.fire_schedules(now_ms, 100, |due, _now_ms| every_minute(due, ScheduleRunState::Planned)).await.unwrap()
 }
 
-async fn inserted(database: &Database, row: ScheduleRow) -> ScheduleRow {
+pub async fn inserted(database: &Database, row: ScheduleRow) -> ScheduleRow {
     database.store.insert_schedule(row).await.unwrap().unwrap().0
 }
 
-async fn runs(database: &Database, schedule: ScheduleId) -> Vec<ScheduleRunRow> {
+pub async fn runs(database: &Database, schedule: ScheduleId) -> Vec<ScheduleRunRow> {
     let page = database.store.schedule_runs(database.organization, schedule, &PageRequest::first(100)).await.unwrap();
     page.rows.into_iter().map(|(_cursor, run)| run).collect()
 }
 
-async fn read(database: &Database, id: ScheduleId) -> ScheduleRow {
+pub async fn read(database: &Database, id: ScheduleId) -> ScheduleRow {
     database.store.schedules_by_ids(database.organization, &[id]).await.unwrap().remove(0)
 }
 
@@ -207,11 +210,11 @@ on_both_databases! {
         assert_eq!(read(database, row.id).await.wake_at_ms, Some(EPOCH_MS + MINUTE_MS + 1_000));
         let execution = ExecutionId::new();
         let release = |mut due: Vec<DueSchedule>, _now_ms| {
-            let DueSchedule { row, open } = due.remove(0);
+            let DueSchedule { row, open, .. } = due.remove(0);
             let released: Vec<_> = open.into_iter().filter(|run| run.state == ScheduleRunState::Buffered)
                 .map(|run| ScheduleRunRow { execution_id: Some(execution), ..run }).collect();
             let (due_ms, next_at_ms) = (row.due_ms, row.next_at_ms);
-            vec![SchedulePlan { row, runs: Vec::new(), released, again: Vec::new(), cancelled: Vec::new(), due_ms, next_at_ms, wake_at_ms: next_at_ms }]
+            vec![SchedulePlan { row, runs: Vec::new(), released, again: Vec::new(), cancelled: Vec::new(), due_ms, next_at_ms, wake_at_ms: next_at_ms, paused: None }]
         };
         let fired = database.store.fire_schedules(EPOCH_MS + MINUTE_MS + 1_000, 10, release).await.unwrap();
         assert_eq!(fired.plans[0].released.len(), 1);
@@ -291,6 +294,7 @@ on_both_databases! {
         assert!(before.iter().all(|row| row.wake_at_ms == Some(row.timed_at_ms)), "a reconciler finds the first time");
         let fired = database.store.fire_schedules(EPOCH_MS + MINUTE_MS, 10, |due, now_ms| {
             due.into_iter().map(|DueSchedule { row, .. }| SchedulePlan {
+                paused: None,
                 row, runs: Vec::new(), released: Vec::new(), again: Vec::new(), cancelled: Vec::new(),
                 due_ms: Some(now_ms), next_at_ms: Some(now_ms), wake_at_ms: Some(now_ms),
             }).collect()
@@ -353,6 +357,7 @@ on_both_databases! {
         publish("one").await.unwrap();
         let fired = database.store.fire_schedules(EPOCH_MS + MINUTE_MS, 10, |due, now_ms| {
             due.into_iter().map(|DueSchedule { row, .. }| SchedulePlan {
+                paused: None,
                 runs: vec![run_of(&row, now_ms, ScheduleRunState::Planned)],
                 row, released: Vec::new(), again: Vec::new(), cancelled: Vec::new(),
                 due_ms: Some(now_ms + MINUTE_MS), next_at_ms: Some(now_ms + MINUTE_MS), wake_at_ms: Some(now_ms + 5_000),

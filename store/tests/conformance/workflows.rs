@@ -1,7 +1,7 @@
 use ids::{WorkflowId, WorkflowVersionId};
 use store::{
-    Direction, NewVersion, NewWorkflow, PageRequest, PublishOutcome, StringFilter, TriggerRow, WorkflowFilter,
-    WorkflowOrder, WorkflowOrderField,
+    Direction, NewVersion, NewWorkflow, PageRequest, PublishOutcome, StringFilter, TriggerRow, WorkflowChanges,
+    WorkflowFilter, WorkflowOrder, WorkflowOrderField,
 };
 
 use crate::harness::Database;
@@ -39,6 +39,8 @@ pub fn new_version(database: &Database, workflow: WorkflowId) -> NewVersion {
         published_at_ms: database.now(),
         published_by: "usr_test".to_owned(),
         hooks: Vec::new(),
+        rules: Vec::new(),
+        head: WorkflowChanges::default(),
     }
 }
 

@@ -14,6 +14,7 @@ use tracing::warn;
 
 use super::DriveError;
 use super::execution::{Execution, LoadError};
+use super::measures;
 use crate::context::Context;
 use crate::wake;
 
@@ -27,8 +28,17 @@ pub(super) async fn give_up_unread(
     let error = StepError::other("QUARANTINED", message);
     let at = context.now();
     let events = vec![Event::Failed { error: error.clone(), step: None, at }];
+    let patch = Patch::Ended(Ended {
+        status: ExecutionStatus::Failed,
+        result: Some(ExecutionResult::Failed),
+        error_code: Some(error.code),
+        error_message: Some(error.message),
+        failed_step: None,
+    });
+    let measures = measures::of_execution(&context.causes, claimed, claimed.seq, &patch, at.0);
     let checkpoint = Checkpoint {
         organization_id: claimed.organization_id,
+        workflow_id: claimed.workflow_id,
         execution_id: claimed.id,
         worker_id: context.worker,
         epoch: claimed.epoch,
@@ -36,18 +46,13 @@ pub(super) async fn give_up_unread(
         events: serde_json::to_string(&events).map_err(DriveError::Write)?,
         decision: None,
         at_ms: at.0,
-        patch: Patch::Ended(Ended {
-            status: ExecutionStatus::Failed,
-            result: Some(ExecutionResult::Failed),
-            error_code: Some(error.code),
-            error_message: Some(error.message),
-            failed_step: None,
-        }),
+        patch,
         taken: Vec::new(),
         sends: Vec::new(),
         // What it has asked is not known: all of it.
         approvals: ApprovalWrites { withdraws_all: true, ..ApprovalWrites::default() },
         told_at_most: None,
+        measures,
     };
     match context.store().commit(checkpoint).await? {
         CommitOutcome::Committed { seq, signals: _ } => {
@@ -160,20 +165,25 @@ impl Execution {
         let approvals = self.approval_writes(&events, context.now())?;
         let told_at_most = super::approvals::closes_unheard(&events).then(|| self.inbox.known());
         let told: Vec<ExecutionId> = sends.iter().map(|signal| signal.execution_id).collect();
+        let at_ms = context.now().0;
+        let (begun, causes) = (&mut self.begun, &context.causes);
+        let measures = measures::of_commit(begun, causes, &self.claimed, self.seq, &events, &patch, at_ms);
         let checkpoint = Checkpoint {
             organization_id: self.organization(),
+            workflow_id: self.claimed.workflow_id,
             execution_id: self.id(),
             worker_id: context.worker,
             epoch: self.claimed.epoch,
             seq: self.seq,
             events: events_text,
             decision: super::patch::decision(&events)?,
-            at_ms: context.now().0,
+            at_ms,
             patch,
             taken: self.inbox.taken(),
             sends,
             approvals,
             told_at_most,
+            measures,
         };
         match context.store().commit(checkpoint).await? {
             CommitOutcome::Committed { seq, signals } => {

@@ -16,6 +16,7 @@ use tracing::debug;
 use super::DriveError;
 use super::children::Family;
 use super::inbox::Inbox;
+use super::measures::Begun;
 use super::snapshot::{self, Unsaved};
 use crate::context::Context;
 use crate::effects::EffectOwner;
@@ -80,6 +81,8 @@ pub(super) struct Execution {
     pub(super) recorded: BTreeSet<(String, (u32, u32))>,
     /// The approvals that are open in the database.
     pub(super) asked: BTreeSet<String>,
+    /// When its steps began, for the statistics.
+    pub(super) begun: Begun,
 }
 
 impl Execution {
@@ -87,7 +90,7 @@ impl Execution {
         let services = &context.services;
         let version = services
             .plans()
-            .version(services.store(), claimed.organization_id, claimed.version_id)
+            .runnable(services.store(), claimed.organization_id, claimed.version_id, claimed.rules.as_deref())
             .await
             .map_err(LoadError::Version)?
             .ok_or(LoadError::NoVersion)?;
@@ -106,6 +109,7 @@ impl Execution {
         let seq = claimed.seq;
         let asked = state.approvals().keys().cloned().collect();
         let inbox = Inbox::new(claimed.signals > 0);
+        let begun = Begun::of(&state);
         Ok(Self {
             claimed,
             version,
@@ -122,6 +126,7 @@ impl Execution {
             // earlier, so both are done again.
             recorded: BTreeSet::new(),
             asked,
+            begun,
         })
     }
 

@@ -13,6 +13,7 @@ mod early;
 mod effects_in_flight;
 mod execution;
 mod inbox;
+mod measures;
 mod panicked;
 mod patch;
 mod slot;

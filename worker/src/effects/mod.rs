@@ -8,9 +8,9 @@ mod start_workflow;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use engine::machine::{Effect, EffectOutcome, EffectRequest, ErrorClass, StepError};
+use engine::machine::{Effect, EffectOutcome, EffectRequest, ErrorClass, HttpRequest, StepError};
 use futures::FutureExt;
 use ids::{ExecutionId, OrganizationId};
 use tokio_util::sync::CancellationToken;
@@ -71,6 +71,17 @@ impl Effects {
         };
         metrics::histogram!("sluice_effect_seconds", "kind" => kind, "outcome" => label).record(begun.elapsed());
         outcome
+    }
+
+    /// Makes a call that is no step's: guarded and bounded as those of steps are, without their rates.
+    pub async fn call(
+        &self,
+        request: &HttpRequest,
+        key: &str,
+        timeout: Duration,
+        cancel: &CancellationToken,
+    ) -> EffectOutcome {
+        self.http.run(request, key, timeout, cancel).await
     }
 
     async fn dispatch(&self, owner: &EffectOwner, effect: &Effect, cancel: &CancellationToken) -> EffectOutcome {

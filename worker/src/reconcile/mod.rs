@@ -4,6 +4,7 @@
 //! once, and may run at any moment: on the tick, on a signal, twice in a row. A failure is logged
 //! and counted; the next tick tries again.
 
+mod bulk;
 mod due_waits;
 mod lost_workers;
 mod organizations;
@@ -16,6 +17,7 @@ mod slots;
 mod status;
 mod undelivered_signals;
 mod unrouted_events;
+mod webhooks;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -45,6 +47,10 @@ pub enum Reconciler {
     UndeliveredSignals,
     /// Fires schedules whose time has come.
     Schedules,
+    /// Goes on with work on many executions.
+    Bulk,
+    /// Tells addresses what happened.
+    Webhooks,
     /// Gives slots that are free to executions that wait for one.
     Slots,
     /// Hands back claims of this worker that it does not drive.
@@ -73,7 +79,7 @@ pub enum ReconcileError {
 
 impl Reconciler {
     /// Every reconciler, in the order in which a tick runs them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::LostWorkers,
         Self::OwnClaims,
         Self::DueWaits,
@@ -82,6 +88,8 @@ impl Reconciler {
         Self::Slots,
         Self::UndeliveredSignals,
         Self::Requeue,
+        Self::Bulk,
+        Self::Webhooks,
         Self::Retention,
         Self::Organizations,
         Self::SignIns,
@@ -97,6 +105,8 @@ impl Reconciler {
             Self::UnroutedEvents => "unrouted_events",
             Self::UndeliveredSignals => "undelivered_signals",
             Self::Schedules => "schedules",
+            Self::Bulk => "bulk",
+            Self::Webhooks => "webhooks",
             Self::Slots => "slots",
             Self::OwnClaims => "own_claims",
             Self::Retention => "retention",
@@ -113,6 +123,8 @@ impl Reconciler {
             Self::UnroutedEvents => unrouted_events::run(context).await,
             Self::UndeliveredSignals => undelivered_signals::run(context).await,
             Self::Schedules => schedules::run(context).await,
+            Self::Bulk => bulk::run(context).await,
+            Self::Webhooks => webhooks::run(context).await,
             Self::Slots => slots::run(context).await,
             Self::OwnClaims => own_claims::run(context).await,
             Self::Retention => retention::run(context).await,

@@ -6,6 +6,8 @@ use super::text::TextFile;
 /// Files of `store` that read without naming an organization, each with what it is about. Whatever serves one
 /// organization takes `reads_of(organization)`, which PostgreSQL holds to its word.
 const SERVE_ALL: &[(&str, &str)] = &[
+    ("store/src/approvals/links.rs", "a token leads to its organization, before one is known"),
+    ("store/src/bulk/work.rs", "the reconciler goes on with what is due, whoever's it is"),
     ("store/src/commit/audit.rs", "the committer writes for all organizations in one statement"),
     ("store/src/commit/checkpoint/settle.rs", "the committer writes for all organizations in one statement"),
     ("store/src/commit/start.rs", "the committer writes for all organizations in one statement"),
@@ -31,7 +33,10 @@ const SERVE_ALL: &[(&str, &str)] = &[
     ("store/src/signals.rs", "the reconciler delivers what was forgotten, whoever's it is"),
     ("store/src/slots.rs", "the reconciler gives slots that were forgotten, whoever's they are"),
     ("store/src/store.rs", "asks whether the database answers"),
+    ("store/src/webhooks/follow.rs", "the reconciler goes through all organizations with addresses"),
+    ("store/src/webhooks/send.rs", "the reconciler sends what is due, whoever's it is"),
     ("store/src/workers.rs", "workers are of the installation"),
+    ("store/src/workflows/archive.rs", "the reconciler removes what was deleted, whoever's it was"),
 ];
 
 /// Files that name the organization and still read outside of the wall, each with its reason.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::dataloader::Loader;
 use ids::ApprovalId;
 use service::{ServiceError, approvals};
-use store::{ApprovalEventRow, DecisionRow};
+use store::{ApprovalEventRow, DecisionRow, DelegationRow};
 
 use crate::graphql::loaders::Reader;
 
@@ -67,5 +67,23 @@ impl Loader<EventsOf> for Reader {
         let ids: Vec<ApprovalId> = keys.iter().map(|key| key.0).collect();
         let found = approvals::events(&self.services, &self.viewer, &ids).await?;
         Ok(found.into_iter().map(|(id, rows)| (EventsOf(id), Arc::new(rows))).collect())
+    }
+}
+
+/// Who handed an approval over to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct DelegationsOf(pub(super) ApprovalId);
+
+impl Loader<DelegationsOf> for Reader {
+    type Value = Vec<DelegationRow>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[DelegationsOf]) -> Result<HashMap<DelegationsOf, Self::Value>, Self::Error> {
+        let ids: Vec<ApprovalId> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<DelegationsOf, Self::Value> = HashMap::new();
+        for row in approvals::delegations(&self.services, &self.viewer, &ids).await? {
+            found.entry(DelegationsOf(row.approval_id)).or_default().push(row);
+        }
+        Ok(found)
     }
 }

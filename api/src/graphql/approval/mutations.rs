@@ -7,6 +7,7 @@ use service::{Code, Mistake, ServiceError, Services};
 use store::ApprovalRow;
 
 use super::object::Approval;
+use crate::graphql::bulk::BulkFailure;
 use crate::graphql::directives::authorized;
 use crate::graphql::errors::{UserError, item_errors, or_null, user_errors};
 use crate::graphql::filters::parse_id;
@@ -72,15 +73,6 @@ pub struct ApprovalCommentInput {
     body: String,
 }
 
-/// One of many that could not be done.
-#[derive(SimpleObject)]
-pub struct BulkFailure {
-    /// Which.
-    item_id: ID,
-    /// Why.
-    error: UserError,
-}
-
 /// Answer of an `ApprovalDecideBatch` mutation.
 #[derive(SimpleObject)]
 pub struct ApprovalDecideBatchPayload {
@@ -102,7 +94,7 @@ pub struct ApprovalPayload {
 }
 
 /// Whether an answer of this name is a yes.
-fn approves(outcome: &str) -> Result<bool, ServiceError> {
+pub(super) fn approves(outcome: &str) -> Result<bool, ServiceError> {
     match outcome {
         "approve" => Ok(true),
         "reject" => Ok(false),
@@ -123,7 +115,7 @@ async fn decide(ctx: &Context<'_>, id: &ID, ruling: Result<Ruling, ServiceError>
     payload(decided)
 }
 
-fn payload(outcome: Result<ApprovalRow, ServiceError>) -> Result<ApprovalPayload> {
+pub(super) fn payload(outcome: Result<ApprovalRow, ServiceError>) -> Result<ApprovalPayload> {
     Ok(match user_errors(outcome)? {
         Ok(row) => ApprovalPayload { approval: Some(Approval::of(row)), user_errors: Vec::new() },
         Err(user_errors) => ApprovalPayload { approval: None, user_errors },
@@ -154,9 +146,9 @@ async fn decide_batch(ctx: &Context<'_>, input: ApprovalDecideBatchInput) -> Res
         let ruling = Ruling { approves, reason: input.reason.clone(), data: None, channel: CHANNEL };
         match item_errors(approvals::decide(services, viewer, id, ruling).await)? {
             Ok(row) => payload.approvals.push(Approval::of(row)),
-            Err(errors) => payload
-                .failures
-                .extend(errors.into_iter().map(|error| BulkFailure { item_id: ID(id.to_string()), error })),
+            Err(errors) => {
+                payload.failures.extend(errors.into_iter().map(|error| BulkFailure::of(ID(id.to_string()), error)));
+            }
         }
     }
     Ok(payload)

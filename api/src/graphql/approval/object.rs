@@ -6,10 +6,10 @@ use async_graphql::{Context, ID, Object, Result};
 use engine::machine::ApprovalRequest;
 use store::ApprovalRow;
 
-use super::loaders::{AssigneesOf, DecisionsOf, EventsOf, StandingOf};
+use super::loaders::{AssigneesOf, DecisionsOf, DelegationsOf, EventsOf, StandingOf};
 use super::parts::{
-    ApprovalComment, ApprovalDecision, ApprovalEvent, ApprovalMode, ApprovalOutcome, ApprovalPolicy, ApprovalStatus,
-    ApprovalSubject,
+    ApprovalComment, ApprovalDecision, ApprovalDelegation, ApprovalEvent, ApprovalMode, ApprovalOutcome,
+    ApprovalPolicy, ApprovalStatus, ApprovalSubject,
 };
 use crate::graphql::connection::{PageArguments, Paged, of_list};
 use crate::graphql::directives::authorized;
@@ -18,6 +18,12 @@ use crate::graphql::execution::Execution;
 use crate::graphql::loaders::{loader, shared};
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::viewer::{Actor, Permission};
+
+/// What is to be decided, in one line: what it is about, or else the step that asks.
+pub(super) fn title(row: &ApprovalRow) -> String {
+    let about: Vec<&str> = [row.entity.as_deref(), row.entity_id.as_deref()].into_iter().flatten().collect();
+    if about.is_empty() { row.step_path.clone() } else { about.join(" ") }
+}
 
 /// A decision that people have to make.
 #[derive(Debug, Clone)]
@@ -61,9 +67,7 @@ impl Approval {
 
     /// What is to be decided: the thing that it is about, or else the step that asks.
     async fn title(&self) -> String {
-        let about = [self.0.entity.as_deref(), self.0.entity_id.as_deref()];
-        let about: Vec<&str> = about.into_iter().flatten().collect();
-        if about.is_empty() { self.0.step_path.clone() } else { about.join(" ") }
+        title(&self.0)
     }
 
     /// Why it is asked.
@@ -125,6 +129,17 @@ impl Approval {
     async fn decisions(&self, ctx: &Context<'_>) -> Result<Vec<ApprovalDecision>> {
         let found = loader(ctx)?.load_one(DecisionsOf(self.0.id)).await.map_err(|error| shared(&error))?;
         found.unwrap_or_default().iter().map(ApprovalDecision::of).collect()
+    }
+
+    /// Who works on it.
+    async fn claimed_by(&self) -> Option<Actor> {
+        self.0.claimed_by.as_deref().map(Actor::from_id)
+    }
+
+    /// Hand-overs so far, in order.
+    async fn delegations(&self, ctx: &Context<'_>) -> Result<Vec<ApprovalDelegation>> {
+        let found = loader(ctx)?.load_one(DelegationsOf(self.0.id)).await.map_err(|error| shared(&error))?;
+        Ok(found.iter().flatten().map(Into::into).collect())
     }
 
     /// Discussion, oldest first.

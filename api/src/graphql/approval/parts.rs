@@ -2,7 +2,7 @@
 
 use async_graphql::{ComplexObject, Enum, ID, Object, Result, SimpleObject};
 use serde_json::Value;
-use store::{ApprovalEventRow, DecisionRow};
+use store::{ApprovalEventRow, DecisionRow, DelegationRow};
 
 use crate::graphql::directives::authorized;
 use crate::graphql::payload::Payload;
@@ -105,9 +105,11 @@ pub struct ApprovalDecision {
     outcome: ApprovalOutcome,
     /// Who.
     actor: Actor,
+    /// For whom, when it was handed over, or somebody is away.
+    on_behalf_of: Option<Actor>,
     /// Why.
     reason: Option<String>,
-    /// Way it came: api.
+    /// Way it came: api, email.
     channel: String,
     /// When.
     at: DateTime,
@@ -130,6 +132,7 @@ impl ApprovalDecision {
         Ok(Self {
             outcome: if row.approves { ApprovalOutcome::approve() } else { ApprovalOutcome::reject() },
             actor: Actor::from_id(&row.person),
+            on_behalf_of: row.on_behalf_of.as_deref().map(Actor::from_id),
             reason: row.reason.clone(),
             channel: row.channel.clone(),
             at: DateTime::from_ms(row.at_ms),
@@ -143,6 +146,14 @@ impl ApprovalDecision {
 pub enum ApprovalEventType {
     /// Opened.
     Requested,
+    /// Somebody works on it.
+    Claimed,
+    /// Nobody works on it any more.
+    Released,
+    /// Handed over; `detail` has the id of whom to.
+    Delegated,
+    /// Others are asked.
+    Reassigned,
     /// People were reminded.
     Reminded,
     /// Widened to others.
@@ -162,6 +173,10 @@ impl ApprovalEventType {
     fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "requested" => Self::Requested,
+            "claimed" => Self::Claimed,
+            "released" => Self::Released,
+            "delegated" => Self::Delegated,
+            "reassigned" => Self::Reassigned,
             "reminded" => Self::Reminded,
             "escalated" => Self::Escalated,
             "commented" => Self::Commented,
@@ -220,5 +235,32 @@ impl ApprovalComment {
             body: row.detail.clone()?,
             at: DateTime::from_ms(row.at_ms),
         })
+    }
+}
+
+/// A hand-over.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct ApprovalDelegation {
+    /// Who handed over.
+    from: Actor,
+    /// To whom.
+    to: Actor,
+    /// Why.
+    reason: Option<String>,
+    /// When.
+    at: DateTime,
+    /// False: it came back, or others were asked since.
+    is_in_force: bool,
+}
+
+impl From<&DelegationRow> for ApprovalDelegation {
+    fn from(row: &DelegationRow) -> Self {
+        Self {
+            from: Actor::from_id(&row.from),
+            to: Actor::from_id(&row.to),
+            reason: row.reason.clone(),
+            at: DateTime::from_ms(row.at_ms),
+            is_in_force: row.is_in_force,
+        }
     }
 }

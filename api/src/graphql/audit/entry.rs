@@ -207,6 +207,15 @@ pub struct TimeRangeInput {
     to: DateTime,
 }
 
+impl From<TimeWindowInput> for service::statistics::WindowRequest {
+    fn from(window: TimeWindowInput) -> Self {
+        match window {
+            TimeWindowInput::Last(length) => Self::Last(length.0),
+            TimeWindowInput::Between(TimeRangeInput { from, to }) => Self::Between(from.0.0, to.0.0),
+        }
+    }
+}
+
 impl TimeWindowInput {
     /// From and to, in Unix milliseconds; the last hours reach to the end of what there is.
     pub(super) fn resolve(self, services: &Services) -> (i64, i64) {

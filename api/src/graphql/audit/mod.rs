@@ -5,6 +5,7 @@ mod entry;
 mod queries;
 mod recorder;
 
+pub use self::entry::TimeWindowInput;
 pub use self::queries::AuditQuery;
 
 pub(super) use self::attempt::{note_denial, note_error, note_refusal, note_target};

@@ -99,7 +99,8 @@ impl Drop for Unfinished {
 async fn write(field: Field, outcome: Outcome) {
     let Field { services, viewer, origin, name, attempt } = field;
     let mut changes = origin.trail.take();
-    let organization = viewer.as_ref().map(|viewer| viewer.organization);
+    let known = viewer.map(|viewer| (viewer.organization, viewer.actor)).or_else(|| origin.trail.acting());
+    let (organization, actor) = known.map_or((None, Actor::anonymous()), |(id, actor)| (Some(id), actor));
     if changes.is_empty() {
         changes.push(match attempt.target() {
             Some(id) => Change::of(kind_of(&id), &id, ""),
@@ -107,7 +108,6 @@ async fn write(field: Field, outcome: Outcome) {
             None => Change::of("organization", organization.unwrap_or_else(|| services.default_organization()), ""),
         });
     }
-    let actor = viewer.map_or_else(Actor::anonymous, |viewer| viewer.actor);
     let entries = changes.into_iter().map(|change| NewEntry {
         organization,
         actor: actor.clone(),

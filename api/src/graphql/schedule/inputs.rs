@@ -57,6 +57,12 @@ pub struct ScheduleCreateInput {
     /// True: create it paused.
     #[graphql(default = false)]
     is_paused: bool,
+    /// True: pauses itself when executions fail.
+    #[graphql(default = false)]
+    pause_on_failure: bool,
+    /// After how many failures in a row it does, 1 to 100.
+    #[graphql(default = 1)]
+    pause_after_failures: i32,
     /// Same key, same schedule.
     idempotency_key: Option<String>,
 }
@@ -82,6 +88,7 @@ impl ScheduleCreateInput {
             },
             input: self.input.map(|input| input.0),
             is_paused: self.is_paused,
+            pause_after: self.pause_on_failure.then_some(self.pause_after_failures),
             idempotency_key: self.idempotency_key,
         })
     }
@@ -120,6 +127,10 @@ pub struct ScheduleUpdateInput {
     ends_at: Option<DateTime>,
     /// Input of the executions.
     input: Option<Json>,
+    /// True: pauses itself when executions fail.
+    pause_on_failure: Option<bool>,
+    /// After how many failures in a row it does, 1 to 100.
+    pause_after_failures: Option<i32>,
 }
 
 impl ScheduleUpdateInput {
@@ -130,6 +141,8 @@ impl ScheduleUpdateInput {
             name: self.name,
             description: self.description,
             input: self.input.map(|input| input.0),
+            pauses_on_failure: self.pause_on_failure,
+            pause_after: self.pause_after_failures,
         };
         let (spec, zone) = (self.spec, self.time_zone);
         let (gap, repeated, overlap, catch_up) =

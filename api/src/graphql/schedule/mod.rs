@@ -1,5 +1,6 @@
 //! Schedules: what starts workflows at points in time.
 
+mod backfill;
 mod fire;
 mod inputs;
 mod mutations;
@@ -8,6 +9,7 @@ mod queries;
 mod spec;
 mod trigger;
 
+pub use backfill::BackfillMutation;
 pub use mutations::ScheduleMutation;
 pub use node::Schedule;
 pub use queries::{ScheduleQuery, of_workflow};

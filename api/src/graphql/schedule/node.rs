@@ -5,9 +5,10 @@ use service::schedules::{self, Timing};
 use service::{ServiceError, Services};
 use store::ScheduleRow;
 
+use super::backfill::ScheduleBackfill;
 use super::fire::{FireTime, ScheduleFire};
 use super::spec::{CatchUpPolicy, GapPolicy, OverlapPolicy, RepeatedTimePolicy, ScheduleSpec};
-use crate::graphql::connection::{CountOf, PageArguments, Paged, paged};
+use crate::graphql::connection::{CountOf, PageArguments, Paged, of_list, paged};
 use crate::graphql::directives::authorized;
 use crate::graphql::errors::{IntoGraphql, invalid};
 use crate::graphql::loaders::{LastFireOf, loader, shared};
@@ -173,6 +174,32 @@ impl Schedule {
         let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
         let page = schedules::runs(services, viewer, self.row.id, &request).await.graphql()?;
         paged(ctx, page, &list, CountOf::ScheduleFires(self.row.id), ScheduleFire)
+    }
+
+    /// True: it pauses itself when executions fail.
+    async fn pause_on_failure(&self) -> bool {
+        self.row.pause_after.is_some()
+    }
+
+    /// After how many failures in a row it pauses itself; null when it does not.
+    async fn pause_after_failures(&self) -> Option<i32> {
+        self.row.pause_after
+    }
+
+    /// Past times that were made up for, newest first.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    async fn backfills(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+    ) -> Result<Paged<ScheduleBackfill>> {
+        let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+        let rows = schedules::backfills(services, viewer, self.row.id).await.graphql()?;
+        let items = rows.into_iter().map(ScheduleBackfill).collect();
+        of_list(ctx, items, &format!("backfills:{}", self.row.id), &PageArguments { first, after, last, before })
     }
 
     /// DEGRADED when a fire is late.

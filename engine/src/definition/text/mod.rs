@@ -135,7 +135,7 @@ fn yaml_message(error: &serde_saphyr::Error) -> String {
     format!("this is not valid YAML: {words}")
 }
 
-pub(super) fn too_deep() -> Problem {
+pub(crate) fn too_deep() -> Problem {
     Problem {
         suggestion: Some("use fewer levels of nesting".to_owned()),
         ..problem(rules::TOO_DEEP, format!("lists and objects are nested over {MAX_DEPTH} deep"))

@@ -39,13 +39,7 @@ pub fn apply(state: &mut State, event: &Event) {
             stop_running(state, *at);
             state.status = at_rest(state);
         }
-        Event::StepStarted { path, attempt, at, .. } => {
-            count_step(state, path);
-            if let Some(active) = active_at(state, path) {
-                active.attempt = *attempt;
-                active.phase = list_begun(*at);
-            }
-        }
+        Event::StepStarted { path, attempt, at, .. } => step_started(state, path, *attempt, *at),
         Event::ActionStarted { path, at, .. } => action_started(state, path, *at),
         Event::ActionPutOff { path, until, has_turn, at, .. } => {
             action_put_off(state, path, PutOff { since: *at, until: *until, has_turn: *has_turn });
@@ -84,7 +78,8 @@ pub fn apply(state: &mut State, event: &Event) {
         }
         Event::Decided(decision) => state.decision = Some(decision.clone()),
         Event::ContextSet { scope, path, value } => write(state, *scope, path, value),
-        Event::Logged { .. } | Event::Warned { .. } => {}
+        // Which version it goes on with is no part of the state.
+        Event::Logged { .. } | Event::Warned { .. } | Event::Moved { .. } => {}
         Event::BodyBegan { path, kind, total, isolated, items, at } => {
             let ran_ms = state.ran_until(*at);
             if let Some(active) = active_at(state, path) {
@@ -145,6 +140,15 @@ pub fn apply(state: &mut State, event: &Event) {
     }
 }
 
+fn step_started(state: &mut State, path: &str, attempt: u32, at: Timestamp) {
+    count_step(state, path);
+    if let Some(active) = active_at(state, path) {
+        active.attempt = attempt;
+        active.since.get_or_insert(at);
+        active.phase = list_begun(at);
+    }
+}
+
 /// What people did to the execution.
 fn by_hand(state: &mut State, event: &Event) {
     match event {
@@ -190,10 +194,11 @@ fn by_hand(state: &mut State, event: &Event) {
 /// An approval is opened, changed or decided.
 fn approval(state: &mut State, event: &Event) {
     match event {
-        Event::ApprovalOpened { path, approval, request, remind_at, escalate_at, .. } => {
+        Event::ApprovalOpened { path, approval, request, remind_at, escalate_at, at } => {
             let opened = OpenApproval {
                 path: path.clone(),
                 request: (**request).clone(),
+                asked_at: Some(*at),
                 votes: Vec::new(),
                 remind_at: *remind_at,
                 escalate_at: *escalate_at,

@@ -77,7 +77,8 @@ pub(super) fn absorb(state: &mut State, id: ScopeId, left: Left) {
 }
 
 pub(super) fn at_step(prefix: &str, step: &str, passage: u32) -> Active {
-    Active { step: step.to_owned(), path: format!("{prefix}{step}"), passage, attempt: 1, phase: Phase::Ready }
+    let path = format!("{prefix}{step}");
+    Active { step: step.to_owned(), path, passage, attempt: 1, since: None, phase: Phase::Ready }
 }
 
 /// The scope that stands at the step execution `path`.

@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ids::ApiKeyId;
+use ids::{ApiKeyId, OrganizationId};
 use store::ApiKeyRow;
 
 use super::{PREFIX, network};
 use crate::error::{ServiceError, chain};
-use crate::identity::{folders, grants, secrets};
+use crate::identity::grants::{self, Grant};
+use crate::identity::{folders, secrets};
 use crate::permission::Permissions;
 use crate::services::Services;
 use crate::viewer::{Actor, ActorKind, Credential, Origin, Viewer};
@@ -27,19 +28,40 @@ pub async fn recognise(services: &Services, token: &str, origin: &Origin) -> Res
     let digest = secrets::digest(token);
     let read = async { Ok::<_, ServiceError>(services.store().api_key_by_token(&digest).await?.map(Arc::new)) };
     let Some(key) = services.known().keys.get(digest.clone(), read).await? else { return Ok(None) };
-    let now_ms = services.now().0;
-    if key.revoked_at_ms.is_some() || key.expires_at_ms.is_some_and(|until| until <= now_ms) {
-        return Ok(None);
-    }
-    if !may_come_from(key.allowed_addresses.as_deref(), origin.address) {
+    if is_void(&key, services) || !may_come_from(key.allowed_addresses.as_deref(), origin.address) {
         return Ok(None);
     }
     let Some(grant) = grants::of_member(services, key.organization_id, key.on_behalf_of).await? else {
         return Ok(None);
     };
     record_use(services, key.id, &key, origin).await;
+    Ok(Some(viewer(&key, &grant, origin)))
+}
+
+/// What a key that work in the background was asked for with allows at this moment, out of the database. `None` when
+/// it is void or has expired, or acts for somebody who is gone.
+///
+/// # Errors
+/// When the database is away.
+pub async fn standing(
+    services: &Services,
+    organization: OrganizationId,
+    id: ApiKeyId,
+) -> Result<Option<Viewer>, ServiceError> {
+    let key = services.store().api_key(organization, id).await?;
+    let Some(key) = key.filter(|key| !is_void(key, services)) else { return Ok(None) };
+    let grant = grants::current(services, organization, key.on_behalf_of).await?;
+    Ok(grant.map(|grant| viewer(&key, &grant, &Origin::default())))
+}
+
+fn is_void(key: &ApiKeyRow, services: &Services) -> bool {
+    key.revoked_at_ms.is_some() || key.expires_at_ms.is_some_and(|until| until <= services.now().0)
+}
+
+/// Whoever acts with `key`, for somebody who has `grant`.
+fn viewer(key: &ApiKeyRow, grant: &Grant, origin: &Origin) -> Viewer {
     let limits = folders::from_json(key.folders.as_deref());
-    Ok(Some(Viewer {
+    Viewer {
         organization: key.organization_id,
         actor: Actor {
             id: key.id.to_string(),
@@ -47,11 +69,11 @@ pub async fn recognise(services: &Services, token: &str, origin: &Origin) -> Res
             kind: if key.is_agent { ActorKind::Agent } else { ActorKind::ApiKey },
         },
         permissions: Permissions::from_json(&key.permissions).intersection(grant.permissions),
-        roles: Arc::from(vec![grant.role_name]),
+        roles: Arc::from(vec![grant.role_name.clone()]),
         folders: folders::intersection(limits.as_ref(), grant.folders.as_ref()),
         credential: Credential::ApiKey { key: key.id, on_behalf_of: key.on_behalf_of },
         origin: origin.clone(),
-    }))
+    }
 }
 
 /// Whether a request may come from `address`; from an unknown one only when nothing is said.

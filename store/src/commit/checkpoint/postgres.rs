@@ -2,9 +2,11 @@
 
 use super::columns::Columns;
 use crate::backend::Postgres;
+use crate::commit::rollup::{self, Rollups};
 use crate::error::StoreError;
 use crate::model::approval::ApprovalWrites;
 use crate::model::execution::{Checkpoint, CommitOutcome, WaitRow};
+use crate::model::failure::NewFailure;
 use crate::model::signal::NewSignal;
 
 /// For a group in which nobody begins to wait, tells others something or asks people: the statement of everything
@@ -16,6 +18,10 @@ const WHOLE: &str =
 pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<CommitOutcome>, StoreError> {
     let patches: Vec<Columns<'_>> = items.iter().map(|item| Columns::of(&item.patch)).collect();
     let item = Column(items);
+    let mut rollups = Rollups::default();
+    for item in items {
+        rollups.add(item.organization_id, item.workflow_id, item.at_ms, &item.measures);
+    }
     let patch = Column(&patches);
     let waits = patch.of(|patch| waits_json(patch.waits));
     let sends = item.of(|item| json_unless_empty(&item.sends.iter().map(SendRecord::of).collect::<Vec<_>>()));
@@ -45,6 +51,21 @@ pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<Comm
         .bind(approvals)
         .bind(item.of(|item| item.told_at_most))
         .bind(patch.of(|patch| patch.paused_at_ms))
+        // One alone is written as a whole, or not at all.
+        .bind(item.of(|item| if items.len() > 1 { rollup::json(&item.measures) } else { None }))
+        .bind(postgres.shard)
+        .bind(item.of(|item| failure_json(item.measures.failure())))
+        .bind(rollups.of(|key, _sum| key.0.uuid()))
+        .bind(rollups.of(|key, _sum| key.1))
+        .bind(rollups.of(|key, _sum| key.2.uuid()))
+        .bind(rollups.of(|key, _sum| key.3.code()))
+        .bind(rollups.of(|key, _sum| key.4.clone()))
+        .bind(rollups.of(|key, _sum| key.5.code()))
+        .bind(rollups.of(|_key, sum| sum.count))
+        .bind(rollups.of(|_key, sum| sum.total_ms))
+        .bind(rollups.of(|_key, sum| sum.least_ms))
+        .bind(rollups.of(|_key, sum| sum.most_ms))
+        .bind(i64::try_from(items.len()).unwrap_or(i64::MAX))
         .fetch_all(&mut connection)
         .await;
     postgres.checkpoints.give_back(connection, &written).await;
@@ -75,12 +96,34 @@ fn waits_json(waits: &[WaitRow]) -> Option<String> {
     json_unless_empty(&waits)
 }
 
+fn failure_json(failure: Option<&NewFailure>) -> Option<String> {
+    failure.map(|failure| {
+        let record = FailureRecord {
+            id: failure.group.uuid().to_string(),
+            fingerprint: &failure.fingerprint,
+            step: failure.step.as_deref(),
+            code: &failure.code,
+            message: &failure.message,
+        };
+        serde_json::to_string(&record).expect("texts are JSON")
+    })
+}
+
 fn approvals_json(writes: &ApprovalWrites) -> Option<String> {
     (!writes.is_empty()).then(|| serde_json::to_string(writes).expect("texts and numbers are JSON"))
 }
 
 fn json_unless_empty<T: serde::Serialize>(rows: &[T]) -> Option<String> {
     (!rows.is_empty()).then(|| serde_json::to_string(rows).expect("texts and numbers are JSON"))
+}
+
+#[derive(serde::Serialize)]
+struct FailureRecord<'a> {
+    id: String,
+    fingerprint: &'a str,
+    step: Option<&'a str>,
+    code: &'a str,
+    message: &'a str,
 }
 
 #[derive(serde::Serialize)]

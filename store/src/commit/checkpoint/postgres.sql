@@ -5,10 +5,11 @@ given as (
     from unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::int4[], $5::int4[], $6::int8[], $7::text[], $8::text[], $9::int2[], $10::text[],
         $11::int2[], $12::text[], $13::text[], $14::text[], $15::int8[], $16::text[], $17::text[], $18::int4[], $19::text[],
-        $20::text[], $21::int4[], $22::int8[]
+        $20::text[], $21::int4[], $22::int8[], $23::text[], $25::text[]
     ) with ordinality as given (
         execution_id, organization_id, worker_id, epoch, seq, at_ms, events, decision, status, state, result, error_code,
-        error_message, failed_step, wake_at_ms, waits, taken, taken_count, sends, approvals, told_at_most, paused_at_ms, ordinal
+        error_message, failed_step, wake_at_ms, waits, taken, taken_count, sends, approvals, told_at_most, paused_at_ms, measures,
+        failure, ordinal
     )
 ),
 -- only while the claim still holds and nothing was written since; any commit shows that the claim got somewhere.
@@ -50,7 +51,56 @@ written as (
     returning
         given.ordinal, given.organization_id, given.execution_id, given.epoch, given.events, given.at_ms, given.waits, given.taken,
         given.sends, given.approvals, given.status as asked, execution.seq, execution.status, execution.signals,
-        execution.workflow_id
+        execution.workflow_id, given.measures, given.failure
+),
+-- what it counts: added up beforehand for a group that was written as a whole, and here for one of which something came
+-- too late. All in the order of their keys: two processes that write the same numbers wait for each other in the same
+-- order, and number $24 seldom lets them. It stands before the others because what stands first is done last, so these
+-- rows are locked for the shortest time
+counted as (
+    insert into rollup (organization_id, slice, workflow_id, what, step, bucket, shard, count, total_ms, least_ms, most_ms)
+    select organization_id, slice, workflow_id, what, step, bucket, $24::int2, count, total_ms, least_ms, most_ms
+    from (
+        select *
+        from unnest(
+            $26::uuid[], $27::int4[], $28::uuid[], $29::int2[], $30::text[], $31::int2[], $32::int8[], $33::int8[],
+            $34::int8[], $35::int8[]
+        ) as whole (organization_id, slice, workflow_id, what, step, bucket, count, total_ms, least_ms, most_ms)
+        where (select count(*) from written) = $36
+        union all
+        select
+            written.organization_id, (written.at_ms / 900000)::int4, written.workflow_id, one.w, one.s, one.b,
+            sum(one.n)::int8, sum(one.t)::int8, min(one.l), max(one.h)
+        from written
+        cross join lateral json_to_recordset(written.measures::json) as one (
+            w int2, s text, b int2, n int8, t int8, l int8, h int8
+        )
+        where written.measures is not null and (select count(*) from written) <> $36
+        group by 1, 2, 3, 4, 5, 6
+    ) as number
+    order by 1, 2, 3, 4, 5, 6
+    on conflict on constraint rollup_pkey do update
+    set
+        count = rollup.count + excluded.count,
+        total_ms = rollup.total_ms + excluded.total_ms,
+        least_ms = least(rollup.least_ms, excluded.least_ms),
+        most_ms = greatest(rollup.most_ms, excluded.most_ms)
+),
+-- causes of failures that nobody has seen before, in the order of their fingerprints for the same reason
+caused as (
+    insert into error_group (
+        id, organization_id, workflow_id, fingerprint, step, code, message, execution_id, status, first_seen_at_ms
+    )
+    select
+        one.id, written.organization_id, written.workflow_id, one.fingerprint, one.step, one.code, one.message,
+        written.execution_id, 0, written.at_ms
+    from written
+    cross join lateral json_to_record(written.failure::json) as one (
+        id uuid, fingerprint text, step text, code text, message text
+    )
+    where written.failure is not null
+    order by written.organization_id, one.fingerprint
+    on conflict on constraint error_group_key do nothing
 ),
 -- one journal row for each that was written
 journaled as (

@@ -5,21 +5,29 @@ use sqlx::sqlite::SqliteConnection;
 use super::columns::Columns;
 use super::sqlite_approvals;
 use crate::backend::Sqlite;
+use crate::commit::rollup::Rollups;
 use crate::error::StoreError;
 use crate::model::execution::{Checkpoint, CommitOutcome, ExecutionStatus};
+use crate::model::failure::NewFailure;
 
 pub async fn write(sqlite: &Sqlite, items: &[Checkpoint]) -> Result<Vec<CommitOutcome>, StoreError> {
     let _turn = sqlite.turn().await;
     let mut transaction = sqlite.write_pool.begin_with("begin immediate").await?;
     let mut outcomes = Vec::with_capacity(items.len());
+    let mut rollups = Rollups::default();
     for item in items {
-        outcomes.push(write_one(&mut transaction, item).await?);
+        outcomes.push(write_one(&mut transaction, item, &mut rollups).await?);
     }
+    rollups.write(&mut transaction).await?;
     transaction.commit().await?;
     Ok(outcomes)
 }
 
-async fn write_one(connection: &mut SqliteConnection, item: &Checkpoint) -> Result<CommitOutcome, StoreError> {
+async fn write_one(
+    connection: &mut SqliteConnection,
+    item: &Checkpoint,
+    rollups: &mut Rollups,
+) -> Result<CommitOutcome, StoreError> {
     let patch = Columns::of(&item.patch);
     let written: Option<(i32,)> = sqlx::query_as(include_str!("sqlite.sql"))
         .bind(item.execution_id.uuid())
@@ -42,6 +50,10 @@ async fn write_one(connection: &mut SqliteConnection, item: &Checkpoint) -> Resu
         .fetch_optional(&mut *connection)
         .await?;
     let Some((signals,)) = written else { return Ok(CommitOutcome::Fenced) };
+    rollups.add(item.organization_id, item.workflow_id, item.at_ms, &item.measures);
+    if let Some(failure) = item.measures.failure() {
+        cause(connection, item, failure).await?;
+    }
     let seq = item.seq + 1;
     sqlx::query(include_str!("../sqlite_journal.sql"))
         .bind(item.organization_id.uuid())
@@ -95,5 +107,22 @@ async fn take_and_send(connection: &mut SqliteConnection, item: &Checkpoint) -> 
             .execute(&mut *connection)
             .await?;
     }
+    Ok(())
+}
+
+/// A cause that nobody has seen before.
+async fn cause(connection: &mut SqliteConnection, item: &Checkpoint, failure: &NewFailure) -> Result<(), StoreError> {
+    sqlx::query(include_str!("sqlite_cause.sql"))
+        .bind(failure.group.uuid())
+        .bind(item.organization_id.uuid())
+        .bind(item.workflow_id.uuid())
+        .bind(&failure.fingerprint)
+        .bind(&failure.step)
+        .bind(&failure.code)
+        .bind(&failure.message)
+        .bind(item.execution_id.uuid())
+        .bind(item.at_ms)
+        .execute(&mut *connection)
+        .await?;
     Ok(())
 }

@@ -29,4 +29,4 @@ returning
     execution.id, execution.organization_id, execution.workflow_id, execution.version_id, execution.version_number,
     execution.priority, execution.queue, execution.trigger_data, execution.input, execution.state, execution.seq,
     execution.epoch, execution.claims, execution.queued_at_ms, execution.started_at_ms, execution.deadline_at_ms,
-    execution.depth, execution.parent_id, execution.signals, execution.state_seq
+    execution.depth, execution.parent_id, execution.signals, execution.state_seq, execution.rules

@@ -15,4 +15,4 @@ from asked
 where execution.id = asked.id and execution.status = 0
 returning
     id, organization_id, workflow_id, version_id, version_number, priority, queue, trigger_data, input, state, seq, epoch,
-    claims, queued_at_ms, started_at_ms, deadline_at_ms, depth, parent_id, signals, state_seq
+    claims, queued_at_ms, started_at_ms, deadline_at_ms, depth, parent_id, signals, state_seq, rules

@@ -17,4 +17,4 @@ set
 where id in (select id from picked)
 returning
     id, organization_id, workflow_id, version_id, version_number, priority, queue, trigger_data, input, state, seq, epoch,
-    claims, queued_at_ms, started_at_ms, deadline_at_ms, depth, parent_id, signals, state_seq
+    claims, queued_at_ms, started_at_ms, deadline_at_ms, depth, parent_id, signals, state_seq, rules

@@ -69,6 +69,7 @@ async fn record(postgres: &Postgres, given: &[&NewExecution]) -> Result<HashSet<
         .bind(column.of(|item| item.depth))
         .bind(column.of(|item| item.parent_id.map(ids::ExecutionId::uuid)))
         .bind(column.of(|item| item.rerun_of.map(ids::ExecutionId::uuid)))
+        .bind(column.of(|item| item.rules.as_deref()))
         .fetch_all(&mut connection)
         .await;
     postgres.starts.give_back(connection, &recorded).await;

@@ -5,11 +5,11 @@ given as (
     from unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int4[], $6::text[], $7::int2[], $8::text[], $9::int2[], $10::text[],
         $11::uuid[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::int8[], $18::int8[], $19::text[],
-        $25::int2[], $26::uuid[], $27::uuid[]
+        $25::int2[], $26::uuid[], $27::uuid[], $28::text[]
     ) as given (
         id, organization_id, workflow_id, version_id, version_number, key, priority, queue, trigger_type, trigger_data,
         event_id, started_by, input, labels, idempotency_key, fingerprint, queued_at_ms, deadline_at_ms, events,
-        depth, parent_id, rerun_of
+        depth, parent_id, rerun_of, rules
     )
 ),
 -- idempotency keys that are new, or so old that they count no more; a key in use returns no row
@@ -35,12 +35,12 @@ recorded as (
     insert into execution (
         id, organization_id, workflow_id, version_id, version_number, status, key, priority, queue, trigger_type, trigger_data,
         event_id, started_by, input, labels, seq, epoch, claims, idempotency_key, queued_at_ms, deadline_at_ms, pushed_at_ms,
-        depth, parent_id, rerun_of
+        depth, parent_id, rerun_of, rules
     )
     select
         id, organization_id, workflow_id, version_id, version_number, 0, key, priority, queue, trigger_type, trigger_data,
         event_id, started_by, input, labels, 1, 0, 0, idempotency_key, queued_at_ms, deadline_at_ms, queued_at_ms,
-        depth, parent_id, rerun_of
+        depth, parent_id, rerun_of, rules
     from fresh
     returning id
 ),

@@ -83,6 +83,7 @@ async fn record(connection: &mut SqliteConnection, item: &NewExecution) -> Resul
         .bind(item.depth)
         .bind(item.parent_id.map(ExecutionId::uuid))
         .bind(item.rerun_of.map(ExecutionId::uuid))
+        .bind(&item.rules)
         .execute(&mut *connection)
         .await?;
     sqlx::query(include_str!("../sqlite_journal.sql"))

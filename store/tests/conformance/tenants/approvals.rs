@@ -1,9 +1,10 @@
 //! What a tenant has of approvals.
 
-use ids::{ApprovalCommentId, ApprovalId, OrganizationId, WorkerId};
+use ids::{ApprovalCommentId, ApprovalId, OrganizationId, SubstitutionId, UserId, WorkerId};
 use store::{
-    ApprovalFilter, ApprovalOrder, ChangeCursor, Checkpoint, DecisionOutcome, NewApproval, NewComment, NewDecision,
-    NewExecution, PageRequest,
+    ApprovalFilter, ApprovalOrder, ChangeCursor, Checkpoint, ClaimApproval, DecisionOutcome, HandOutcome, HandOver,
+    HandedTo, LinkRow, NewApproval, NewComment, NewDecision, NewExecution, PageRequest, RemindApproval,
+    SubstitutionFilter, SubstitutionRow,
 };
 
 use super::{Asked, Tenant};
@@ -34,7 +35,61 @@ pub async fn approval(
     let outcome = ask!(asked, store, decide_approval(decision(database, organization, id, canary)));
     assert!(matches!(outcome, DecisionOutcome::Recorded { .. }), "{outcome:?}");
     assert!(ask!(asked, store, comment_approval(comment(organization, id, canary))).is_some());
+    let is_done = |outcome: HandOutcome| matches!(outcome, HandOutcome::Done(_));
+    assert!(is_done(ask!(asked, store, hand_over_approval(handed(organization, id, canary)))));
+    assert!(is_done(ask!(asked, store, claim_approval(claim(organization, id, canary)))));
+    assert!(is_done(ask!(asked, store, remind_approval(reminded(organization, id, canary)))));
+    ask!(asked, store, set_substitution(substitution(organization, SubstitutionId::new(), canary)));
     id
+}
+
+fn handed(organization: OrganizationId, id: ApprovalId, person: &str) -> HandOver {
+    HandOver {
+        organization_id: organization,
+        approval_id: id,
+        revision: 1,
+        actor: person.to_owned(),
+        to: HandedTo::Person {
+            from: person.to_owned(),
+            names: Vec::new(),
+            voice: person.to_owned(),
+            to: person.to_owned(),
+        },
+        reason: Some(person.to_owned()),
+        at_ms: 1,
+    }
+}
+
+fn claim(organization: OrganizationId, id: ApprovalId, person: &str) -> ClaimApproval {
+    let (actor, to) = (person.to_owned(), Some(person.to_owned()));
+    ClaimApproval { organization_id: organization, approval_id: id, from: None, to, actor, at_ms: 1 }
+}
+
+fn reminded(organization: OrganizationId, id: ApprovalId, person: &str) -> RemindApproval {
+    let link = LinkRow {
+        token_hash: format!("{person} {id}"),
+        organization_id: organization,
+        approval_id: id,
+        user_id: UserId::new(),
+        created_at_ms: 1,
+        expires_at_ms: i64::MAX,
+        used_at_ms: None,
+    };
+    let (actor, links) = (person.to_owned(), vec![link]);
+    RemindApproval { organization_id: organization, approval_id: id, actor, not_since_ms: 0, links, at_ms: 1 }
+}
+
+fn substitution(organization: OrganizationId, id: SubstitutionId, by: &str) -> SubstitutionRow {
+    SubstitutionRow {
+        id,
+        organization_id: organization,
+        user_id: UserId::new(),
+        substitute_id: UserId::new(),
+        starts_at_ms: 1,
+        ends_at_ms: i64::MAX,
+        created_by: by.to_owned(),
+        created_at_ms: 1,
+    }
 }
 
 fn comment(organization: OrganizationId, id: ApprovalId, text: &str) -> NewComment {
@@ -71,6 +126,12 @@ pub async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId,
     seen.push(format!("{:?}", ask!(asked, store, approval_assignees(of, &ids))));
     seen.push(format!("{:?}", ask!(asked, store, approval_decisions(of, &ids, 100))));
     seen.push(format!("{:?}", ask!(asked, store, approval_events(of, &ids, 100))));
+    seen.push(format!("{:?}", ask!(asked, store, approval_delegations(of, &ids, 100))));
+    let substitutions = ask!(asked, store, substitutions(of, SubstitutionFilter::default(), 100));
+    for row in &substitutions {
+        seen.push(format!("{:?}", ask!(asked, store, substitution(of, row.id))));
+    }
+    seen.push(format!("{substitutions:?}"));
     seen
 }
 
@@ -79,5 +140,14 @@ pub async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, 
     let store = &database.store;
     let outcome = ask!(asked, store, decide_approval(decision(database, intruder.id, victim.approval, "intruder")));
     assert_eq!(outcome, DecisionOutcome::Unknown);
+    let hand_over = handed(intruder.id, victim.approval, "intruder");
+    assert_eq!(ask!(asked, store, hand_over_approval(hand_over)), HandOutcome::Unknown);
+    let taken = claim(intruder.id, victim.approval, "intruder");
+    assert_eq!(ask!(asked, store, claim_approval(taken)), HandOutcome::Unknown);
+    let reminder = reminded(intruder.id, victim.approval, "intruder");
+    assert_eq!(ask!(asked, store, remind_approval(reminder)), HandOutcome::Unknown);
+    for row in store.substitutions(victim.id, SubstitutionFilter::default(), 100).await.unwrap() {
+        assert!(!ask!(asked, store, delete_substitution(intruder.id, row.id)));
+    }
     assert_eq!(ask!(asked, store, comment_approval(comment(intruder.id, victim.approval, "mine now"))), None);
 }

@@ -30,8 +30,9 @@ pub fn methods() -> BTreeSet<String> {
 
 /// These go through all organizations, one after the other, or are about the one they name itself, or about a person
 /// on the way into it.
-const SERVE_ALL: [&str; 9] = [
+const SERVE_ALL: [&str; 10] = [
     "delete_organization",
+    "followed_webhooks",
     "insert_first_owner",
     "insert_organization",
     "next_organization",

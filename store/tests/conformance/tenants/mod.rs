@@ -11,21 +11,28 @@ macro_rules! ask {
 }
 
 mod approvals;
+mod bulk;
 mod methods;
 mod people;
+mod rules;
+mod statistics;
 mod timed;
+mod versions;
+mod webhooks;
 
 use std::collections::BTreeSet;
 
 use ids::{
-    ApprovalId, EventId, ExecutionId, HookId, IdentityProviderId, MembershipId, OrganizationId, RoleId, ScheduleId,
-    UserId, WorkerId, WorkflowId, WorkflowVersionId,
+    ApprovalId, BulkOperationId, ErrorGroupId, EventId, ExecutionId, HookId, IdentityProviderId, MembershipId,
+    OrganizationId, RoleId, RuleId, ScheduleId, UserId, WebhookDeliveryId, WebhookEndpointId, WorkerId, WorkflowId,
+    WorkflowVersionId,
 };
+use serde_json::json;
 use store::{
-    ChangeCursor, EventFilter, EventOrder, EventOutcome, ExecutionFilter, ExecutionOrder, IdentityProviderRow,
-    MembershipRow, NewEvent, NewExecution, NewSignal, NewSlot, NewVersion, NewWorkflow, PageRequest, PublishOutcome,
-    Retention, RetentionScope, RoutedEvent, SlotKey, StartOutcome, Sweep, TenantWall, ToldRow, UserIdentityRow,
-    WaitRow, WorkflowFilter, WorkflowOrder,
+    ChangeCursor, EventCursor, EventFilter, EventOrder, EventOutcome, ExecutionFilter, ExecutionOrder,
+    IdentityProviderRow, MembershipRow, NewEvent, NewExecution, NewSignal, NewSlot, NewVersion, NewWorkflow,
+    PageRequest, PublishOutcome, Retention, RetentionScope, RoutedEvent, SlotKey, StartOutcome, Sweep, TenantWall,
+    ToldRow, UserIdentityRow, WaitRow, WorkflowFilter, WorkflowOrder,
 };
 
 use self::methods::methods;
@@ -58,8 +65,12 @@ struct Tenant {
     newcomer: UserId,
     people: People,
     schedule: ScheduleId,
+    rule: RuleId,
     /// It waits for a second voice.
     approval: ApprovalId,
+    error_group: ErrorGroupId,
+    operation: BulkOperationId,
+    address: (WebhookEndpointId, WebhookDeliveryId),
 }
 
 /// Who belongs to every tenant.
@@ -78,11 +89,13 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         tags: vec![canary.clone()],
         ..workflow
     };
+    let rule = rules::rule(asked, database, id, &canary).await;
     let draft = ask!(asked, store, upsert_draft(described(new_workflow(database, "orders"))));
     let release = |workflow: WorkflowId| NewVersion {
         organization_id: id,
         source: canary.clone(),
         published_by: canary.clone(),
+        rules: if workflow == draft.id { rules::uses(rule, &canary) } else { Vec::new() },
         hooks: if workflow == draft.id { vec![hook("same")] } else { Vec::new() },
         ..new_version(database, workflow)
     };
@@ -145,21 +158,19 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
     }
     ask!(asked, store, send_signals(vec![signal(id, execution, &canary)], database.now()));
     store.deliver_signals(&[execution], database.now()).await.unwrap();
-    let slot = NewSlot {
-        execution_id: execution,
-        organization_id: id,
-        key: SlotKey { workflow_id: draft.id, key: "same".to_owned() },
-        priority: 5,
-        slots: 1,
-    };
+    let slot = new_slot(id, execution, draft.id);
     assert!(ask!(asked, store, take_slot(&slot, true, "told", database.now())).is_taken, "{slug}");
     ask!(asked, store, set_retention(id, RetentionScope::Workflow(draft.id), Some(kept(1_000))));
     ask!(asked, store, keep_document(id, "same", &canary, 10, 1));
     join(asked, database, id, person, &canary).await;
     let (provider, newcomer) = provider(asked, database, id, slug, &canary).await;
     let people = people::people(asked, database, id, &canary).await;
+    versions::created(asked, database, id, &canary).await;
     let schedule = timed::schedule(asked, database, id, &canary).await;
     let approval = approvals::approval(asked, database, id, &canary).await;
+    let error_group = statistics::counted(database, id, &canary).await;
+    let operation = bulk::operation(asked, database, id, &canary).await;
+    let address = webhooks::address(asked, database, id, &canary).await;
     let (workflow, version, event) = (draft.id, version.id, event.id);
     Tenant {
         id,
@@ -174,8 +185,18 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         newcomer,
         people,
         schedule,
+        rule,
         approval,
+        address,
+        error_group,
+        operation,
     }
+}
+
+/// A place among the executions of one key.
+fn new_slot(organization_id: OrganizationId, execution_id: ExecutionId, workflow_id: WorkflowId) -> NewSlot {
+    let key = SlotKey { workflow_id, key: "same".to_owned() };
+    NewSlot { execution_id, organization_id, key, priority: 5, slots: 1 }
 }
 
 /// Makes somebody a member.
@@ -300,6 +321,10 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
     let first = EventId::from_uuid(ids::uuid::Uuid::nil());
     note(format!("{:?}", ask!(asked, store, events_after(of, None, None, first, 100))));
     note(format!("{:?}", ask!(asked, store, events_by_ids(of, &events))));
+    let nothing: EventCursor = serde_json::from_value(json!({ "x": 0, "p": 0, "e": first.uuid() })).unwrap();
+    note(format!("{:?}", ask!(asked, store, event_arrivals_after(of, &nothing, 100))));
+    ask!(asked, store, current_event_cursor(of));
+    note(format!("{:?}", ask!(asked, store, filter_events(of, &events, &EventFilter::default()))));
     note(format!("{:?}", ask!(asked, store, events(of, &EventFilter::default(), EventOrder::default(), &page))));
     note(format!("{:?}", ask!(asked, store, count_events(of, &EventFilter::default()))));
     note(format!("{:?}", ask!(asked, store, triggers_for(of, "order.placed"))));
@@ -328,8 +353,13 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
         note(format!("{:?}", store.membership_of(of, one.newcomer).await.unwrap()));
     }
     note(format!("{:?}", ask!(asked, store, identity_providers(of))));
+    seen.extend(Box::pin(versions::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(timed::picture(database, asked, of, all)).await);
+    seen.extend(Box::pin(rules::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(approvals::picture(database, asked, of, all)).await);
+    seen.extend(Box::pin(statistics::picture(database, asked, of, all)).await);
+    seen.extend(Box::pin(bulk::picture(database, asked, of, all)).await);
+    seen.extend(Box::pin(webhooks::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(people::picture(database, asked, of, all)).await);
     seen.join("\n")
 }
@@ -367,10 +397,14 @@ async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, vict
     assert!(!ask!(asked, store, follow_provider(own, victim.newcomer, victim.provider, kept, role)));
     assert!(!ask!(asked, store, leave_provider(own, victim.newcomer, victim.provider, kept)));
     assert!(!ask!(asked, store, delete_identity_provider(own, victim.provider)));
-    assert_eq!(ask!(asked, store, set_namespace(own, victim.workflow, "mine/".to_owned(), now_ms)), None);
+    versions::intrude(database, asked, intruder, victim).await;
     timed::intrude(database, asked, intruder, victim).await;
+    rules::intrude(database, asked, intruder, victim).await;
     people::intrude(database, asked, intruder, victim).await;
     approvals::intrude(database, asked, intruder, victim).await;
+    statistics::intrude(database, asked, intruder, victim).await;
+    bulk::intrude(database, asked, intruder, victim).await;
+    webhooks::intrude(database, asked, intruder, victim).await;
 }
 
 on_both_databases! {
@@ -395,7 +429,9 @@ on_both_databases! {
                     other.canary.clone(), other.id.to_string(), other.workflow.to_string(), other.version.to_string(),
                     other.event.to_string(), other.execution.to_string(), other.ended.to_string(),
                     other.provider.to_string(), other.newcomer.to_string(), other.schedule.to_string(),
-                    other.approval.to_string(),
+                    other.approval.to_string(), other.rule.to_string(), other.error_group.to_string(),
+                    other.approval.to_string(), other.operation.to_string(),
+                    other.address.0.to_string(), other.address.1.to_string(),
                 ];
                 for text in foreign.into_iter().chain(other.people.texts()) {
                     assert!(!own.contains(&text), "{} sees `{text}` of {}: {own}", one.canary, other.canary);
@@ -432,6 +468,7 @@ on_both_databases! {
         database.store.mark_routed(ant.id, ant.event, "[]", "|started|", 1).await.unwrap();
         assert_eq!(ask!(asked, database.store, sweep_events(ant.id, i64::MAX / 2, 100)), 1);
         assert!(database.store.event(bee.id, bee.event).await.unwrap().is_some());
+        statistics::forgotten(database, ant, bee).await;
         people::cut(database, &mut asked, ant, bee).await;
         let missing: Vec<String> = methods().into_iter().filter(|name| !asked.contains(name.as_str())).collect();
         assert_eq!(missing, Vec::<String>::new(), "these take an organization: call them above, for three tenants");

@@ -1,0 +1,11 @@
+//! Work on many executions in the background.
+
+mod live;
+mod mutations;
+mod node;
+mod queries;
+
+pub use live::BulkSubscription;
+pub use mutations::BulkMutation;
+pub use node::BulkFailure;
+pub use queries::BulkQuery;

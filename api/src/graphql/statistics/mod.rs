@@ -1,0 +1,10 @@
+//! Numbers about executions, and about what happened in a part of time.
+
+mod approvals;
+mod counts;
+mod durations;
+mod object;
+mod queries;
+mod series;
+
+pub use queries::{StatisticsFilter, StatisticsQuery};

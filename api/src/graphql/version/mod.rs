@@ -1,0 +1,14 @@
+//! Versions and drafts of workflows: creating, saving, going back, putting away, comparing.
+
+mod diff;
+mod draft;
+mod export;
+mod inputs;
+mod moving;
+mod mutations;
+mod queries;
+
+pub use self::diff::DefinitionDiff;
+pub use self::draft::WorkflowDraft;
+pub use self::mutations::VersionMutation;
+pub use self::queries::VersionQuery;

@@ -1,0 +1,95 @@
+//! Arguments of `sluice bulk`.
+
+use clap::{Args, Subcommand};
+
+use super::ServerOptions;
+
+#[derive(Debug, Args)]
+pub struct BulkOptions {
+    /// What to do; lists the bulk operations when absent.
+    #[command(subcommand)]
+    pub what: Option<BulkCommand>,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+/// Which executions, and how.
+#[derive(Debug, Args)]
+pub struct ManyOptions {
+    /// Of this workflow, by slug.
+    #[arg(long)]
+    pub workflow: Option<String>,
+    /// In this state, such as `waiting`; may be given several times.
+    #[arg(long = "status")]
+    pub statuses: Vec<String>,
+    /// With this label, as `name=value`; may be given several times.
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub labels: Vec<String>,
+    /// With this business key.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// A filter as the API takes it: JSON, or `@` and a file; `{}` for all executions. The other conditions have to
+    /// hold too.
+    #[arg(long)]
+    pub filter: Option<String>,
+    /// This execution; may be given several times.
+    #[arg(long = "id", conflicts_with_all = ["workflow", "statuses", "labels", "key", "filter"])]
+    pub ids: Vec<String>,
+    /// Why, for the record.
+    #[arg(long)]
+    pub reason: String,
+    /// Only count, and check what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Executions in a second at most.
+    #[arg(long, value_name = "NUMBER")]
+    pub rate: Option<i32>,
+    /// Wait until it has ended, and show how far it is.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BulkCommand {
+    /// Asks many executions to stop.
+    Cancel(ManyOptions),
+    /// Lets many executions begin no further step until they are resumed.
+    Pause(ManyOptions),
+    /// Lets many paused executions go on.
+    Resume {
+        #[command(flatten)]
+        many: ManyOptions,
+        /// Merged over the data of each: JSON, or `@` and a file.
+        #[arg(long)]
+        data: Option<String>,
+    },
+    /// Lets many executions that failed go on from where they failed.
+    Retry(ManyOptions),
+    /// Lists the bulk operations, newest first.
+    List,
+    /// Shows a bulk operation, with what was not possible.
+    Show {
+        /// Id of the bulk operation.
+        id: String,
+    },
+    /// Follows a bulk operation until it has ended.
+    Watch {
+        /// Id of the bulk operation.
+        id: String,
+    },
+    /// Holds a bulk operation.
+    Hold {
+        /// Id of the bulk operation.
+        id: String,
+    },
+    /// Lets a bulk operation that is held go on.
+    Continue {
+        /// Id of the bulk operation.
+        id: String,
+    },
+    /// Stops a bulk operation for good; what is done stays done.
+    Stop {
+        /// Id of the bulk operation.
+        id: String,
+    },
+}

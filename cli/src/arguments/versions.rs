@@ -1,0 +1,109 @@
+//! Commands about versions of workflows.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::ServerOptions;
+
+/// What to do with versions.
+#[derive(Debug, Subcommand)]
+pub enum VersionsCommand {
+    /// Lists the versions of a workflow, newest first.
+    Versions(VersionsOptions),
+    /// Tells what changed between two versions, from the published one to the draft, or to a file.
+    Diff(DiffOptions),
+    /// Makes a version of before the published one again.
+    Rollback(RollbackOptions),
+    /// Writes the definitions of a server into a folder.
+    Export(ExportOptions),
+    /// Moves executions that rest to another version of their workflow; without `--yes` only tells which can move.
+    Move(MoveOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct VersionsOptions {
+    /// Slug or id of the workflow.
+    pub workflow: String,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffOptions {
+    /// Slug or id of the workflow.
+    pub workflow: String,
+    /// Number of the older version; the published one when absent.
+    #[arg(long, value_name = "NUMBER")]
+    pub from: Option<i32>,
+    /// Number of the newer version; the draft when absent.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "file")]
+    pub to: Option<i32>,
+    /// Compare with this file instead.
+    #[arg(long)]
+    pub file: Option<PathBuf>,
+    /// Only the text, in the unified format.
+    #[arg(long)]
+    pub text: bool,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct RollbackOptions {
+    /// Slug or id of the workflow.
+    pub workflow: String,
+    /// Number of the version.
+    pub to: i32,
+    /// Why, for the record.
+    #[arg(long)]
+    pub reason: String,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+/// How definitions are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Written {
+    /// In JSON.
+    Json,
+    /// In YAML.
+    Yaml,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportOptions {
+    /// The folder; files that are there are written over.
+    pub folder: PathBuf,
+    /// Only workflows in this folder of the server, or below.
+    #[arg(long)]
+    pub namespace: Option<String>,
+    /// Write all of them in this format; as they were written when absent.
+    #[arg(long, value_enum)]
+    pub format: Option<Written>,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct MoveOptions {
+    /// Slug or id of the workflow.
+    pub workflow: String,
+    /// Number of the version to move to; the published one when absent.
+    #[arg(long, value_name = "NUMBER")]
+    pub to: Option<i32>,
+    /// Only executions of this version.
+    #[arg(long, value_name = "NUMBER")]
+    pub from: Option<i32>,
+    /// Only this execution; may be given more than once.
+    #[arg(long = "execution", value_name = "ID")]
+    pub executions: Vec<String>,
+    /// Move those that can move.
+    #[arg(long, requires = "reason")]
+    pub yes: bool,
+    /// Why, for the record.
+    #[arg(long)]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}

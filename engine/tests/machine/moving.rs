@@ -1,0 +1,161 @@
+//! Executions that go on with another version of their workflow.
+
+use serde_json::{Value, json};
+use sluice_engine::check::{Offline, check};
+use sluice_engine::definition::Format;
+use sluice_engine::machine::{Command, Event, Signal, Status, Versions, obstacles, violations};
+use sluice_engine::plan::{Plan, Settings};
+
+use crate::sim::Sim;
+
+fn canonical(definition: &Value) -> Value {
+    let checked = check(&definition.to_string(), Format::Json, &Offline);
+    checked.canonical.unwrap_or_else(|| panic!("{:#?}", checked.problems))
+}
+
+fn plan(definition: &Value) -> Plan {
+    let checked = check(&definition.to_string(), Format::Json, &Offline);
+    let definition = checked.definition.unwrap_or_else(|| panic!("{:#?}", checked.problems));
+    Plan::new(definition, Settings { default_timeout: std::time::Duration::from_mins(5) }).unwrap()
+}
+
+fn flow(steps: &Value) -> Value {
+    json!({ "workflow_id": "test", "steps": steps })
+}
+
+/// What stands in the way of going on with `to`.
+fn held(sim: &Sim, from: &Value, to: &Value) -> Vec<String> {
+    let (from, plan, to) = (canonical(from), plan(to), canonical(to));
+    let versions = Versions { from: &from, to: &to, plan: &plan, number: 4 };
+    let found = obstacles(&versions, &sim.origin, &sim.state, sim.now);
+    found.into_iter().map(|one| format!("{}: {}", one.path.as_deref().unwrap_or("-"), one.reason)).collect()
+}
+
+/// Goes on with `to`, and looks whether everything that always holds still does.
+fn go(sim: &mut Sim, to: &Value) {
+    let moved = Event::Moved { from: 3, to: 4, by: None, reason: None, at: sim.now };
+    sluice_engine::machine::apply(&mut sim.state, &moved);
+    sim.journal.push(moved);
+    sim.plan = plan(to);
+    sim.origin.version = 4;
+    let violations = violations(&sim.plan, &sim.origin, &sim.journal, &sim.state, false);
+    assert!(violations.is_empty(), "{violations:#?}");
+}
+
+fn event(name: &str) -> Command {
+    Command::Signal(Signal::Event { id: "evt_1".to_owned(), event: name.to_owned(), payload: json!({ "paid": 5 }) })
+}
+
+fn waits(event: &str, next: &str) -> Value {
+    json!({ "id": "rest", "type": "wait", "wait": { "event": event }, "next": next })
+}
+
+fn allow(id: &str, reason: &str) -> Value {
+    json!({ "id": id, "type": "action", "action": { "type": "allow", "reason": reason } })
+}
+
+#[test]
+fn what_waits_goes_on_with_the_steps_of_the_other_version() {
+    let from = flow(&json!([waits("order.paid", "done"), allow("done", "old")]));
+    let to = flow(
+        &json!([waits("order.paid", "noted"), { "id": "noted", "type": "set", "set": { "n": 1 }, "next": "done" },
+        allow("done", "new {{ paid }} {{ n }}")]),
+    );
+    let mut sim = Sim::start_definition(&from, json!({}));
+    assert_eq!(sim.state.status(), Status::Waiting);
+    assert_eq!(held(&sim, &from, &to), [""; 0]);
+    go(&mut sim, &to);
+    sim.command(event("order.paid"));
+    assert_eq!(sim.state.status(), Status::Completed);
+    assert_eq!(sim.state.decision().unwrap().reason.as_deref(), Some("new 5 1"));
+}
+
+#[test]
+fn each_thing_that_is_otherwise_where_it_stands_holds_it() {
+    let from = flow(&json!([waits("order.paid", "done"), allow("done", "old")]));
+    let sim = Sim::start_definition(&from, json!({ "a": 1 }));
+    let to = |rest: Value| flow(&json!([rest, allow("done", "old")]));
+    let cases = [
+        (flow(&json!([allow("done", "x")])), "rest: it stands at step `rest`, which version 4 has not"),
+        (
+            to(json!({ "id": "rest", "type": "set", "set": { "n": 1 }, "next": "done" })),
+            "rest: step `rest` is of type `wait`, and in version 4 `set`",
+        ),
+        (
+            to(waits("order.shipped", "done")),
+            "rest: step `rest` waits for `order.paid`, and in version 4 for `order.shipped`",
+        ),
+        (
+            to(json!({ "id": "rest", "type": "wait", "wait": { "for": "1h" }, "next": "done" })),
+            "rest: step `rest` waits for `order.paid`, and in version 4 for a time",
+        ),
+        (
+            to(
+                json!({ "id": "rest", "type": "wait", "wait": { "event": "order.paid", "match": ["a"] }, "next": "done" }),
+            ),
+            "rest: step `rest` waits for `order.paid`, which is matched otherwise in version 4",
+        ),
+    ];
+    for (to, expected) in cases {
+        assert_eq!(held(&sim, &from, &to), [expected]);
+    }
+    let with = |key: &str, value: Value| {
+        let mut to = from.clone();
+        to[key] = value;
+        held(&sim, &from, &to)
+    };
+    assert_eq!(
+        with("concurrency", json!({ "key": "a", "limit": 1 })),
+        ["-: it has or awaits a slot by its `concurrency`, which is another one in version 4"]
+    );
+    let schema = json!({ "type": "object", "required": ["b"], "properties": { "b": {} } });
+    let refused = with("input", schema);
+    assert!(refused[0].starts_with("-: its input does not fit the input schema of version 4: "), "{refused:?}");
+    assert_eq!(with("timeout", json!("1h")), [""; 0]);
+}
+
+#[test]
+fn a_branch_and_a_list_that_are_under_way_stay_what_they_are() {
+    let branches = |second: &Value| {
+        flow(&json!([{ "id": "all", "type": "parallel", "next": "done",
+            "parallel": { "branches": [[waits("order.paid", "x"), allow("x", "a")], second] } }, allow("done", "b")]))
+    };
+    let (one, two) = (json!([allow("y", "c")]), json!([allow("y", "d"), allow("z", "e")]));
+    let sim = Sim::start_definition(&branches(&one), json!({}));
+    assert_eq!(held(&sim, &branches(&one), &branches(&two)), [""; 0]);
+    let outside = flow(&json!([{ "id": "all", "type": "parallel", "next": "rest",
+        "parallel": { "branches": [[allow("x", "a")], [allow("y", "c")]] } }, waits("order.paid", "done"), allow("done", "b")]));
+    assert_eq!(held(&sim, &branches(&one), &outside), ["all.rest: step `rest` stands in another place in version 4"]);
+    let list = |items: &str| {
+        flow(
+            &json!([{ "id": "each", "type": "foreach", "foreach": { "items": items, "steps": [waits("order.paid", "x"),
+            allow("x", "a")] } }]),
+        )
+    };
+    let sim = Sim::start_definition(&list("{{ a }}"), json!({ "a": [1, 2], "b": [] }));
+    let expected = ["each: step `each` goes through a list, and does so otherwise in version 4"];
+    assert_eq!(held(&sim, &list("{{ a }}"), &list("{{ b }}")), expected);
+}
+
+#[test]
+fn a_call_under_way_holds_it_and_a_call_that_is_tried_again_does_not() {
+    let call = |url: &str| {
+        flow(
+            &json!([{ "id": "call", "type": "execute", "retry": { "max_attempts": 3, "delay": "10s", "jitter": false },
+            "execute": [{ "type": "http_request", "url": url }], "next": "done" }, allow("done", "a")]),
+        )
+    };
+    let (from, to) = (call("https://old.example"), call("https://new.example"));
+    let mut sim = Sim::start_definition(&from, json!({}));
+    assert_eq!(held(&sim, &from, &to), ["-: it is at work, or about to be; it can move when it rests, so pause it"]);
+    sim.fail("CONNECTION_FAILED", sluice_engine::machine::ErrorClass::Connection);
+    assert_eq!(sim.state.status(), Status::Waiting);
+    assert_eq!(held(&sim, &from, &to), [""; 0]);
+    go(&mut sim, &to);
+    sim.wake_after(20_000);
+    let request = format!("{:?}", sim.effects[0].request);
+    assert!(request.contains("https://new.example"), "{request}");
+    sim.answer(json!({}));
+    assert_eq!(sim.state.status(), Status::Completed);
+    assert_eq!(held(&sim, &from, &to), ["-: it has ended"]);
+}

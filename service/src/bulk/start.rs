@@ -1,0 +1,181 @@
+//! Accepts bulk operations.
+
+use std::collections::BTreeSet;
+
+use ids::{BulkOperationId, ExecutionId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{BulkKind, BulkOperationRow, BulkStatus, ExecutionFilter};
+
+use super::walk;
+use crate::audit::Change;
+use crate::code::Code;
+use crate::error::{Mistake, ServiceError};
+use crate::executions::{self, asked};
+use crate::identity::Principal;
+use crate::services::Services;
+use crate::viewer::{Permission, Viewer};
+
+/// Executions in a second of an operation that says nothing.
+pub const DEFAULT_RATE: i32 = 1_000;
+/// Executions in a second of an operation at most.
+pub const MAX_RATE: i32 = 10_000;
+/// Executions that are named one by one, at most.
+pub const MAX_IDS: usize = 1_000;
+/// Operations of one organization that have not ended, at most.
+pub const MAX_OPEN: u64 = 100;
+
+/// Which executions.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// Those that fit, and are in a state in which there is something to do.
+    Fitting(Box<ExecutionFilter>),
+    /// These.
+    Named(Vec<ExecutionId>),
+}
+
+/// What a kind needs beside the executions, as it is stored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Arguments {
+    /// Of a resume: merged over the data of each execution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+    /// Executions that were named: those in another state are passed and counted too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_named: bool,
+}
+
+/// A bulk operation to start.
+#[derive(Debug, Clone)]
+pub struct NewOperation {
+    /// What to do.
+    pub kind: BulkKind,
+    /// With which executions; nothing at all is refused.
+    pub which: Option<Which>,
+    /// Why.
+    pub reason: String,
+    /// Only count and check.
+    pub is_dry_run: bool,
+    /// Executions in a second at most.
+    pub rate_per_second: Option<i32>,
+    /// Of a resume: merged over the data of each execution.
+    pub data: Option<Value>,
+}
+
+/// Accepts an operation: durable when this returns, and done in the background. Executions that are accepted later
+/// are not its own.
+///
+/// # Errors
+/// `Forbidden`; mistakes, all at once; the database away.
+pub async fn start(services: &Services, viewer: &Viewer, new: NewOperation) -> Result<BulkOperationRow, ServiceError> {
+    viewer.require(Permission::ExecutionControl)?;
+    let mut mistakes = check(services, &new);
+    let rate_per_second = new.rate_per_second.unwrap_or(DEFAULT_RATE);
+    let (filter, is_named) = match new.which {
+        None => {
+            let message = "say with which executions: give `filter` or `ids`";
+            mistakes.push(Mistake::new(Code::Required, "filter", message));
+            (ExecutionFilter::default(), false)
+        }
+        Some(Which::Fitting(filter)) => (*filter, false),
+        Some(Which::Named(ids)) => (named(services, viewer, ids, &mut mistakes).await?, true),
+    };
+    if mistakes.is_empty() && services.store().count_open_bulk_operations(viewer.organization).await? >= MAX_OPEN {
+        let message = format!("{MAX_OPEN} bulk operations of the organization have not ended");
+        mistakes.push(Mistake::new(Code::TooLarge, "", message).with_help("Wait for one of them, or cancel it."));
+    }
+    if !mistakes.is_empty() {
+        return Err(ServiceError::Mistakes(mistakes));
+    }
+    let now_ms = services.now().0;
+    let arguments = Arguments { data: new.data, is_named };
+    let row = BulkOperationRow {
+        id: BulkOperationId::new(),
+        organization_id: viewer.organization,
+        kind: new.kind,
+        status: BulkStatus::Pending,
+        filter: serde_json::to_string(&filter).expect("filters are plain data"),
+        arguments: Some(serde_json::to_string(&arguments).expect("arguments are plain data")),
+        reason: new.reason,
+        is_dry_run: new.is_dry_run,
+        rate_per_second,
+        created_by: viewer.actor.id.clone(),
+        acts_as: serde_json::to_string(&Principal::of(viewer)).expect("principals are plain data"),
+        total: 0,
+        is_counted: false,
+        succeeded: 0,
+        failed: 0,
+        skipped: 0,
+        position: None,
+        epoch: 0,
+        lease_until_ms: 0,
+        due_at_ms: Some(now_ms),
+        status_reason: None,
+        created_at_ms: now_ms,
+        ended_at_ms: None,
+    };
+    // Nests too deep, or the like: told now, and not when nobody listens any more.
+    let looked_at = walk::filter(&row, &filter, &arguments, viewer);
+    services.store().walk_executions(viewer.organization, &looked_at, None, 1).await?;
+    if !services.store().insert_bulk_operation(row.clone()).await? {
+        return Err(ServiceError::Unauthenticated);
+    }
+    let change =
+        Change::of("bulk_operation", row.id, "").named("bulk_operation.started").because(Some(row.reason.clone()));
+    viewer.origin.trail.note(change.after(json!({
+        "kind": format!("{:?}", row.kind).to_lowercase(),
+        "filter": filter,
+        "isDryRun": row.is_dry_run,
+        "ratePerSecond": row.rate_per_second,
+    })));
+    Ok(row)
+}
+
+fn check(services: &Services, new: &NewOperation) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let mut all = |checked: Result<(), ServiceError>| {
+        if let Err(ServiceError::Mistakes(more)) = checked {
+            mistakes.extend(more);
+        }
+    };
+    all(executions::check_reason(Some(&new.reason)));
+    all(asked::check_data(new.data.as_ref()));
+    if new.data.is_some() && new.kind != BulkKind::Resume {
+        mistakes.push(Mistake::new(Code::Invalid, "data", "only paused executions that are resumed take data"));
+    }
+    let limit = services.settings().max_payload_bytes;
+    if new.data.as_ref().is_some_and(|data| data.to_string().len() > limit) {
+        mistakes.push(Mistake::new(Code::TooLarge, "data", format!("`data` has more than {limit} bytes")));
+    }
+    if new.rate_per_second.is_some_and(|rate| !(1..=MAX_RATE).contains(&rate)) {
+        let message = format!("`ratePerSecond` must be 1 to {MAX_RATE}");
+        mistakes.push(Mistake::new(Code::Invalid, "ratePerSecond", message));
+    }
+    mistakes
+}
+
+/// These executions, each of which has to be there.
+async fn named(
+    services: &Services,
+    viewer: &Viewer,
+    ids: Vec<ExecutionId>,
+    mistakes: &mut Vec<Mistake>,
+) -> Result<ExecutionFilter, ServiceError> {
+    /// Mistakes that are told of a list.
+    const TOLD: usize = 20;
+    if ids.is_empty() || ids.len() > MAX_IDS {
+        let message = format!("`ids` has 1 to {MAX_IDS} ids, not {}", ids.len());
+        mistakes.push(Mistake::new(Code::Invalid, "ids", message).with_help("Use `filter` for more."));
+        return Ok(ExecutionFilter::default());
+    }
+    let wanted = ExecutionFilter { ids: Some(ids.clone()), ..ExecutionFilter::default() };
+    let reached = crate::reach::of_executions(viewer, &wanted);
+    let there = services.store().walk_executions(viewer.organization, &reached, None, MAX_IDS as u64).await?;
+    let there: BTreeSet<ExecutionId> = there.into_iter().collect();
+    let missing = ids.iter().enumerate().filter(|(_, id)| !there.contains(id)).take(TOLD);
+    mistakes.extend(missing.map(|(place, id)| {
+        Mistake::new(Code::NotFound, &format!("ids.{place}"), format!("there is no execution {id}"))
+    }));
+    Ok(wanted)
+}

@@ -1,0 +1,146 @@
+//! What is known of a pause, and what would happen if it ended now.
+//!
+//! Nothing is guessed: the engine is asked what follows, on a copy of the state to which everything was told that waits
+//! for the execution.
+
+use std::collections::BTreeSet;
+
+use engine::Timestamp;
+use engine::machine::{self, Command, Decided, Event, Signal, WaitKind};
+use ids::ExecutionId;
+use store::{ExecutionRow, ExecutionStatus};
+
+use super::known::Known;
+use crate::error::ServiceError;
+use crate::services::Services;
+use crate::signals::Told;
+use crate::viewer::{Permission, Viewer};
+
+/// How often the engine is asked to go on, where it does so in parts.
+const MAX_PARTS: usize = 20;
+/// Steps that are named at most.
+const MAX_STEPS: usize = 100;
+
+/// A pause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PauseView {
+    /// Since when.
+    pub at: Timestamp,
+    /// By whom; nobody for one that began by itself.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// When it goes on by itself.
+    pub resumes_at: Option<Timestamp>,
+    /// What resuming would set free.
+    pub pending: ResumePreview,
+}
+
+/// What resuming would set free.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ResumePreview {
+    /// Signals and events that came since the pause, and are kept.
+    pub signals: u32,
+    /// Waits and delays whose time is over.
+    pub due_timers: u32,
+    /// Approvals that were decided since the pause.
+    pub decided_approvals: u32,
+    /// Steps that would begin at once, in order.
+    pub next_steps: Vec<String>,
+    /// Whether it would end at once.
+    pub ends: bool,
+    /// Why it cannot be resumed.
+    pub refused: Option<String>,
+}
+
+/// The pause of an execution; none when it is not paused.
+///
+/// # Errors
+/// `Forbidden`, or the database is away.
+pub async fn pause_view(
+    services: &Services,
+    viewer: &Viewer,
+    row: &ExecutionRow,
+) -> Result<Option<PauseView>, ServiceError> {
+    viewer.require(Permission::ExecutionRead)?;
+    if row.status != ExecutionStatus::Paused {
+        return Ok(None);
+    }
+    let known = Known::read(services, row.clone()).await?;
+    // The journal is newer than the row.
+    let Some(at) = known.state.paused_since() else { return Ok(None) };
+    let told = told(services, row.id, viewer).await?;
+    let since: Vec<&Event> = since_pause(&known.journal);
+    let (by, reason) = match since.first() {
+        Some(Event::Paused { by, reason, .. }) => (by.clone(), reason.clone()),
+        _held_by_a_retry => (None, None),
+    };
+    let pending = preview(&known, &since, told, services.now());
+    Ok(Some(PauseView { at, by, reason, resumes_at: known.state.resumes_at(), pending }))
+}
+
+/// What waits for the execution and is not in its journal yet.
+async fn told(services: &Services, id: ExecutionId, viewer: &Viewer) -> Result<Vec<Told>, ServiceError> {
+    let rows = services.store().signals(viewer.organization, id).await?;
+    // What this release cannot read, the worker tells; here it is left out.
+    Ok(rows.iter().filter_map(|row| Told::parse(row).ok()).collect())
+}
+
+/// From the beginning of the last pause on.
+fn since_pause(journal: &[Event]) -> Vec<&Event> {
+    let begin = journal.iter().rposition(|event| matches!(event, Event::Paused { .. })).unwrap_or(journal.len());
+    journal[begin..].iter().collect()
+}
+
+fn preview(known: &Known, since: &[&Event], told: Vec<Told>, now: Timestamp) -> ResumePreview {
+    let mut shown = ResumePreview::default();
+    for event in since {
+        match event {
+            Event::EventTaken { .. } | Event::SignalKept { .. } => shown.signals += 1,
+            Event::ApprovalDecided { .. } => shown.decided_approvals += 1,
+            _other => {}
+        }
+    }
+    let (plan, origin) = (&known.version.plan, &known.origin);
+    let mut state = known.state.clone();
+    for one in told {
+        match &one {
+            Told::Signal { what: Signal::Approval { .. } } => shown.decided_approvals += 1,
+            Told::Signal { .. } => shown.signals += 1,
+            _control => {}
+        }
+        // What makes no sense in this state is dropped by the worker as well.
+        let _refused = machine::advance(plan, origin, &mut state, one.into_command(), now);
+    }
+    let is_timer = |kind: WaitKind| !matches!(kind, WaitKind::Resume | WaitKind::Pause | WaitKind::Deadline);
+    let waits = machine::waits(plan, origin, &state);
+    let due = waits.iter().filter(|wait| is_timer(wait.kind) && wait.due_at.is_some_and(|due_at| due_at <= now));
+    shown.due_timers = u32::try_from(due.count()).unwrap_or(u32::MAX);
+    let mut steps = BTreeSet::new();
+    let mut command = Command::Resume { by: None, data: None, at_step: None };
+    for _part in 0..MAX_PARTS {
+        let decided = match machine::advance(plan, origin, &mut state, command, now) {
+            Ok(decided) => decided,
+            Err(refused) => {
+                shown.refused = Some(refused.to_string());
+                return shown;
+            }
+        };
+        note_steps(&decided, &mut steps, &mut shown.next_steps);
+        if !decided.goes_on {
+            break;
+        }
+        command = Command::Wake;
+    }
+    shown.ends = state.has_ended();
+    shown
+}
+
+fn note_steps(decided: &Decided, known: &mut BTreeSet<String>, shown: &mut Vec<String>) {
+    for event in &decided.events {
+        let Event::StepStarted { path, .. } = event else { continue };
+        if shown.len() < MAX_STEPS && known.insert(path.clone()) {
+            shown.push(path.clone());
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Bulk operations of the three tenants.
+
+use ids::{BulkOperationId, ExecutionId, OrganizationId};
+use store::{BulkOperationRow, BulkPart, BulkStatus, ExecutionFilter, PageRequest};
+
+use super::{Asked, Tenant};
+use crate::bulk::{failure, operation as new_operation, part_of};
+use crate::harness::{Database, EPOCH_MS};
+
+fn row(organization: OrganizationId, canary: &str) -> BulkOperationRow {
+    BulkOperationRow {
+        filter: canary.to_owned(),
+        arguments: Some(canary.to_owned()),
+        reason: canary.to_owned(),
+        created_by: canary.to_owned(),
+        acts_as: canary.to_owned(),
+        due_at_ms: None,
+        ..new_operation(organization)
+    }
+}
+
+pub async fn operation(asked: &mut Asked, database: &Database, id: OrganizationId, canary: &str) -> BulkOperationId {
+    let store = &database.store;
+    let row = row(id, canary);
+    assert!(ask!(asked, store, insert_bulk_operation(row.clone())));
+    let mut failed = failure(&row, ExecutionId::new());
+    failed.message = canary.to_owned();
+    let part = BulkPart { failures: vec![failed], due_at_ms: None, ..part_of(&row) };
+    assert!(ask!(asked, store, write_bulk_part(&part)).is_some());
+    row.id
+}
+
+pub async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all: &[Tenant]) -> Vec<String> {
+    let (store, page) = (&database.store, PageRequest::first(100));
+    let mut seen = vec![
+        format!("{:?}", ask!(asked, store, bulk_operations(of, None, &page))),
+        format!("{:?}", ask!(asked, store, count_bulk_operations(of, None))),
+        format!("{:?}", ask!(asked, store, count_open_bulk_operations(of))),
+        format!("{:?}", ask!(asked, store, walk_executions(of, &ExecutionFilter::default(), None, 100))),
+    ];
+    for one in all {
+        seen.push(format!("{:?}", ask!(asked, store, bulk_operation(of, one.operation))));
+        seen.push(format!("{:?}", ask!(asked, store, bulk_failures(of, one.operation, &page))));
+        seen.push(format!("{:?}", ask!(asked, store, count_bulk_failures(of, one.operation))));
+    }
+    seen
+}
+
+pub async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, victim: &Tenant) {
+    let store = &database.store;
+    let paused = ask!(asked, store, switch_bulk_operation(intruder.id, victim.operation, BulkStatus::Paused, EPOCH_MS));
+    assert_eq!(paused, None);
+    let mine = BulkOperationRow { id: victim.operation, ..row(intruder.id, "mine now") };
+    assert_eq!(ask!(asked, store, write_bulk_part(&part_of(&mine))), None);
+}

@@ -1,0 +1,206 @@
+//! Work on many executions, in both modes: while they run, and while workers are killed.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
+
+use serde_json::{Value, json};
+use sluice_tests::{Api, Embedded, Fleet, Services, SharedRedis, Stub, eventually, run};
+
+const RESTS: &str = "
+workflow_id: rests
+steps:
+  - { id: rest, type: wait, wait: { event: goes.on }, next: done }
+  - { id: done, type: action, action: { type: allow } }
+";
+
+const CALLS: &str = "
+workflow_id: calls
+steps:
+  - { id: call, type: execute, execute: [{ type: http_request, url: '{{url}}' }] }
+";
+
+const START: &str = "mutation($i: BulkOperationStartInput!) { bulkOperationStart(input: $i) {
+    bulkOperation { id status } userErrors { code field message } } }";
+const SHOW: &str = "query($id: ID!) { bulkOperation(id: $id) { status statusReason total isTotalExact succeeded failed
+    skipped endedAt failures(first: 10) { totalCount nodes { itemId error { code message } } } } }";
+
+async fn begin(api: &Api, input: Value) -> String {
+    let mut whole = json!({ "reason": "they are in the way" });
+    whole.as_object_mut().unwrap().extend(input.as_object().unwrap().clone());
+    let payload = api.data(START, json!({ "i": whole })).await["bulkOperationStart"].take();
+    assert_eq!(payload["userErrors"], json!([]), "{payload}");
+    payload["bulkOperation"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn shown(api: &Api, id: &str) -> Value {
+    api.data(SHOW, json!({ "id": id })).await["bulkOperation"].take()
+}
+
+/// The operation once it has ended.
+async fn ended(api: &Api, id: &str) -> Value {
+    eventually("the operation has ended", || async { shown(api, id).await["endedAt"].is_string() }).await;
+    shown(api, id).await
+}
+
+/// What came of an operation.
+fn numbers(operation: &Value) -> (&str, u64, u64, u64, u64) {
+    let number = |name: &str| operation[name].as_u64().unwrap();
+    let status = operation["status"].as_str().unwrap();
+    (status, number("total"), number("succeeded"), number("failed"), number("skipped"))
+}
+
+/// Starts many at once.
+async fn start_many(api: &Api, workflow: &str, input: &Value, count: usize) {
+    let query = "mutation($i: [ExecutionStartInput!]!) { executionStartBatch(input: { items: $i }) { started } }";
+    for part in (0..count).collect::<Vec<_>>().chunks(500) {
+        let items: Vec<_> =
+            part.iter().map(|_one| json!({ "workflow": { "slug": workflow }, "input": input })).collect();
+        let started = api.data(query, json!({ "i": items })).await["executionStartBatch"]["started"].take();
+        assert_eq!(started, part.len());
+    }
+}
+
+async fn count(api: &Api, filter: Value) -> u64 {
+    let query = "query($f: ExecutionFilter) { executions(filter: $f, first: 1) { totalCount } }";
+    api.data(query, json!({ "f": filter })).await["executions"]["totalCount"].as_u64().unwrap()
+}
+
+async fn wait_for(api: &Api, status: &str, wanted: u64) {
+    eventually(&format!("{wanted} are {status}"), || async {
+        count(api, json!({ "statuses": [status] })).await == wanted
+    })
+    .await;
+}
+
+/// Pauses, resumes and cancels everything, and retries what fails.
+async fn whole_life(api: &Api) {
+    api.import(&[("r.yaml", RESTS), ("c.yaml", CALLS)]).await;
+    start_many(api, "rests", &json!({}), 120).await;
+    wait_for(api, "WAITING", 120).await;
+    let fits = json!({ "workflow": { "slug": "rests" } });
+    let looked = begin(api, json!({ "kind": "PAUSE", "filter": fits, "dryRun": true })).await;
+    assert_eq!(numbers(&ended(api, &looked).await), ("COMPLETED", 120, 120, 0, 0));
+    wait_for(api, "WAITING", 120).await;
+
+    let paused = begin(api, json!({ "kind": "PAUSE", "filter": fits })).await;
+    let mut seen = Vec::new();
+    let query = "subscription($id: ID!) { bulkOperationUpdated(id: $id) { bulkOperation { status succeeded total } } }";
+    let mut updates = api.subscribe(query, json!({ "id": paused })).await;
+    while let Some(update) = updates.next().await {
+        seen.push(update["data"]["bulkOperationUpdated"]["bulkOperation"].clone());
+    }
+    assert_eq!(seen.last().unwrap(), &json!({ "status": "COMPLETED", "succeeded": 120, "total": 120 }), "{seen:?}");
+    wait_for(api, "PAUSED", 120).await;
+
+    let resumed = begin(api, json!({ "kind": "RESUME", "filter": fits, "data": { "shelf": "b-7" } })).await;
+    assert_eq!(numbers(&ended(api, &resumed).await), ("COMPLETED", 120, 120, 0, 0));
+    wait_for(api, "WAITING", 120).await;
+    let cancelled = begin(api, json!({ "kind": "CANCEL", "filter": {} })).await;
+    assert_eq!(numbers(&ended(api, &cancelled).await), ("COMPLETED", 120, 120, 0, 0));
+    wait_for(api, "CANCELLED", 120).await;
+
+    let stub = Stub::answering(500).await;
+    start_many(api, "calls", &json!({ "url": stub.url }), 70).await;
+    wait_for(api, "FAILED", 70).await;
+    let retried = begin(api, json!({ "kind": "RETRY", "filter": { "statuses": ["FAILED"] } })).await;
+    assert_eq!(numbers(&ended(api, &retried).await), ("COMPLETED", 70, 70, 0, 0));
+    eventually("each was tried twice", || async { stub.received().len() == 140 }).await;
+    wait_for(api, "FAILED", 70).await;
+}
+
+#[tokio::test]
+async fn many_are_paused_resumed_cancelled_and_retried_embedded() {
+    let server = Embedded::start_with(&[("SLUICE_EGRESS_ALLOW", "127.0.0.0/8")]).await;
+    whole_life(&server.api).await;
+}
+
+#[tokio::test]
+async fn many_are_paused_resumed_cancelled_and_retried_by_two_workers() {
+    let Some(services) = Services::start("bulk_whole_life", SharedRedis::No).await else { return };
+    let fleet = Fleet::start(services, 2, "10s").await;
+    whole_life(&fleet.api).await;
+}
+
+#[tokio::test]
+async fn while_workers_are_killed_each_execution_is_paused_once_and_then_all_are_cancelled_while_more_start() {
+    let Some(services) = Services::start("bulk_and_kills", SharedRedis::No).await else { return };
+    let mut fleet = Fleet::start(services, 3, "2s").await;
+    fleet.api.import(&[("r.yaml", RESTS)]).await;
+    start_many(&fleet.api, "rests", &json!({}), 3_000).await;
+    let id = begin(&fleet.api, json!({ "kind": "PAUSE", "filter": {}, "ratePerSecond": 600 })).await;
+    for kills in 1..=3_u64 {
+        eventually("it goes on", || async {
+            shown(&fleet.api, &id).await["succeeded"].as_u64().unwrap() >= kills * 600
+        })
+        .await;
+        let mut killed = fleet.workers.remove(0);
+        killed.kill().await;
+        fleet.add_worker();
+    }
+    // A claim of a worker that was killed runs out; nothing is lost meanwhile.
+    eventually("most are done", || async { shown(&fleet.api, &id).await["succeeded"].as_u64().unwrap() >= 2_000 })
+        .await;
+    let paused = ended(&fleet.api, &id).await;
+    assert_eq!(numbers(&paused), ("COMPLETED", 3_000, 3_000, 0, 0));
+    eventually("all are paused", || async {
+        fleet.services.number("select count(*) from execution where status = 4").await == 3_000
+    })
+    .await;
+    let doubled = "select count(*) from execution e where 1 <>
+        (select count(*) from journal j where j.execution_id = e.id and j.events like '%\"paused\"%')";
+    assert_eq!(fleet.services.number(doubled).await, 0, "each was paused once");
+    let told = "select count(*) from signal";
+    eventually("everything told was taken in", || async { fleet.services.number(told).await == 0 }).await;
+    let cancel = begin(&fleet.api, json!({ "kind": "CANCEL", "filter": {} })).await;
+    start_many(&fleet.api, "rests", &json!({}), 100).await;
+    let mut killed = fleet.workers.remove(0);
+    killed.kill().await;
+    assert_eq!(numbers(&ended(&fleet.api, &cancel).await), ("COMPLETED", 3_000, 3_000, 0, 0));
+    eventually("those that were there have ended, and the others have not", || async {
+        fleet.services.number("select count(*) from execution where status = 7").await == 3_000
+            && fleet.services.number("select count(*) from execution where ended_at_ms is null").await == 100
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_operation_goes_on_after_the_only_process_was_killed() {
+    let mut server = Embedded::start().await;
+    server.api.import(&[("r.yaml", RESTS)]).await;
+    start_many(&server.api, "rests", &json!({}), 400).await;
+    let id = begin(&server.api, json!({ "kind": "CANCEL", "filter": {}, "ratePerSecond": 100 })).await;
+    eventually("some are told", || async { shown(&server.api, &id).await["succeeded"].as_u64().unwrap() >= 100 }).await;
+    server.process.kill().await;
+    server.restart().await;
+    server.api.ready().await;
+    assert_eq!(numbers(&ended(&server.api, &id).await), ("COMPLETED", 400, 400, 0, 0));
+    wait_for(&server.api, "CANCELLED", 400).await;
+}
+
+#[tokio::test]
+async fn the_command_line_starts_follows_holds_and_stops_them() {
+    let server = Embedded::start().await;
+    server.api.import(&[("r.yaml", RESTS)]).await;
+    start_many(&server.api, "rests", &json!({}), 30).await;
+    let url = server.api.url.clone();
+    let sluice = |arguments: &[&str]| {
+        let arguments: Vec<String> =
+            ["bulk"].iter().chain(arguments).chain(&["--url", url.as_str()]).map(|word| (*word).to_owned()).collect();
+        async move { run(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &[]).await }
+    };
+    let nothing = sluice(&["cancel", "--reason", "x"]).await;
+    assert_eq!(nothing.code, Some(2), "{nothing:?}");
+    assert!(nothing.err.contains("say which executions"), "{nothing:?}");
+    let looked = sluice(&["pause", "--workflow", "rests", "--reason", "x", "--dry-run", "--wait"]).await;
+    assert_eq!((looked.code, looked.json()["succeeded"].as_u64()), (Some(0), Some(30)), "{looked:?}");
+    let slow = sluice(&["cancel", "--filter", "{}", "--reason", "x", "--rate", "5"]).await.json();
+    let id = slow["id"].as_str().unwrap();
+    assert_eq!(sluice(&["hold", id]).await.json()["status"], "PAUSED");
+    assert_ne!(sluice(&["continue", id]).await.json()["status"], "PAUSED");
+    assert_eq!(sluice(&["stop", id]).await.json()["status"], "CANCELLED");
+    let watched = sluice(&["watch", id]).await;
+    assert_eq!((watched.code, &watched.json()["status"]), (Some(1), &json!("CANCELLED")), "{watched:?}");
+    let all = sluice(&["cancel", "--status", "waiting", "--reason", "x", "--wait"]).await;
+    assert_eq!(all.code, Some(0), "{all:?}");
+    assert_eq!(sluice(&["list"]).await.json().as_array().unwrap().len(), 3);
+    assert_eq!(sluice(&["show", id]).await.json()["status"], "CANCELLED");
+}
