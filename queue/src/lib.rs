@@ -18,5 +18,6 @@ pub use notice::{Notice, NoticeItem, NoticeStream, Notices};
 pub use pulse::Pulse;
 pub use supervise::keep_running;
 pub use work::{
-    AckLayer, AckService, Backlog, Consumer, ConsumerConfig, NeverFails, Priority, RedisConfig, WorkItem, WorkQueue,
+    AckLayer, AckService, Backlog, Consumer, ConsumerConfig, Lane, NeverFails, Priority, RedisConfig, WorkItem,
+    WorkQueue,
 };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ids::ExecutionId;
+use ids::{ExecutionId, OrganizationId};
 use store::Runnable;
 use tracing::warn;
 
@@ -11,14 +11,14 @@ use crate::error::chain;
 use crate::executions::queue_priority;
 use crate::services::Services;
 
-/// Pushes `runnable`, grouped by queue and priority.
+/// Pushes `runnable`, grouped by organization, queue and priority.
 pub fn push(services: &Services, runnable: impl IntoIterator<Item = Runnable>) {
-    let mut groups: BTreeMap<(String, queue::Priority), Vec<ExecutionId>> = BTreeMap::new();
+    let mut groups: BTreeMap<(OrganizationId, String, queue::Priority), Vec<ExecutionId>> = BTreeMap::new();
     for one in runnable {
-        groups.entry((one.queue, queue_priority(one.priority))).or_default().push(one.id);
+        groups.entry((one.organization, one.queue, queue_priority(one.priority))).or_default().push(one.id);
     }
-    for ((queue, priority), ids) in groups {
-        if let Err(problem) = services.queue().push(&queue, priority, &ids) {
+    for ((organization, queue, priority), ids) in groups {
+        if let Err(problem) = services.queue().push(organization, &queue, priority, &ids) {
             metrics::counter!("sluice_queue_push_failures_total").increment(1);
             warn!(queue = %queue, count = ids.len(), error = %chain(&problem), "cannot push {} executions to queue `{queue}`, the requeue reconciler will", ids.len());
         }

@@ -2,7 +2,7 @@
 //!
 //! All of these serve all organizations.
 
-use ids::{ExecutionId, WorkerId};
+use ids::{ExecutionId, OrganizationId, WorkerId};
 use sqlx::types::Uuid;
 
 use crate::backend::Backend;
@@ -10,10 +10,11 @@ use crate::error::StoreError;
 use crate::model::execution::Runnable;
 use crate::store::Store;
 
-type RunnableRecord = (Uuid, String, i16);
+type RunnableRecord = (Uuid, Uuid, String, i16);
 
-fn runnable((id, queue, priority): RunnableRecord) -> Runnable {
-    Runnable { id: ExecutionId::from_uuid(id), queue, priority }
+fn runnable((id, organization, queue, priority): RunnableRecord) -> Runnable {
+    let organization = OrganizationId::from_uuid(organization);
+    Runnable { id: ExecutionId::from_uuid(id), organization, queue, priority }
 }
 
 /// Runs a statement of the same meaning, and with the same parameters, on whichever database is in use.

@@ -103,7 +103,8 @@ pub async fn write(turn: &WriteTransaction, shard: i16, ruling: &Ruling) -> Resu
         rollups.add(ruling.organization_id, workflow, ruling.at_ms, &measures);
         rollups.write_in(turn, shard).await?;
     }
-    Ok(Some(RulingWritten { seq, runnable: Runnable { id: ruling.execution_id, queue, priority } }))
+    let (id, organization) = (ruling.execution_id, ruling.organization_id);
+    Ok(Some(RulingWritten { seq, runnable: Runnable { id, organization, queue, priority } }))
 }
 
 fn check(ruling: &Ruling) -> Result<(), StoreError> {

@@ -72,10 +72,10 @@ impl Store {
         };
         let mut delivered = Delivered::default();
         for (id, organization, queue, priority, status) in told {
-            let id = ExecutionId::from_uuid(id);
+            let (id, organization) = (ExecutionId::from_uuid(id), OrganizationId::from_uuid(organization));
             match status {
-                0 => delivered.runnable.push(Runnable { id, queue, priority }),
-                1 => delivered.running.push((OrganizationId::from_uuid(organization), id)),
+                0 => delivered.runnable.push(Runnable { id, organization, queue, priority }),
+                1 => delivered.running.push((organization, id)),
                 _ended => {}
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{Monitor, WorkerBuilder};
 use ids::WorkerId;
-use queue::{ConsumerConfig, keep_running};
+use queue::{ConsumerConfig, Lane, keep_running};
 use service::Services;
 use service::error_groups::Causes;
 use tokio::sync::{Notify, RwLock, Semaphore};
@@ -198,17 +198,21 @@ async fn take_up_everything(context: &Context) -> Result<(), store::StoreError> 
 }
 
 async fn consume_until(context: Arc<Context>, config: WorkerConfig, stop: CancellationToken) {
-    let handlers = config.slots.clamp(1, MAX_HANDLERS);
-    let monitor = Monitor::new().should_restart(|_context, _error| true).register(move |restarts| {
-        let mut how = ConsumerConfig::new(context.worker, config.queues.clone(), handlers);
-        how.pulse = context.signs.fetched.clone();
-        let consumer = context.services.queue().consumer(how);
-        WorkerBuilder::new(format!("{}-{restarts}", context.worker))
-            .backend(consumer)
-            .data(Arc::clone(&context))
-            .concurrency(handlers)
-            .build(consume::handle)
-    });
+    let monitor =
+        Lane::ALL.into_iter().fold(Monitor::new().should_restart(|_context, _error| true), |monitor, lane| {
+            let handlers = config.slots.clamp(1, handlers(lane));
+            let (context, queues) = (Arc::clone(&context), config.queues.clone());
+            monitor.register(move |restarts| {
+                let mut how = ConsumerConfig::new(context.worker, queues.clone(), lane, handlers);
+                how.pulse = context.signs.fetched.clone();
+                let consumer = context.services.queue().consumer(how);
+                WorkerBuilder::new(format!("{}-{}-{restarts}", context.worker, lane.name()))
+                    .backend(consumer)
+                    .data(Arc::clone(&context))
+                    .concurrency(handlers)
+                    .build(consume::handle)
+            })
+        });
     let stopped = async move {
         stop.cancelled().await;
         Ok::<(), std::io::Error>(())
@@ -218,8 +222,14 @@ async fn consume_until(context: Arc<Context>, config: WorkerConfig, stop: Cancel
     }
 }
 
-/// Tasks handled at once: enough to keep the claim committer's groups full.
-const MAX_HANDLERS: usize = 64;
+/// Tasks of a lane that are handled at once, at most: enough to keep the claim committer's groups full, and of what is
+/// beyond somebody's share so few that others wait for a slot behind a handful of them.
+const fn handlers(lane: Lane) -> usize {
+    match lane {
+        Lane::Share => 64,
+        Lane::Excess => 16,
+    }
+}
 
 /// Messages to addresses that one process has under way at once.
 const WEBHOOKS: usize = 32;

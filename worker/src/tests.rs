@@ -1,11 +1,12 @@
 //! Panics of every part of a worker: none ends it, and each is an outcome somewhere. What it says of itself.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use ids::OrganizationId;
 use queue::{Notice, Notices, WorkQueue};
 use service::executions::{StartRequest, Trigger, WaitFor};
 use service::plans::WorkflowRef;
@@ -35,12 +36,15 @@ steps:
 struct Events {
     told: AtomicU32,
     panics: AtomicU32,
+    /// Whose they were, in their order.
+    owners: Mutex<Vec<OrganizationId>>,
 }
 
 impl EmitEvent for Events {
-    fn emit<'a>(&'a self, _event: EmittedEvent<'a>) -> BoxFuture<'a, Result<String, EmitError>> {
-        async {
+    fn emit<'a>(&'a self, event: EmittedEvent<'a>) -> BoxFuture<'a, Result<String, EmitError>> {
+        async move {
             self.told.fetch_add(1, Ordering::SeqCst);
+            self.owners.lock().unwrap().push(event.owner.organization);
             let left = self.panics.load(Ordering::SeqCst);
             if left > 0 {
                 self.panics.store(left - 1, Ordering::SeqCst);
@@ -69,9 +73,7 @@ impl Bed {
         store.migrate_up().await.unwrap();
         let (queue, notices) = (WorkQueue::memory(), Notices::memory());
         let services = Services::new(store, queue, notices, Clock::System, Settings::default()).await.unwrap();
-        let file = ImportFile { path: "told.yaml".to_owned(), content: WORKFLOW.to_owned() };
-        let request = ImportRequest { files: vec![file], publish: true, dry_run: false };
-        service::workflows::import(&services, &owner(&services), request).await.unwrap();
+        publish(&services, services.default_organization()).await;
         let events = Arc::new(Events::default());
         let http = HttpEffect::new(EgressPolicy::strict(), HttpLimits::default()).unwrap();
         let starts = Arc::new(ServiceExecutions(services.clone()));
@@ -95,16 +97,7 @@ impl Bed {
 
     /// Runs the workflow to its end; returns it with its journal.
     async fn run(&self) -> (ExecutionRow, String) {
-        let request = StartRequest {
-            workflow: WorkflowRef::Slug("told".to_owned()),
-            version: None,
-            input: None,
-            key: None,
-            idempotency_key: None,
-            labels: Vec::new(),
-            priority: None,
-            trigger: Trigger::Manual { reason: None },
-        };
+        let request = one();
         let viewer = owner(&self.services);
         let limit = Duration::from_secs(20);
         let started = service::executions::start(&self.services, &viewer, request, WaitFor::Completion, limit).await;
@@ -124,6 +117,25 @@ impl Bed {
         self.worker.shut_down().await;
         assert_eq!((context.driving.len(), context.slots.in_use()), (0, 0));
         self.services.store().close().await;
+    }
+}
+
+async fn publish(services: &Services, organization: OrganizationId) {
+    let file = ImportFile { path: "told.yaml".to_owned(), content: WORKFLOW.to_owned() };
+    let request = ImportRequest { files: vec![file], publish: true, dry_run: false };
+    service::workflows::import(services, &Viewer::owner(organization), request).await.unwrap();
+}
+
+fn one() -> StartRequest {
+    StartRequest {
+        workflow: WorkflowRef::Slug("told".to_owned()),
+        version: None,
+        input: None,
+        key: None,
+        idempotency_key: None,
+        labels: Vec::new(),
+        priority: None,
+        trigger: Trigger::Manual { reason: None },
     }
 }
 
@@ -247,4 +259,29 @@ async fn those_who_ask_for_the_same_turn_at_once_get_one_after_the_other() {
     taken.sort_unstable();
     assert!(taken.windows(2).all(|two| two[1] - two[0] >= 1_000), "{taken:?}");
     bed.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_organization_with_a_large_backlog_does_not_stand_in_front_of_another() {
+    let bed = Bed::new().await;
+    let (services, store) = (&bed.services, bed.services.store());
+    let calm = store.ensure_organization("calm", "Calm", services.now().0).await.unwrap();
+    publish(services, calm).await;
+    for _batch in 0..2 {
+        let batch = (0..1_000).map(|_| one()).collect();
+        let started = service::executions::start_batch(services, &owner(services), batch).await.unwrap();
+        assert!(started.iter().all(Result::is_ok));
+    }
+    let owners = || bed.events.owners.lock().unwrap().clone();
+    eventually("it is in the middle of them", || owners().len() > 300).await;
+    let limit = Duration::from_secs(20);
+    let begun = service::executions::start(services, &Viewer::owner(calm), one(), WaitFor::Nothing, limit).await;
+    let before = owners().len();
+    assert!(before < 1_800, "there was still a backlog");
+    begun.unwrap();
+    eventually("the other one is told", || owners().contains(&calm)).await;
+    let place = owners().iter().position(|owner| *owner == calm).unwrap();
+    assert!(place.saturating_sub(before) <= 50, "{} went before it", place - before);
+    bed.worker.shut_down().await;
+    bed.services.store().close().await;
 }

@@ -8,7 +8,7 @@ use super::{Rate, Verdict};
 
 /// Points, and when they were counted.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     points: f64,
     at: Instant,
 }
@@ -19,16 +19,29 @@ impl Bucket {
     }
 
     pub fn take(&mut self, rate: Rate, cost: u32) -> Verdict {
-        let now = Instant::now();
-        let came = (now - self.at).as_secs_f64() * 1_000.0 * rate.per_ms();
-        self.points = (self.points + came).min(f64::from(rate.points));
-        self.at = now;
+        self.refill(rate);
         let cost = f64::from(cost);
         let is_admitted = self.points >= cost;
         if is_admitted {
             self.points -= cost;
         }
         verdict(rate, is_admitted, self.points, cost)
+    }
+
+    /// Takes as many whole points as there are, at most `wanted`; returns how many.
+    pub fn take_up_to(&mut self, rate: Rate, wanted: u32) -> u32 {
+        self.refill(rate);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 0 and a u32")]
+        let given = (self.points as u32).min(wanted);
+        self.points -= f64::from(given);
+        given
+    }
+
+    fn refill(&mut self, rate: Rate) {
+        let now = Instant::now();
+        let came = (now - self.at).as_secs_f64() * 1_000.0 * rate.per_ms();
+        self.points = (self.points + came).min(f64::from(rate.points));
+        self.at = now;
     }
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 use tokio::sync::Mutex;
 
+pub(crate) use self::bucket::Bucket;
 use self::lease::Slot;
 use self::redis::SharedBuckets;
 use crate::error::QueueError;

@@ -2,6 +2,7 @@
 //! error, or when the handler was dropped, it is given back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use apalis_core::task::Task;
@@ -19,9 +20,48 @@ pub(super) trait Settle: Send + Sync + std::fmt::Debug {
     fn give_back(&self);
 }
 
-/// Stands for one delivery.
+/// Stands for one delivery. Wherever the last of its copies is dropped unsettled, the task is given back: in a channel
+/// that was closed, in a consumer that was not asked to close.
 #[derive(Debug, Clone)]
-pub(super) struct Receipt(pub(super) Arc<dyn Settle>);
+pub(super) struct Receipt(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    settle: Arc<dyn Settle>,
+    is_settled: AtomicBool,
+}
+
+impl Receipt {
+    pub(super) fn new(settle: Arc<dyn Settle>) -> Self {
+        Self(Arc::new(Held { settle, is_settled: AtomicBool::new(false) }))
+    }
+
+    /// The task is done.
+    fn acknowledge(&self) {
+        if !self.0.is_settled.swap(true, Ordering::SeqCst) {
+            self.0.settle.acknowledge();
+        }
+    }
+
+    /// Somebody else may try.
+    pub(super) fn give_back(&self) {
+        self.0.give_back();
+    }
+}
+
+impl Held {
+    fn give_back(&self) {
+        if !self.is_settled.swap(true, Ordering::SeqCst) {
+            self.settle.give_back();
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
 
 /// The layer that acknowledges tasks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,9 +96,9 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if self.is_done {
-            self.receipt.0.acknowledge();
+            self.receipt.acknowledge();
         } else {
-            self.receipt.0.give_back();
+            self.receipt.give_back();
         }
     }
 }

@@ -46,6 +46,12 @@ impl Consumer {
         Self { start: Some((feed, sender)), items, stop: CancellationToken::new(), feeding: None }
     }
 
+    fn give_back(&mut self) {
+        while let Ok(item) = self.items.try_recv() {
+            item.receipt.give_back();
+        }
+    }
+
     fn start(&mut self) {
         if let Some((feed, sender)) = self.start.take() {
             self.feeding = Some(tokio::spawn(feed(sender, self.stop.clone())));
@@ -75,14 +81,14 @@ impl Backend for Consumer {
     fn poll_close(&mut self, cx: &mut Context<'_>, _worker: &WorkerContext) -> Poll<Result<(), NeverFails>> {
         self.stop.cancel();
         self.items.close();
-        while let Ok(item) = self.items.try_recv() {
-            item.receipt.0.give_back();
-        }
+        self.give_back();
         let Some(feeding) = &mut self.feeding else { return Poll::Ready(Ok(())) };
         match feeding.poll_unpin(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(outcome) => {
                 self.feeding = None;
+                // What had a place already when the door was closed.
+                self.give_back();
                 if let Err(problem) = outcome {
                     tracing::error!(error = %problem, "what feeds the consumer ended badly");
                 }

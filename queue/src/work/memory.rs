@@ -1,4 +1,4 @@
-//! The queue inside one process: lists by queue and priority. What it loses with the process, the
+//! The queue inside one process: lists by queue, priority and lane. What it loses with the process, the
 //! requeue reconciler finds in the database at the next start.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -10,7 +10,7 @@ use ids::ExecutionId;
 use tokio::sync::Notify;
 
 use super::ack::{Receipt, Settle};
-use super::{Backlog, Consumer, ConsumerConfig, Priority, WorkItem};
+use super::{Backlog, Consumer, ConsumerConfig, Lane, Priority, WorkItem};
 use crate::message::MAX_IDS;
 
 /// The lists; cheap to clone.
@@ -22,7 +22,7 @@ pub(super) struct MemoryQueue {
 
 #[derive(Debug, Default)]
 struct Lists {
-    waiting: BTreeMap<(String, Priority), VecDeque<ExecutionId>>,
+    waiting: BTreeMap<(String, Priority, Lane), VecDeque<ExecutionId>>,
     pending: BTreeMap<String, u64>,
     turn: u64,
 }
@@ -35,6 +35,7 @@ struct InHand {
     queue: MemoryQueue,
     name: String,
     priority: Priority,
+    lane: Lane,
     executions: Vec<ExecutionId>,
 }
 
@@ -45,7 +46,7 @@ impl Settle for InHand {
 
     fn give_back(&self) {
         self.queue.settle(&self.name);
-        self.queue.push(&self.name, self.priority, &self.executions);
+        self.queue.push(&self.name, self.priority, self.lane, &self.executions);
     }
 }
 
@@ -55,11 +56,11 @@ impl MemoryQueue {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn push(&self, queue: &str, priority: Priority, executions: &[ExecutionId]) {
+    pub(super) fn push(&self, queue: &str, priority: Priority, lane: Lane, executions: &[ExecutionId]) {
         if executions.is_empty() {
             return;
         }
-        self.lock().waiting.entry((queue.to_owned(), priority)).or_default().extend(executions);
+        self.lock().waiting.entry((queue.to_owned(), priority, lane)).or_default().extend(executions);
         self.arrived.notify_waiters();
     }
 
@@ -72,14 +73,18 @@ impl MemoryQueue {
     pub(super) fn backlog(&self, queue: &str) -> Backlog {
         let lists = self.lock();
         let pending = lists.pending.get(queue).copied().unwrap_or(0);
-        let waiting =
-            lists.waiting.iter().filter(|((name, _), _)| name == queue).map(|(_, list)| list.len() as u64).sum::<u64>();
+        let waiting = lists
+            .waiting
+            .iter()
+            .filter(|((name, ..), _)| name == queue)
+            .map(|(_, list)| list.len() as u64)
+            .sum::<u64>();
         Backlog { waiting: waiting + pending, pending, dead: 0 }
     }
 
     /// Takes up to [`MAX_IDS`] executions, the most urgent first; each eighth time the other way
     /// round, so that low ones are never left out.
-    fn take(&self, queues: &[String]) -> Option<WorkItem> {
+    fn take(&self, queues: &[String], lane: Lane) -> Option<WorkItem> {
         let mut lists = self.lock();
         lists.turn += 1;
         let mut priorities = Priority::ALL;
@@ -90,16 +95,17 @@ impl MemoryQueue {
         let first = usize::try_from(lists.turn).unwrap_or(0) % queues.len().max(1);
         for priority in priorities {
             for queue in queues.iter().cycle().skip(first).take(queues.len()) {
-                let Some(list) = lists.waiting.get_mut(&(queue.clone(), priority)).filter(|list| !list.is_empty())
+                let Some(list) =
+                    lists.waiting.get_mut(&(queue.clone(), priority, lane)).filter(|list| !list.is_empty())
                 else {
                     continue;
                 };
                 let count = list.len().min(MAX_IDS);
                 let executions: Vec<ExecutionId> = list.drain(..count).collect();
                 *lists.pending.entry(queue.clone()).or_default() += 1;
-                let in_hand =
-                    InHand { queue: self.clone(), name: queue.clone(), priority, executions: executions.clone() };
-                return Some(WorkItem { executions, receipt: Receipt(Arc::new(in_hand)) });
+                let (name, ids) = (queue.clone(), executions.clone());
+                let in_hand = InHand { queue: self.clone(), name, priority, lane, executions: ids };
+                return Some(WorkItem { executions, receipt: Receipt::new(Arc::new(in_hand)) });
             }
         }
         None
@@ -107,6 +113,7 @@ impl MemoryQueue {
 
     pub(super) fn consumer(&self, config: &ConsumerConfig) -> Consumer {
         let (queue, queues, pulse) = (self.clone(), config.queues.clone(), config.pulse.clone());
+        let lane = config.lane;
         // One item is fetched ahead: everything else stays where priorities still count.
         Consumer::new(
             1,
@@ -120,7 +127,7 @@ impl MemoryQueue {
                             // Registered before looking, so that a push in between is not missed.
                             arrived.as_mut().enable();
                             pulse.beat();
-                            if let Some(item) = queue.take(&queues) {
+                            if let Some(item) = queue.take(&queues, lane) {
                                 break item;
                             }
                             // It looks again by itself, so that it is seen to be there.

@@ -2,14 +2,16 @@
 
 mod ack;
 mod consumer;
+mod lanes;
 mod memory;
 mod redis;
 
 use std::time::Duration;
 
-use ids::{ExecutionId, WorkerId};
+use ids::{ExecutionId, OrganizationId, WorkerId};
 
 use self::ack::Receipt;
+use self::lanes::Shares;
 use self::memory::MemoryQueue;
 use self::redis::RedisQueue;
 use crate::error::QueueError;
@@ -17,6 +19,7 @@ use crate::pulse::Pulse;
 
 pub use self::ack::{AckLayer, AckService};
 pub use self::consumer::{Consumer, NeverFails};
+pub use self::lanes::Lane;
 pub use self::redis::RedisConfig;
 pub(crate) use self::redis::{Line, Redis};
 
@@ -59,6 +62,8 @@ pub struct ConsumerConfig {
     pub worker: WorkerId,
     /// From which queues.
     pub queues: Vec<String>,
+    /// From which of their lanes.
+    pub lane: Lane,
     /// Tasks that are fetched before they are asked for, at most.
     pub prefetch: usize,
     /// How long a task may stay unacknowledged before another worker takes it.
@@ -70,8 +75,9 @@ pub struct ConsumerConfig {
 impl ConsumerConfig {
     /// The usual settings.
     #[must_use]
-    pub fn new(worker: WorkerId, queues: Vec<String>, prefetch: usize) -> Self {
-        Self { worker, queues, prefetch: prefetch.max(1), claim_idle: Duration::from_secs(10), pulse: Pulse::default() }
+    pub fn new(worker: WorkerId, queues: Vec<String>, lane: Lane, prefetch: usize) -> Self {
+        let claim_idle = Duration::from_secs(10);
+        Self { worker, queues, lane, prefetch: prefetch.max(1), claim_idle, pulse: Pulse::default() }
     }
 }
 
@@ -88,7 +94,10 @@ pub struct Backlog {
 
 /// The work queue of one process; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct WorkQueue(Transport);
+pub struct WorkQueue {
+    transport: Transport,
+    shares: Shares,
+}
 
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
@@ -101,7 +110,7 @@ impl WorkQueue {
     /// A queue inside this process.
     #[must_use]
     pub fn memory() -> Self {
-        Self(Transport::Memory(MemoryQueue::default()))
+        Self::over(Transport::Memory(MemoryQueue::default()))
     }
 
     /// A queue in Redis. Redis need not answer yet.
@@ -109,28 +118,38 @@ impl WorkQueue {
     /// # Errors
     /// When the address cannot be read.
     pub fn redis(config: RedisConfig) -> Result<Self, QueueError> {
-        Ok(Self(Transport::Redis(RedisQueue::new(config)?)))
+        Ok(Self::over(Transport::Redis(RedisQueue::new(config)?)))
     }
 
-    /// Hands executions to the queue and does not wait for Redis: a push that fails later is counted
-    /// and logged, and the database still knows what nobody claimed.
+    fn over(transport: Transport) -> Self {
+        Self { transport, shares: Shares::default() }
+    }
+
+    /// Hands executions of an organization to the queue and does not wait for Redis: a push that fails later is
+    /// counted and logged, and the database still knows what nobody claimed.
     ///
     /// # Errors
     /// When more waits to be pushed than is kept in memory.
-    pub fn push(&self, queue: &str, priority: Priority, executions: &[ExecutionId]) -> Result<(), QueueError> {
-        match &self.0 {
-            Transport::Memory(memory) => {
-                memory.push(queue, priority, executions);
-                Ok(())
+    pub fn push(
+        &self,
+        organization: OrganizationId,
+        queue: &str,
+        priority: Priority,
+        executions: &[ExecutionId],
+    ) -> Result<(), QueueError> {
+        for (lane, part) in self.shares.divide(organization, executions) {
+            match &self.transport {
+                Transport::Memory(memory) => memory.push(queue, priority, lane, part),
+                Transport::Redis(redis) => redis.push(queue, priority, lane, part)?,
             }
-            Transport::Redis(redis) => redis.push(queue, priority, executions),
         }
+        Ok(())
     }
 
     /// A backend for an apalis worker.
     #[must_use]
     pub fn consumer(&self, config: ConsumerConfig) -> Consumer {
-        match &self.0 {
+        match &self.transport {
             Transport::Memory(memory) => memory.consumer(&config),
             Transport::Redis(redis) => redis.consumer(config),
         }
@@ -141,7 +160,7 @@ impl WorkQueue {
     /// # Errors
     /// When Redis is away.
     pub async fn backlog(&self, queue: &str) -> Result<Backlog, QueueError> {
-        match &self.0 {
+        match &self.transport {
             Transport::Memory(memory) => Ok(memory.backlog(queue)),
             Transport::Redis(redis) => redis.backlog(queue).await,
         }
@@ -152,7 +171,7 @@ impl WorkQueue {
     /// # Errors
     /// When Redis is away.
     pub async fn ping(&self) -> Result<(), QueueError> {
-        match &self.0 {
+        match &self.transport {
             Transport::Memory(_) => Ok(()),
             Transport::Redis(redis) => redis.ping().await,
         }
@@ -161,7 +180,7 @@ impl WorkQueue {
     /// Whether the last use of the queue worked. While it did not, workers look into the database.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        match &self.0 {
+        match &self.transport {
             Transport::Memory(_) => true,
             Transport::Redis(redis) => redis.is_up(),
         }

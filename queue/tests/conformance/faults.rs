@@ -6,7 +6,7 @@ use std::sync::Arc;
 use queue::{Backlog, Priority, QueueError, RedisConfig, WorkQueue};
 use tokio::sync::Semaphore;
 
-use crate::harness::{Bed, Handling, all_of, eventually, executions};
+use crate::harness::{Bed, Handling, all_of, eventually, executions, somebody};
 use crate::server::{HalfOpen, Server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -19,7 +19,7 @@ async fn a_redis_that_was_emptied_gets_its_groups_again() {
         let pushed: Vec<_> = wanted.iter().copied().collect();
         // Pushed again until it arrives, as the reconciler does: emptying may take what was pushed just before.
         eventually(&format!("round {round} arrives"), || async {
-            bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+            bed.queue.push(somebody(), "default", Priority::Normal, &pushed).unwrap();
             all_of(&workers).is_superset(&wanted)
         })
         .await;
@@ -33,18 +33,18 @@ async fn a_redis_that_is_away_is_said_to_be_and_all_goes_on_when_it_is_back() {
     let bed = Bed::redis(&server.url());
     let workers = [bed.worker(&["default"], Handling::Takes)];
     let pushed = executions(2);
-    bed.queue.push("default", Priority::Normal, &pushed[..1]).unwrap();
+    bed.queue.push(somebody(), "default", Priority::Normal, &pushed[..1]).unwrap();
     eventually("the first arrives", || async { all_of(&workers).len() == 1 }).await;
 
     server.kill().await;
     eventually("it is noticed", || async { bed.queue.ping().await.is_err() && !bed.queue.is_up() }).await;
     let problem = bed.queue.backlog("default").await.unwrap_err();
     assert!(matches!(&problem, QueueError::Unavailable { address, .. } if server.url().ends_with(address.as_str())));
-    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    bed.queue.push(somebody(), "default", Priority::Normal, &executions(1)).unwrap();
 
     server.start_again().await;
     eventually("the second arrives", || async {
-        bed.queue.push("default", Priority::Normal, &pushed[1..]).unwrap();
+        bed.queue.push(somebody(), "default", Priority::Normal, &pushed[1..]).unwrap();
         all_of(&workers).contains(&pushed[1])
     })
     .await;
@@ -62,7 +62,7 @@ async fn a_worker_that_starts_before_redis_works_once_it_is_there() {
     server.start_again().await;
     let pushed = executions(1);
     eventually("it arrives", || async {
-        bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+        bed.queue.push(somebody(), "default", Priority::Normal, &pushed).unwrap();
         !worker.handled().is_empty()
     })
     .await;
@@ -74,7 +74,7 @@ async fn a_worker_drains_while_redis_is_away() {
     let Some(mut server) = Server::start("draining without Redis").await else { return };
     let bed = Bed::redis(&server.url());
     let worker = bed.worker(&["default"], Handling::Takes);
-    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    bed.queue.push(somebody(), "default", Priority::Normal, &executions(1)).unwrap();
     eventually("it works", || async { worker.handled().len() == 1 }).await;
     server.kill().await;
     worker.drain().await;
@@ -87,7 +87,7 @@ async fn a_worker_drains_although_redis_went_away_before_its_work_was_acknowledg
     let bed = Bed::redis(&server.url());
     let permits = Arc::new(Semaphore::new(0));
     let worker = bed.worker(&["default"], Handling::Waits(Arc::clone(&permits)));
-    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    bed.queue.push(somebody(), "default", Priority::Normal, &executions(1)).unwrap();
     eventually("it is in hand", || async { bed.backlog("default").await.pending == 1 }).await;
     server.kill().await;
     permits.add_permits(1);
@@ -99,13 +99,13 @@ async fn a_worker_drains_although_redis_went_away_before_its_work_was_acknowledg
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn entries_that_cannot_be_read_are_put_aside_and_the_others_arrive() {
     let Some(bed) = Bed::shared_redis("unreadable entries") else { return };
-    let stream = format!("{{{}:default}}:normal", bed.prefix());
+    let stream = format!("{{{}:default}}:normal:share", bed.prefix());
     bed.command(&["XADD", &stream, "*", "m", "no json"]).await;
     bed.command(&["XADD", &stream, "*", "other", "field"]).await;
     bed.command(&["XADD", &stream, "*", "m", r#"{"v":9,"e":[]}"#]).await;
     bed.command(&["XADD", &stream, "*", "m", r#"{"v":1,"e":["not-an-id"]}"#]).await;
     let pushed = executions(1);
-    bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+    bed.queue.push(somebody(), "default", Priority::Normal, &pushed).unwrap();
     let worker = bed.worker(&["default"], Handling::Takes);
     let aside = Backlog { waiting: 0, pending: 0, dead: 4 };
     eventually("four are put aside", || async { bed.backlog("default").await == aside }).await;
@@ -115,10 +115,10 @@ async fn entries_that_cannot_be_read_are_put_aside_and_the_others_arrive() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_entry_that_ended_ten_workers_is_put_aside() {
     let Some(bed) = Bed::shared_redis("an entry that ends workers") else { return };
-    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    bed.queue.push(somebody(), "default", Priority::Normal, &executions(1)).unwrap();
     eventually("it waits", || async { bed.backlog("default").await.waiting == 1 }).await;
     bed.read_and_die("default").await;
-    let stream = format!("{{{}:default}}:normal", bed.prefix());
+    let stream = format!("{{{}:default}}:normal:share", bed.prefix());
     let worker = bed.worker(&["default"], Handling::Hangs);
     eventually("a worker took it over", || async { bed.backlog("default").await.pending == 1 }).await;
     worker.kill().await;
@@ -152,13 +152,13 @@ async fn takes_nothing_for_a_while(case: &str, begin: &[&[&str]], end: &[&[&str]
     let Some(server) = Server::start(case).await else { return };
     let bed = Bed::redis(&server.url());
     let worker = bed.worker(&["default"], Handling::Takes);
-    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    bed.queue.push(somebody(), "default", Priority::Normal, &executions(1)).unwrap();
     eventually("the first arrives", || async { worker.handled().len() == 1 }).await;
     for command in begin {
         bed.command(command).await;
     }
     eventually("workers are told to look into the database", || async {
-        bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+        bed.queue.push(somebody(), "default", Priority::Normal, &executions(1)).unwrap();
         !bed.queue.is_up()
     })
     .await;
@@ -168,7 +168,7 @@ async fn takes_nothing_for_a_while(case: &str, begin: &[&[&str]], end: &[&[&str]
     eventually("it is found to take pushes again, without any", || async { bed.queue.is_up() }).await;
     let pushed = executions(1);
     eventually("the last arrives", || async {
-        bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+        bed.queue.push(somebody(), "default", Priority::Normal, &pushed).unwrap();
         worker.handled().contains(&pushed)
     })
     .await;
@@ -198,14 +198,14 @@ async fn a_redis_that_wants_replicas_counts_as_away_until_it_takes_pushes_again(
 async fn a_key_that_became_something_else_is_made_a_stream_again() {
     let Some(bed) = Bed::shared_redis("a key of another type") else { return };
     let worker = bed.worker(&["default"], Handling::Takes);
-    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    bed.queue.push(somebody(), "default", Priority::Normal, &executions(1)).unwrap();
     eventually("the first arrives", || async { worker.handled().len() == 1 }).await;
     for priority in ["high", "normal", "low"] {
         bed.command(&["SET", &format!("{{{}:default}}:{priority}", bed.prefix()), "no stream"]).await;
     }
     let pushed = executions(1);
     eventually("the second arrives", || async {
-        bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+        bed.queue.push(somebody(), "default", Priority::Normal, &pushed).unwrap();
         worker.handled().contains(&pushed)
     })
     .await;
@@ -218,13 +218,13 @@ async fn a_connection_that_is_half_open_is_noticed_and_made_anew() {
     let bed = Bed::redis(&line.url());
     let mut notices = bed.notices().subscribe();
     let worker = bed.worker(&["default"], Handling::Takes);
-    bed.queue.push("default", Priority::Normal, &executions(1)).unwrap();
+    bed.queue.push(somebody(), "default", Priority::Normal, &executions(1)).unwrap();
     eventually("the first arrives", || async { worker.handled().len() == 1 }).await;
     // Whatever is connected now says nothing any more, and does not break either.
     line.freeze();
     let pushed = executions(1);
     eventually("the second arrives over new connections", || async {
-        bed.queue.push("default", Priority::Normal, &pushed).unwrap();
+        bed.queue.push(somebody(), "default", Priority::Normal, &pushed).unwrap();
         worker.handled().contains(&pushed)
     })
     .await;

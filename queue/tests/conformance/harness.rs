@@ -8,9 +8,9 @@ use apalis::layers::WorkerBuilderExt;
 use apalis::prelude::{BoxDynError, Data, Monitor, WorkerBuilder};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use ids::{ExecutionId, WorkerId};
+use ids::{ExecutionId, OrganizationId, WorkerId};
 use queue::limits::Buckets;
-use queue::{Backlog, ConsumerConfig, Notices, Pulse, RedisConfig, WorkItem, WorkQueue};
+use queue::{Backlog, ConsumerConfig, Lane, Notices, Pulse, RedisConfig, WorkItem, WorkQueue};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -108,7 +108,7 @@ impl Bed {
             return;
         };
         let mut connection = connection(config).await;
-        let stream = format!("{{{}:{queue}}}:normal", config.prefix);
+        let stream = format!("{{{}:{queue}}}:normal:share", config.prefix);
         let mut made = redis::cmd("XGROUP");
         made.arg("CREATE").arg(&stream).arg("workers").arg("0").arg("MKSTREAM");
         let _made_or_there: redis::RedisResult<()> = made.query_async(&mut connection).await;
@@ -170,7 +170,12 @@ pub struct Worker {
     task: JoinHandle<()>,
 }
 
-/// Tasks handled at once by one worker.
+/// An organization that has pushed nothing yet.
+pub fn somebody() -> OrganizationId {
+    OrganizationId::new()
+}
+
+/// Tasks of one lane that one worker handles at once.
 pub const CONCURRENCY: usize = 2;
 
 struct Shared {
@@ -213,17 +218,21 @@ impl Worker {
         let queues: Vec<String> = queues.iter().map(|&queue| queue.to_owned()).collect();
         let id = WorkerId::new();
         let pulse = Pulse::default();
-        let beating = pulse.clone();
-        let monitor = Monitor::new().should_restart(|_context, _error| true).register(move |restarts| {
-            let mut config = ConsumerConfig::new(id, queues.clone(), CONCURRENCY);
-            config.claim_idle = CLAIM_IDLE;
-            config.pulse = beating.clone();
-            WorkerBuilder::new(format!("{id}-{restarts}"))
-                .backend(queue.consumer(config))
-                .data(Arc::clone(&shared))
-                .concurrency(CONCURRENCY)
-                .build(handle)
-        });
+        let monitor =
+            Lane::ALL.into_iter().fold(Monitor::new().should_restart(|_context, _error| true), |monitor, lane| {
+                let (queue, queues, shared, beating) =
+                    (queue.clone(), queues.clone(), Arc::clone(&shared), pulse.clone());
+                monitor.register(move |restarts| {
+                    let mut config = ConsumerConfig::new(id, queues.clone(), lane, CONCURRENCY);
+                    config.claim_idle = CLAIM_IDLE;
+                    config.pulse = beating.clone();
+                    WorkerBuilder::new(format!("{id}-{lane:?}-{restarts}"))
+                        .backend(queue.consumer(config))
+                        .data(Arc::clone(&shared))
+                        .concurrency(CONCURRENCY)
+                        .build(handle)
+                })
+            });
         let task = tokio::spawn(async move {
             let signal = async move {
                 signal.cancelled().await;

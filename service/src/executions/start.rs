@@ -86,7 +86,7 @@ impl Push {
         Self {
             id,
             organization,
-            runnable: Runnable { id, queue: execution.queue.clone(), priority: execution.priority },
+            runnable: Runnable { id, organization, queue: execution.queue.clone(), priority: execution.priority },
         }
     }
 }

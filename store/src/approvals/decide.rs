@@ -116,7 +116,7 @@ async fn wake(
     let status: i16 = row.try_get("", "status")?;
     if status == 0 {
         let (queue, priority) = (row.try_get("", "queue")?, row.try_get("", "priority")?);
-        woken.runnable.push(Runnable { id: execution, queue, priority });
+        woken.runnable.push(Runnable { id: execution, organization, queue, priority });
     } else {
         woken.running.push((organization, execution));
     }

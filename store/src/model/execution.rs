@@ -448,6 +448,8 @@ pub enum CommitOutcome {
 pub struct Runnable {
     /// The execution.
     pub id: ExecutionId,
+    /// Whose it is.
+    pub organization: OrganizationId,
     /// Its queue.
     pub queue: String,
     /// 0 to 9, higher first.

@@ -243,6 +243,7 @@ impl Store {
             let Some(row) = rows.first() else { return Ok(None) };
             let runnable = Runnable {
                 id: damaged.execution,
+                organization: damaged.organization,
                 queue: row.try_get("", "queue")?,
                 priority: row.try_get("", "priority")?,
             };

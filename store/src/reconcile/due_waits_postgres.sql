@@ -25,4 +25,4 @@ update execution
 set status = 0, wake_at_ms = null, pushed_at_ms = $1
 from woken
 where execution.id = woken.execution_id and execution.status + 0 in (2, 3, 4)
-returning execution.id, execution.queue, execution.priority
+returning execution.id, execution.organization_id, execution.queue, execution.priority

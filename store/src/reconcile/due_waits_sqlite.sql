@@ -12,4 +12,4 @@ due as (
 update execution
 set status = 0, wake_at_ms = null, pushed_at_ms = ?1
 where id in (select execution_id from due) and status in (2, 3, 4)
-returning id, queue, priority
+returning id, organization_id, queue, priority

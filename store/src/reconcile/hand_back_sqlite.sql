@@ -2,4 +2,4 @@
 update execution
 set status = 0, worker_id = null, pushed_at_ms = ?4
 where id = ?2 and worker_id = ?1 and epoch = ?3
-returning id, queue, priority
+returning id, organization_id, queue, priority

@@ -13,4 +13,4 @@ update execution
 set status = 0, worker_id = null, pushed_at_ms = $2
 from lost
 where execution.id = lost.id
-returning execution.id, execution.queue, execution.priority
+returning execution.id, execution.organization_id, execution.queue, execution.priority

@@ -11,4 +11,4 @@ lost as (
 update execution
 set status = 0, worker_id = null, pushed_at_ms = ?2
 where id in (select id from lost)
-returning id, queue, priority
+returning id, organization_id, queue, priority

@@ -12,4 +12,4 @@ update execution
 set pushed_at_ms = $2
 from stale
 where execution.id = stale.id
-returning execution.id, execution.queue, execution.priority
+returning execution.id, execution.organization_id, execution.queue, execution.priority

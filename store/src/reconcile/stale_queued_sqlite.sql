@@ -10,4 +10,4 @@ stale as (
 update execution
 set pushed_at_ms = ?2
 where id in (select id from stale)
-returning id, queue, priority
+returning id, organization_id, queue, priority

@@ -153,7 +153,12 @@ impl Execution {
     }
 
     fn runnable(&self) -> Runnable {
-        Runnable { id: self.id(), queue: self.claimed.queue.clone(), priority: self.claimed.priority }
+        Runnable {
+            id: self.id(),
+            organization: self.claimed.organization_id,
+            queue: self.claimed.queue.clone(),
+            priority: self.claimed.priority,
+        }
     }
 
     async fn commit(&mut self, context: &Arc<Context>, patch: Patch) -> Result<(), DriveError> {

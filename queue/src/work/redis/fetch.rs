@@ -45,7 +45,7 @@ pub(super) async fn run(redis: Redis, config: ConsumerConfig, items: mpsc::Sende
     let streams = Priority::ALL
         .into_iter()
         .flat_map(|priority| config.queues.iter().map(move |queue| (queue, priority)))
-        .map(|(queue, priority)| (stream(&redis.prefix, queue, priority), queue.clone()))
+        .map(|(queue, priority)| (stream(&redis.prefix, queue, priority, config.lane), queue.clone()))
         .collect();
     let consumer = config.worker.to_string();
     let acknowledger = Acknowledger::start(redis.clone(), plain.clone());
@@ -178,10 +178,10 @@ impl Fetcher {
         match body {
             Ok(executions) => {
                 let in_hand = InHand { stream: stream.to_owned(), entry: entry.id, executions: executions.clone() };
-                let receipt = Receipt(self.acknowledger.take(in_hand));
+                let receipt = Receipt::new(self.acknowledger.take(in_hand));
                 let item = WorkItem { executions, receipt };
                 if let Err(closed) = items.send(item).await {
-                    closed.0.receipt.0.give_back();
+                    closed.0.receipt.give_back();
                 }
             }
             Err(problem) => {

@@ -1,4 +1,4 @@
-//! The queue over Redis Streams: a stream for each queue and priority, one consumer group.
+//! The queue over Redis Streams: a stream for each queue, priority and lane, one consumer group.
 //!
 //! Fetching, running and acknowledging are apart from each other: a slow handler delays no
 //! acknowledgement, and a Redis that is away stops nothing but the arrival of new work.
@@ -22,7 +22,7 @@ use tracing::{info, warn};
 
 pub(crate) use line::Line;
 
-use super::{Backlog, Consumer, ConsumerConfig, Priority};
+use super::{Backlog, Consumer, ConsumerConfig, Lane, Priority};
 use crate::error::QueueError;
 use push::Pusher;
 
@@ -160,8 +160,14 @@ impl RedisQueue {
         Ok(Self { redis, pusher })
     }
 
-    pub(super) fn push(&self, queue: &str, priority: Priority, executions: &[ExecutionId]) -> Result<(), QueueError> {
-        self.pusher.push(names::stream(&self.redis.prefix, queue, priority), executions)
+    pub(super) fn push(
+        &self,
+        queue: &str,
+        priority: Priority,
+        lane: Lane,
+        executions: &[ExecutionId],
+    ) -> Result<(), QueueError> {
+        self.pusher.push(names::stream(&self.redis.prefix, queue, priority, lane), executions)
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -182,13 +188,14 @@ impl RedisQueue {
         let asked: Result<Backlog, RedisError> = async {
             let mut connection = Line::new(&self.redis)?;
             let mut pipeline = redis::pipe();
-            for priority in Priority::ALL {
-                pipeline.cmd("XLEN").arg(names::stream(&self.redis.prefix, queue, priority));
-            }
             pipeline.cmd("XLEN").arg(names::dead_letters(&self.redis.prefix, queue));
-            let (high, normal, low, dead): (u64, u64, u64, u64) = pipeline.query_async(&mut connection).await?;
+            for stream in names::streams(&self.redis.prefix, queue) {
+                pipeline.cmd("XLEN").arg(stream);
+            }
+            let lengths: Vec<u64> = pipeline.query_async(&mut connection).await?;
+            let (dead, waiting) = lengths.split_first().map_or((0, 0), |(dead, rest)| (*dead, rest.iter().sum()));
             let pending = recover::pending(&mut connection, &self.redis.prefix, queue).await?;
-            Ok(Backlog { waiting: high + normal + low, pending, dead })
+            Ok(Backlog { waiting, pending, dead })
         }
         .await;
         self.redis.saw(&asked);

@@ -10,8 +10,8 @@ use tracing::{info, warn};
 
 use super::fetch::Fetcher;
 use super::line::Line;
-use super::names::{GROUP, dead_letters, stream};
-use crate::work::{Priority, WorkItem};
+use super::names::{GROUP, dead_letters, streams};
+use crate::work::WorkItem;
 
 /// Entries taken over from one stream at a time.
 const AT_ONCE: usize = 100;
@@ -101,9 +101,9 @@ async fn take_over(
 /// How many entries of a queue were delivered and not acknowledged.
 pub(super) async fn pending(connection: &mut Line, prefix: &str, queue: &str) -> Result<u64, RedisError> {
     let mut total = 0;
-    for priority in Priority::ALL {
+    for stream in streams(prefix, queue) {
         let asked: Result<StreamPendingReply, RedisError> =
-            redis::cmd("XPENDING").arg(stream(prefix, queue, priority)).arg(GROUP).query_async(connection).await;
+            redis::cmd("XPENDING").arg(stream).arg(GROUP).query_async(connection).await;
         match asked {
             Ok(reply) => total += reply.count() as u64,
             Err(problem) if problem.code() == Some("NOGROUP") => {}
