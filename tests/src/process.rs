@@ -107,14 +107,24 @@ const PORTS: Range<u16> = 10_000..30_000;
 #[must_use]
 pub fn free_port() -> u16 {
     static NEXT: OnceLock<AtomicU32> = OnceLock::new();
-    // Processes side by side begin at different places.
-    let next = NEXT.get_or_init(|| {
-        let [.., a, b, c, d] = *uuid::Uuid::now_v7().as_bytes();
-        AtomicU32::new(u32::from_be_bytes([a, b, c, d]))
-    });
+    let next = NEXT.get_or_init(|| AtomicU32::new(first_place()));
+    let count = u32::from(PORTS.end - PORTS.start);
     let mut tried = PORTS.map(|_try| {
-        let place = next.fetch_add(1, Ordering::Relaxed) % u32::from(PORTS.end - PORTS.start);
+        let place = next.fetch_add(1, Ordering::Relaxed) % count;
         PORTS.start + u16::try_from(place).expect("it is smaller than a port")
     });
     tried.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("loopback has free ports")
+}
+
+/// Ports between one test and the next that runs beside it: more than any of them takes.
+const APART: u32 = 500;
+
+/// Where this process begins to look: tests side by side at places of their own, so that none takes a port while the
+/// server that had it is started again.
+fn first_place() -> u32 {
+    let [.., a, b, c, d] = *uuid::Uuid::now_v7().as_bytes();
+    let anywhere = u32::from_be_bytes([a, b, c, d]);
+    let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").ok().and_then(|slot| slot.parse::<u32>().ok());
+    // Not the same place for each test of a slot: what the one before it had is closing still.
+    slot.map_or(anywhere, |slot| slot * APART + anywhere % (APART / 2))
 }

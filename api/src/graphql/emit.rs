@@ -95,6 +95,7 @@ pub struct EventEmitBatchPayload {
 }
 
 /// Changes of events.
+#[derive(Default)]
 pub struct EventMutation;
 
 /// Changes of events.

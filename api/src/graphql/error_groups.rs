@@ -100,6 +100,7 @@ impl ErrorGroup {
 }
 
 /// Reads failures by cause.
+#[derive(Default)]
 pub struct ErrorGroupQuery;
 
 /// Reads failures by cause.
@@ -154,6 +155,7 @@ pub struct ErrorGroupPayload {
 }
 
 /// Changes of causes.
+#[derive(Default)]
 pub struct ErrorGroupMutation;
 
 /// Changes of causes.

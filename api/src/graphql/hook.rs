@@ -145,6 +145,7 @@ pub struct HookSecretPayload {
 }
 
 /// What can be asked about hooks.
+#[derive(Default)]
 pub struct HookQuery;
 
 /// What can be asked about hooks.
@@ -173,6 +174,7 @@ impl HookQuery {
 }
 
 /// Changes of hooks.
+#[derive(Default)]
 pub struct HookMutation;
 
 /// Changes of hooks.

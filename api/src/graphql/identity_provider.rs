@@ -116,6 +116,7 @@ pub struct IdentityProviderPayload {
 }
 
 /// What owners ask about sign-in.
+#[derive(Default)]
 pub struct SignInQuery;
 
 /// What owners ask about sign-in.
@@ -134,6 +135,7 @@ impl SignInQuery {
 }
 
 /// Changes of the ways to sign in.
+#[derive(Default)]
 pub struct SignInMutation;
 
 /// Changes of the ways to sign in.

@@ -16,6 +16,7 @@ use super::viewer::Permission;
 use super::viewer_of;
 
 /// Changes of executions.
+#[derive(Default)]
 pub struct LifecycleMutation;
 
 /// An execution to terminate.

@@ -89,57 +89,53 @@ use self::webhook::{WebhookMutation, WebhookQuery};
 
 pub use self::server::ServerMode;
 
-/// What can be asked.
-#[derive(MergedObject)]
-#[graphql(name = "Query")]
-pub struct Queries(
-    Apart<Query>,
-    Apart<OrganizationQuery>,
-    Apart<AuditQuery>,
-    Apart<SignInQuery>,
-    Apart<HookQuery>,
-    Apart<ScheduleQuery>,
-    Apart<ApprovalQuery>,
-    Apart<ApprovalLinkQuery>,
-    Apart<SubstitutionQuery>,
-    Apart<RuleQuery>,
-    Apart<StatisticsQuery>,
-    Apart<ErrorGroupQuery>,
-    Apart<BulkQuery>,
-    Apart<WebhookQuery>,
-    Apart<VersionQuery>,
-);
+/// What is asked about workflows, executions and how they are doing.
+#[derive(MergedObject, Default)]
+struct Asked(Query, BulkQuery, VersionQuery, RuleQuery, StatisticsQuery, ErrorGroupQuery);
 
+/// What is asked about organizations and the people in them.
+#[derive(MergedObject, Default)]
+struct AskedOfTenants(OrganizationQuery, AuditQuery, SignInQuery);
+
+/// What is asked about what comes from outside, from clocks and from people.
+#[derive(MergedObject, Default)]
+struct AskedOfTime(HookQuery, ScheduleQuery, WebhookQuery, ApprovalQuery, ApprovalLinkQuery, SubstitutionQuery);
+
+// In groups, each apart: parts of one merged object are asked one within the other.
+/// What can be asked.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+pub struct Queries(Apart<Asked>, Apart<AskedOfTenants>, Apart<AskedOfTime>);
+
+/// Changes of executions.
+#[derive(MergedObject, Default)]
+struct Executed(Mutation, OperatorMutation, LifecycleMutation, RepairMutation, BulkMutation);
+
+/// Changes of what executions are made from.
+#[derive(MergedObject, Default)]
+struct Defined(VersionMutation, RuleMutation, ErrorGroupMutation);
+
+/// Changes of organizations and who is in them.
+#[derive(MergedObject, Default)]
+struct Tenants(OrganizationMutation, MemberMutation, RoleMutation, ApiKeyMutation, ServiceAccountMutation);
+
+/// Changes of accounts and sessions.
+#[derive(MergedObject, Default)]
+struct SignedIn(SessionMutation, AccountMutation, SignInMutation);
+
+/// Changes of what comes from outside and from clocks, and of what is told outside.
+#[derive(MergedObject, Default)]
+struct Arriving(HookMutation, EventMutation, ScheduleMutation, BackfillMutation, WebhookMutation);
+
+/// What people decide.
+#[derive(MergedObject, Default)]
+struct Decided(ApprovalMutation, ApprovalHandsMutation, ApprovalLinkMutation, SubstitutionMutation);
+
+// In groups, each apart: parts of one merged object are asked one within the other.
 /// Changes.
-#[derive(MergedObject)]
+#[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct Mutations(
-    Apart<Mutation>,
-    Apart<OperatorMutation>,
-    Apart<LifecycleMutation>,
-    Apart<RepairMutation>,
-    Apart<OrganizationMutation>,
-    Apart<MemberMutation>,
-    Apart<RoleMutation>,
-    Apart<ApiKeyMutation>,
-    Apart<ServiceAccountMutation>,
-    Apart<SessionMutation>,
-    Apart<AccountMutation>,
-    Apart<SignInMutation>,
-    Apart<HookMutation>,
-    Apart<EventMutation>,
-    Apart<ScheduleMutation>,
-    Apart<BackfillMutation>,
-    Apart<ApprovalMutation>,
-    Apart<ApprovalHandsMutation>,
-    Apart<ApprovalLinkMutation>,
-    Apart<SubstitutionMutation>,
-    Apart<RuleMutation>,
-    Apart<ErrorGroupMutation>,
-    Apart<BulkMutation>,
-    Apart<WebhookMutation>,
-    Apart<VersionMutation>,
-);
+pub struct Mutations(Apart<Executed>, Apart<Defined>, Apart<Tenants>, Apart<SignedIn>, Apart<Arriving>, Apart<Decided>);
 
 /// What can be followed live.
 #[derive(MergedSubscription)]
@@ -164,52 +160,8 @@ fn origin_of<'a>(ctx: &Context<'a>) -> &'a service::Origin {
 
 /// The types and their fields.
 fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
-    let queries = Queries(
-        Apart(Query),
-        Apart(OrganizationQuery),
-        Apart(AuditQuery),
-        Apart(SignInQuery),
-        Apart(HookQuery),
-        Apart(ScheduleQuery),
-        Apart(ApprovalQuery),
-        Apart(ApprovalLinkQuery),
-        Apart(SubstitutionQuery),
-        Apart(RuleQuery),
-        Apart(StatisticsQuery),
-        Apart(ErrorGroupQuery),
-        Apart(BulkQuery),
-        Apart(WebhookQuery),
-        Apart(VersionQuery),
-    );
-    let mutations = Mutations(
-        Apart(Mutation),
-        Apart(OperatorMutation),
-        Apart(LifecycleMutation),
-        Apart(RepairMutation),
-        Apart(OrganizationMutation),
-        Apart(MemberMutation),
-        Apart(RoleMutation),
-        Apart(ApiKeyMutation),
-        Apart(ServiceAccountMutation),
-        Apart(SessionMutation),
-        Apart(AccountMutation),
-        Apart(SignInMutation),
-        Apart(HookMutation),
-        Apart(EventMutation),
-        Apart(ScheduleMutation),
-        Apart(BackfillMutation),
-        Apart(ApprovalMutation),
-        Apart(ApprovalHandsMutation),
-        Apart(ApprovalLinkMutation),
-        Apart(SubstitutionMutation),
-        Apart(RuleMutation),
-        Apart(ErrorGroupMutation),
-        Apart(BulkMutation),
-        Apart(WebhookMutation),
-        Apart(VersionMutation),
-    );
     let subscriptions = Subscriptions(Subscription, ApprovalSubscription, EventSubscription, BulkSubscription);
-    Schema::build(queries, mutations, subscriptions)
+    Schema::build(Queries::default(), Mutations::default(), subscriptions)
 }
 
 fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {

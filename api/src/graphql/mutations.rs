@@ -21,6 +21,7 @@ use super::workflow::{
 };
 
 /// Changes.
+#[derive(Default)]
 pub struct Mutation;
 
 /// A file to import.

@@ -8,6 +8,7 @@ use super::operations::{self, SystemRepairInput, SystemRepairPayload, WorkerDrai
 use super::viewer::Permission;
 
 /// Changes by operators.
+#[derive(Default)]
 pub struct OperatorMutation;
 
 /// Changes by operators.

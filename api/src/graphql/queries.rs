@@ -20,6 +20,7 @@ use super::viewer_of;
 use super::workflow::{DefinitionFormat, Workflow};
 
 /// Entry points of the API.
+#[derive(Default)]
 pub struct Query;
 
 /// A definition to check.

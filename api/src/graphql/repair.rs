@@ -14,6 +14,7 @@ use super::viewer::Permission;
 use super::viewer_of;
 
 /// Repairs of executions.
+#[derive(Default)]
 pub struct RepairMutation;
 
 /// A step to leave out.

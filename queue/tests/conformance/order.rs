@@ -10,8 +10,10 @@ use crate::harness::{Bed, Handling, all_of, eventually, executions, somebody};
 crate::on_both_transports! {
     async fn urgent_work_overtakes_what_waits(bed: &Bed) {
         let (low, high) = (executions(1_000), executions(10));
-        bed.queue.push(somebody(), "default", Priority::Low, &low).unwrap();
-        bed.queue.push(somebody(), "default", Priority::High, &high).unwrap();
+        // The order is that of one lane.
+        let organization = somebody();
+        bed.queue.push(organization, "default", Priority::Low, &low).unwrap();
+        bed.queue.push(organization, "default", Priority::High, &high).unwrap();
         let full = || async { bed.backlog("default").await.waiting > 20 };
         eventually("both wait", full).await;
         let workers = [bed.worker(&["default"], Handling::Takes)];
@@ -23,8 +25,9 @@ crate::on_both_transports! {
 
     async fn work_of_low_priority_is_done_while_urgent_work_keeps_waiting(bed: &Bed) {
         let (low, high) = (executions(5), executions(5_000));
-        bed.queue.push(somebody(), "default", Priority::High, &high).unwrap();
-        bed.queue.push(somebody(), "default", Priority::Low, &low).unwrap();
+        let organization = somebody();
+        bed.queue.push(organization, "default", Priority::High, &high).unwrap();
+        bed.queue.push(organization, "default", Priority::Low, &low).unwrap();
         eventually("both wait", || async { bed.backlog("default").await.waiting > 100 }).await;
         let workers = [bed.worker(&["default"], Handling::Takes)];
         eventually("all are done", || async { all_of(&workers).len() == 5_005 }).await;

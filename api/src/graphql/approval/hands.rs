@@ -63,6 +63,7 @@ fn assignee(id: &ID) -> Result<Assignee> {
 }
 
 /// Approvals change hands.
+#[derive(Default)]
 pub struct ApprovalHandsMutation;
 
 /// Approvals change hands.

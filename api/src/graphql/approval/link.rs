@@ -136,6 +136,7 @@ impl ApprovalByTokenPayload {
 }
 
 /// Reads approvals by links.
+#[derive(Default)]
 pub struct ApprovalLinkQuery;
 
 /// Reads approvals by links.
@@ -157,6 +158,7 @@ impl ApprovalLinkQuery {
 }
 
 /// Decisions by links.
+#[derive(Default)]
 pub struct ApprovalLinkMutation;
 
 /// Decisions by links.

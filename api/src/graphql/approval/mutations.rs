@@ -155,6 +155,7 @@ async fn decide_batch(ctx: &Context<'_>, input: ApprovalDecideBatchInput) -> Res
 }
 
 /// Decisions of people.
+#[derive(Default)]
 pub struct ApprovalMutation;
 
 /// Decisions of people.

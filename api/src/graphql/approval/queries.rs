@@ -31,6 +31,7 @@ pub(in crate::graphql) async fn of_execution(
 }
 
 /// Reads approvals.
+#[derive(Default)]
 pub struct ApprovalQuery;
 
 /// Reads approvals.

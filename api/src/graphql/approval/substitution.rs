@@ -81,6 +81,7 @@ impl ApprovalSubstitutionPayload {
 }
 
 /// Reads substitutions.
+#[derive(Default)]
 pub struct SubstitutionQuery;
 
 /// Reads substitutions.
@@ -106,6 +107,7 @@ impl SubstitutionQuery {
 }
 
 /// Substitutions.
+#[derive(Default)]
 pub struct SubstitutionMutation;
 
 /// Substitutions.

@@ -11,6 +11,7 @@ use crate::graphql::viewer::Permission;
 use crate::graphql::viewer_of;
 
 /// Reads the audit log.
+#[derive(Default)]
 pub struct AuditQuery;
 
 const LIST: &str = "audit_entries";

@@ -92,6 +92,7 @@ impl BulkOperationStartInput {
 }
 
 /// Changes of bulk operations.
+#[derive(Default)]
 pub struct BulkMutation;
 
 /// Changes of bulk operations.

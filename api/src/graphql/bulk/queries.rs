@@ -12,6 +12,7 @@ use crate::graphql::viewer::Permission;
 use crate::graphql::viewer_of;
 
 /// What can be asked about bulk operations.
+#[derive(Default)]
 pub struct BulkQuery;
 
 const LIST: &str = "bulk_operations";

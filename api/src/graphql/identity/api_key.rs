@@ -169,6 +169,7 @@ impl ApiKeyCreatePayload {
 }
 
 /// Changes of keys.
+#[derive(Default)]
 pub struct ApiKeyMutation;
 
 /// Changes of keys.

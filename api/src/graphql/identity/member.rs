@@ -120,6 +120,7 @@ impl MembershipPayload {
 }
 
 /// Changes of members and invitations.
+#[derive(Default)]
 pub struct MemberMutation;
 
 /// Changes of members and invitations.

@@ -197,6 +197,7 @@ impl OrganizationPayload {
 }
 
 /// Changes of organizations.
+#[derive(Default)]
 pub struct OrganizationMutation;
 
 /// Changes of organizations.

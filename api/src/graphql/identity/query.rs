@@ -29,6 +29,7 @@ pub struct PermissionInfo {
 }
 
 /// What can be asked about organizations.
+#[derive(Default)]
 pub struct OrganizationQuery;
 
 /// What can be asked about organizations.

@@ -126,6 +126,7 @@ fn said<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
 }
 
 /// Changes of roles.
+#[derive(Default)]
 pub struct RoleMutation;
 
 /// Changes of roles.

@@ -96,6 +96,7 @@ impl ServiceAccountPayload {
 }
 
 /// Changes of service accounts.
+#[derive(Default)]
 pub struct ServiceAccountMutation;
 
 /// Changes of service accounts.

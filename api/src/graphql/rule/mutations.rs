@@ -56,6 +56,7 @@ impl RulePayload {
 }
 
 /// Changes of rules.
+#[derive(Default)]
 pub struct RuleMutation;
 
 /// Changes of rules.

@@ -14,6 +14,7 @@ use crate::graphql::viewer::Permission;
 use crate::graphql::viewer_of;
 
 /// What can be asked about rules.
+#[derive(Default)]
 pub struct RuleQuery;
 
 /// What can be asked about rules.

@@ -164,6 +164,7 @@ impl ScheduleBackfillPayload {
 }
 
 /// Past times of schedules.
+#[derive(Default)]
 pub struct BackfillMutation;
 
 /// Past times of schedules.

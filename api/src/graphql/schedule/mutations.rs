@@ -37,6 +37,7 @@ impl SchedulePayload {
 }
 
 /// Changes of schedules.
+#[derive(Default)]
 pub struct ScheduleMutation;
 
 /// Changes of schedules.

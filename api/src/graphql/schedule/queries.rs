@@ -16,6 +16,7 @@ use crate::graphql::viewer::Permission;
 use crate::graphql::viewer_of;
 
 /// What can be asked about schedules.
+#[derive(Default)]
 pub struct ScheduleQuery;
 
 /// What can be asked about schedules.

@@ -40,6 +40,7 @@ impl StatisticsFilter {
 }
 
 /// Reads numbers.
+#[derive(Default)]
 pub struct StatisticsQuery;
 
 /// Reads numbers.

@@ -20,6 +20,7 @@ use crate::graphql::viewer_of;
 use crate::graphql::workflow::{Workflow, WorkflowPayload, WorkflowPublishPayload, WorkflowVersion};
 
 /// Changes of workflows.
+#[derive(Default)]
 pub struct VersionMutation;
 
 /// Changes of workflows.

@@ -13,6 +13,7 @@ use crate::graphql::viewer_of;
 use crate::graphql::workflow::DefinitionFormat;
 
 /// Versions of workflows.
+#[derive(Default)]
 pub struct VersionQuery;
 
 /// Two definitions.

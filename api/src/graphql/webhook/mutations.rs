@@ -125,6 +125,7 @@ fn sent(outcome: Result<(WebhookEndpointRow, WebhookDeliveryRow), ServiceError>)
 }
 
 /// Changes of outgoing webhooks.
+#[derive(Default)]
 pub struct WebhookMutation;
 
 /// Changes of outgoing webhooks.

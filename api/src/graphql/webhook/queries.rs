@@ -12,6 +12,7 @@ use crate::graphql::viewer::Permission;
 use crate::graphql::viewer_of;
 
 /// What can be asked about outgoing webhooks.
+#[derive(Default)]
 pub struct WebhookQuery;
 
 const LIST: &str = "webhook_endpoints";
