@@ -135,6 +135,7 @@ fn outside(round: usize) -> Command {
             by: "usr_2".to_owned(),
             reason: None,
             form: json!({ "discount": 5 }),
+            at: None,
         }),
         _others => Command::Wake,
     }

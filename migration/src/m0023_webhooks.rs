@@ -27,6 +27,24 @@ impl MigrationTrait for Migration {
             // What a tick asks: whichever messages have to be sent now.
             partial_index("webhook_delivery", "webhook_delivery_due_idx", &["due_at_ms"], "due_at_ms is not null"),
             index("webhook_delivery", "webhook_delivery_endpoint_idx", &["endpoint_id", "id"]),
+            partial_index(
+                "webhook_delivery",
+                "webhook_delivery_open_idx",
+                &["endpoint_id", "due_at_ms"],
+                "due_at_ms is not null",
+            ),
+            partial_index(
+                "webhook_delivery",
+                "webhook_delivery_leased_idx",
+                &["organization_id", "endpoint_id"],
+                "lease_until_ms > 0",
+            ),
+            partial_index(
+                "webhook_delivery",
+                "webhook_delivery_failed_idx",
+                &["endpoint_id", "id"],
+                "status <> 1 and attempts > 0",
+            ),
             index("webhook_delivery", "webhook_delivery_created_idx", &["created_at_ms"]),
             // Organizations are emptied by them.
             index("webhook_delivery", "webhook_delivery_organization_idx", &["organization_id"]),

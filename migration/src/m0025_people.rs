@@ -88,11 +88,13 @@ const DEPARTURE_POSTGRES: [&str; 2] = ["drop index event_arrival_idx", "alter ta
 
 /// One writer: the order of rows is that of commits. `autoincrement`, so that no number is used again when events are
 /// deleted.
-const ARRIVAL_SQLITE: [&str; 4] = [
-    "create table event_arrival (position integer primary key autoincrement, event_id blob not null)",
+const ARRIVAL_SQLITE: [&str; 5] = [
+    "create table event_arrival (position integer primary key autoincrement, organization_id blob not null, \
+        event_id blob not null)",
     "create index event_arrival_event_idx on event_arrival (event_id)",
+    "create index event_arrival_organization_idx on event_arrival (organization_id, position)",
     "create trigger event_arrives after insert on event begin \
-        insert into event_arrival (event_id) values (new.id); end",
+        insert into event_arrival (organization_id, event_id) values (new.organization_id, new.id); end",
     "create trigger event_departs after delete on event begin \
         delete from event_arrival where event_id = old.id; end",
 ];

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ids::{ExecutionId, OrganizationId};
 use queue::{NoticeItem, Notices};
@@ -59,6 +60,39 @@ impl<K: Eq + Hash> Listener<K> {
             return News { look_again: true, ..News::default() };
         }
         *self.news.borrow_and_update()
+    }
+}
+
+/// How often to look again after a notice that told of nothing visible.
+const LOOKS: u8 = 4;
+/// How long to wait before each of these looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
+
+/// When to look into the database for what comes next of an organization, in the order in which it was committed.
+#[derive(Debug)]
+pub(crate) struct Looks {
+    news: Listener<OrganizationId>,
+    left: u8,
+}
+
+impl Looks {
+    pub(crate) const fn at(news: Listener<OrganizationId>) -> Self {
+        Self { news, left: 0 }
+    }
+
+    /// Waits until there may be something that the last look did not see.
+    pub(crate) async fn next(&mut self) {
+        if self.left == 0 {
+            self.news.changed().await;
+            self.left = LOOKS;
+            return;
+        }
+        // What a notice told of stays invisible while an older transaction is open, and that one may end without a
+        // notice for this organization: so look again, a few times.
+        self.left -= 1;
+        if tokio::time::timeout(LOOK_AGAIN, self.news.changed()).await.is_ok() {
+            self.left = LOOKS;
+        }
     }
 }
 

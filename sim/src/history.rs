@@ -293,7 +293,7 @@ fn decide(world: &mut World, execution: ExecutionNo) {
     let Some(approval) = open.get(world.rng.index(open.len())).cloned() else { return };
     let approved = world.rng.chance(60);
     let by = world.rng.word(&["ann", "bob"]).to_owned();
-    let what = Signal::Approval { approval, approved, by, reason: None, form: Value::Null };
+    let what = Signal::Approval { approval, approved, by, reason: None, form: Value::Null, at: None };
     world.tell(execution, &Told::Signal { what });
 }
 

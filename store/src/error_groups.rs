@@ -50,6 +50,7 @@ impl Store {
             .and_where(Counted::Slice.lt(query.to))
             .and_where_option(workflows)
             .and_where_option(folders)
+            .and_where_option(query.status.map(|status| Counted::Step.in_subquery(marked(organization, status))))
             .order_by(Alias::new("seen"), Order::Desc)
             .order_by(Counted::Step, Order::Asc)
             .limit(MAX_GROUPS)
@@ -61,7 +62,9 @@ impl Store {
         let mut groups: HashMap<String, Model> =
             groups.into_iter().map(|group| (group.fingerprint.clone(), group)).collect();
         let known = seen.into_iter().filter_map(|(fingerprint, seen)| Some((groups.remove(&fingerprint)?, seen)));
-        known.map(|(group, seen)| row(group, Some(seen), &returned)).collect()
+        let rows = known.map(|(group, seen)| row(group, Some(seen), &returned)).collect::<Result<Vec<_>, _>>()?;
+        let is_asked = |row: &ErrorGroupRow| query.status.is_none_or(|status| row.status == status);
+        Ok(rows.into_iter().filter(is_asked).collect())
     }
 
     /// One cause, with what is known of it in all the time that statistics are kept.
@@ -176,6 +179,21 @@ impl Store {
         };
         rows.into_iter().map(read).collect()
     }
+}
+
+/// Fingerprints of the causes that may be in a state: of those that were resolved, some may have come back.
+fn marked(organization: OrganizationId, status: ErrorGroupStatus) -> SelectStatement {
+    let said: &[ErrorGroupStatus] = match status {
+        ErrorGroupStatus::Open => &[ErrorGroupStatus::Open, ErrorGroupStatus::Resolved],
+        ErrorGroupStatus::Resolved => &[ErrorGroupStatus::Resolved],
+        ErrorGroupStatus::Ignored => &[ErrorGroupStatus::Ignored],
+    };
+    Query::select()
+        .column(Column::Fingerprint)
+        .from(Entity)
+        .and_where(Column::OrganizationId.eq(organization.uuid()))
+        .and_where(Column::Status.is_in(said.iter().map(|status| status.code())))
+        .to_owned()
 }
 
 /// What was counted of failures, by fingerprint.

@@ -106,7 +106,7 @@ pub use operations::{
     Damage, Damaged, JournalSpan, Phase, Place, QueueRow, ReconcilerRow, ReconcilerRun, Retention, RetentionScope,
     Sweep, Swept, WaitingFor, Waking,
 };
-pub use organizations::{KEPT_TABLES, PURGED_BY_OWNER, PURGED_TABLES};
+pub use organizations::{FOLLOWING_TABLES, KEPT_TABLES, PURGED_BY_OWNER, PURGED_TABLES};
 pub use page::{
     ApprovalOrder, ApprovalOrderField, Cursor, Direction, EventOrder, EventOrderField, ExecutionOrder,
     ExecutionOrderField, Page, PageRequest, Side, SortKey, WorkflowOrder, WorkflowOrderField,

@@ -18,7 +18,7 @@ use crate::page::{self, Cursor, Direction, Page, PageRequest, Sort, SortKey};
 use crate::store::Store;
 
 pub(crate) use purge::some_of;
-pub use purge::{KEPT_TABLES, PURGED_BY_OWNER, PURGED_TABLES};
+pub use purge::{FOLLOWING_TABLES, KEPT_TABLES, PURGED_BY_OWNER, PURGED_TABLES};
 
 fn row(model: Model) -> OrganizationRow {
     OrganizationRow {

@@ -305,7 +305,7 @@ impl<'a> World<'a> {
                 }
                 let approved = *decision == Ruling::Approve;
                 let (by, reason, form) = (decider.id, reason.clone(), form.clone());
-                self.command(Command::Signal(Signal::Approval { approval, approved, by, reason, form }))?
+                self.command(Command::Signal(Signal::Approval { approval, approved, by, reason, form, at: None }))?
             }
             SignalCase::Pause { .. } => self.command(Command::Pause { by: None, reason: None })?,
             SignalCase::Resume { data, at_step, .. } => {

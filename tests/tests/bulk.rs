@@ -90,6 +90,9 @@ async fn whole_life(api: &Api) {
     }
     assert_eq!(seen.last().unwrap(), &json!({ "status": "COMPLETED", "succeeded": 120, "total": 120 }), "{seen:?}");
     wait_for(api, "PAUSED", 120).await;
+    let mut of_none = api.subscribe(query, json!({ "id": "blk_00000000000000000000000000" })).await;
+    let refused = of_none.next().await.unwrap();
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "NOT_FOUND", "{refused}");
 
     let resumed = begin(api, json!({ "kind": "RESUME", "filter": fits, "data": { "shelf": "b-7" } })).await;
     assert_eq!(numbers(&ended(api, &resumed).await), ("COMPLETED", 120, 120, 0, 0));

@@ -266,6 +266,13 @@ async fn commands(api: &Api) {
     assert_eq!((&looked["moved"], &looked["executions"][0]["canMove"]), (&json!(0), &json!(true)), "{looked}");
     let moved = at(&["move", "told", "--to", "2", "--yes", "--reason", "corrected", "-o", "json"]).await.json();
     assert_eq!(moved["moved"], 1, "{moved}");
+    let there = at(&["move", "told", "--to", "2", "--execution", &id, "--execution", &id, "-o", "json"]).await;
+    let told = there.json();
+    assert_eq!((there.code, &told["there"], &told["missing"]), (Some(0), &json!(1), &json!(0)), "{there:?}");
+    let nobody = "exe_00000000000000000000000000";
+    let lost = at(&["move", "told", "--to", "2", "--execution", &id, "--execution", nobody, "-o", "table"]).await;
+    assert_eq!((lost.code, lost.out.contains("1 are there")), (Some(1), true), "{lost:?}");
+    assert!(lost.err.contains("1 of the executions that were named were not found"), "{lost:?}");
     let back = at(&["rollback", "told", "1", "--reason", "wrong", "-o", "json"]).await.json();
     assert_eq!(back["version"]["number"], 1, "{back}");
     for format in [None, Some("json"), Some("yaml")] {

@@ -13,6 +13,7 @@ use store::{
 };
 
 use super::errors::{IntoGraphql, invalid};
+use super::scalars::int;
 use super::viewer_of;
 
 /// Most items of one page.
@@ -182,7 +183,7 @@ pub struct Totals(CountOf);
 impl Totals {
     /// How many items match, counted up to 10,000.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        Ok(i32::try_from(self.0.count(ctx).await?.0).unwrap_or(i32::MAX))
+        Ok(int(self.0.count(ctx).await?.0))
     }
 
     /// False when counting stopped at 10,000.

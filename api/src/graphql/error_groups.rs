@@ -12,7 +12,7 @@ use super::errors::{IntoGraphql, UserError, or_null, user_errors};
 use super::execution::Execution;
 use super::filters::parse_id;
 use super::loaders::{loader, shared};
-use super::scalars::DateTime;
+use super::scalars::{DateTime, int};
 use super::statistics::StatisticsFilter;
 use super::viewer::Permission;
 use super::viewer_of;
@@ -80,7 +80,7 @@ impl ErrorGroup {
 
     /// How often: in the window of the list, or ever where there is no window.
     async fn count(&self) -> i32 {
-        i32::try_from(self.0.count).unwrap_or(i32::MAX)
+        int(self.0.count)
     }
 
     /// First time ever.

@@ -7,7 +7,7 @@ use ids::ExecutionId;
 use service::executions::JournalEvent;
 
 use super::directives::authorized;
-use super::scalars::{DateTime, Json};
+use super::scalars::{DateTime, Json, int};
 use super::summary::summary;
 use super::viewer::Permission;
 
@@ -231,7 +231,7 @@ impl ExecutionEvent {
 
     /// Attempt it is about.
     async fn attempt(&self) -> Option<i32> {
-        self.event.event.attempt().map(|attempt| i32::try_from(attempt).unwrap_or(i32::MAX))
+        self.event.event.attempt().map(int)
     }
 
     /// In words.

@@ -12,7 +12,7 @@ use super::event::EventEmitPayload;
 use super::execution::Execution;
 use super::filters::{WorkflowRef, parse_id};
 use super::loaders::{loader, shared};
-use super::scalars::{Duration, Json};
+use super::scalars::{Duration, Json, int};
 use super::test_run::{self, WorkflowTestRunInput, WorkflowTestRunPayload};
 use super::viewer::Permission;
 use super::viewer_of;
@@ -444,9 +444,5 @@ async fn start_batch(ctx: &Context<'_>, input: ExecutionStartBatchInput) -> Resu
         });
     }
     let started = results.iter().filter(|result| result.is_new).count();
-    Ok(ExecutionStartBatchPayload {
-        results,
-        started: i32::try_from(started).unwrap_or(i32::MAX),
-        user_errors: Vec::new(),
-    })
+    Ok(ExecutionStartBatchPayload { results, started: int(started), user_errors: Vec::new() })
 }

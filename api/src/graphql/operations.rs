@@ -8,7 +8,7 @@ use store::{ReconcilerRow, WorkerRow};
 use super::connection::{CountOf, PageArguments, Paged, paged};
 use super::errors::{IntoGraphql, UserError, user_errors};
 use super::filters::parse_id;
-use super::scalars::{DateTime, Duration, Long};
+use super::scalars::{DateTime, Duration, Long, int};
 use super::server::ServerMode;
 use super::viewer_of;
 
@@ -128,16 +128,15 @@ pub struct Queue {
 
 impl From<QueueState> for Queue {
     fn from(state: QueueState) -> Self {
-        let int = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
         Self {
             name: state.name.clone(),
             statistics: QueueStatistics {
                 queue: state.name,
                 waiting: int(state.waiting),
                 running: int(state.running),
-                dead_letters: state.dead_letters.map(|count| i32::try_from(count).unwrap_or(i32::MAX)),
+                dead_letters: state.dead_letters.map(int),
                 oldest_age: state.oldest_at_ms.map(|oldest| Duration::between_ms(oldest, state.at_ms)),
-                workers: i32::try_from(state.workers).unwrap_or(i32::MAX),
+                workers: int(state.workers),
                 at: DateTime::from_ms(state.at_ms),
             },
         }
@@ -350,8 +349,8 @@ pub(super) async fn health(ctx: &Context<'_>) -> Result<SystemHealth> {
         status: health.status.into(),
         components: health.components.into_iter().map(component).collect(),
         reconcilers: health.reconcilers.into_iter().map(Reconciler::from).collect(),
-        stuck_executions: i32::try_from(health.stuck).unwrap_or(i32::MAX),
-        paused_long_executions: i32::try_from(health.paused_long).unwrap_or(i32::MAX),
+        stuck_executions: int(health.stuck),
+        paused_long_executions: int(health.paused_long),
     })
 }
 

@@ -3,7 +3,7 @@
 use async_graphql::SimpleObject;
 use service::executions;
 
-use super::scalars::DateTime;
+use super::scalars::{DateTime, int};
 use super::viewer::Actor;
 
 /// A pause.
@@ -38,10 +38,6 @@ pub struct ResumePreview {
     refused_reason: Option<String>,
 }
 
-fn count(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
-}
-
 impl From<executions::PauseView> for Pause {
     fn from(view: executions::PauseView) -> Self {
         let pending = view.pending;
@@ -51,9 +47,9 @@ impl From<executions::PauseView> for Pause {
             reason: view.reason,
             resume_at: view.resumes_at.map(DateTime),
             pending: ResumePreview {
-                signals: count(pending.signals),
-                due_timers: count(pending.due_timers),
-                decided_approvals: count(pending.decided_approvals),
+                signals: int(pending.signals),
+                due_timers: int(pending.due_timers),
+                decided_approvals: int(pending.decided_approvals),
                 next_steps: pending.next_steps,
                 ends: pending.ends,
                 refused_reason: pending.refused,

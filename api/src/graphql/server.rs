@@ -4,7 +4,7 @@ use async_graphql::{Enum, Object, SimpleObject};
 
 use super::connection::MAX_PAGE;
 use super::identity_provider::AuthenticationInfo;
-use super::scalars::DateTime;
+use super::scalars::{DateTime, int};
 use crate::limits;
 
 /// How a server runs.
@@ -38,10 +38,6 @@ pub struct ServerInfo {
     pub(super) mode: ServerMode,
     pub(super) now: DateTime,
     pub(super) max_payload_bytes: usize,
-}
-
-fn int(size: usize) -> i32 {
-    i32::try_from(size).unwrap_or(i32::MAX)
 }
 
 /// This server.

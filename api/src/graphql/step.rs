@@ -13,7 +13,7 @@ use super::explanation::Explanation;
 use super::failure::ExecutionError;
 use super::history::LogLine;
 use super::payload::Payload;
-use super::scalars::{DateTime, Duration};
+use super::scalars::{DateTime, Duration, int};
 
 /// Where a step stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -154,7 +154,7 @@ impl StepExecution {
     async fn attempts(&self) -> Result<Vec<StepAttempt>> {
         let attempts = self.step.attempts.iter().map(|attempt| {
             Ok(StepAttempt {
-                number: i32::try_from(attempt.number).unwrap_or(i32::MAX),
+                number: int(attempt.number),
                 status: attempt.status.into(),
                 started_at: Some(DateTime(attempt.started_at)),
                 ended_at: attempt.ended_at.map(DateTime),

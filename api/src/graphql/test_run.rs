@@ -6,7 +6,7 @@ use service::workflows::{self, TestRun, TestRunRequest};
 
 use super::errors::{UserError, user_errors};
 use super::filters::WorkflowRef;
-use super::scalars::{DateTime, Duration, Json};
+use super::scalars::{DateTime, Duration, Json, int};
 use super::viewer_of;
 use super::workflow::DefinitionFormat;
 
@@ -85,7 +85,6 @@ pub(super) async fn run(ctx: &Context<'_>, input: WorkflowTestRunInput) -> Resul
 
 fn payload(run: TestRun) -> WorkflowTestRunPayload {
     let failed = run.results.iter().filter(|result| !result.failures.is_empty()).count();
-    let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     let results = run.results.into_iter().map(|result| TestResult {
         name: result.name,
         passed: result.failures.is_empty(),
@@ -98,8 +97,8 @@ fn payload(run: TestRun) -> WorkflowTestRunPayload {
     });
     let results: Vec<TestResult> = results.collect();
     WorkflowTestRunPayload {
-        passed: count(results.len() - failed),
-        failed: count(failed),
+        passed: int(results.len() - failed),
+        failed: int(failed),
         results,
         coverage: run.steps.reached as f64 / run.steps.total.max(1) as f64,
         user_errors: Vec::new(),

@@ -8,7 +8,7 @@ use super::connection::MAX_PAGE;
 use super::errors::IntoGraphql;
 use super::identity::{Organization, Session, User};
 use super::loaders::{ActorOf, loader, shared};
-use super::scalars::Json;
+use super::scalars::{Json, int};
 
 /// Sorts of actors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -185,7 +185,7 @@ impl Viewer {
     /// What waits for the caller, counted up to 10,000.
     async fn pending_approval_count(&self, ctx: &Context<'_>) -> Result<i32> {
         let count = service::approvals::pending_count(ctx.data::<Services>()?, &self.viewer).await.graphql()?;
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+        Ok(int(count))
     }
 
     /// Signed-in browsers and programs of the person, newest first, at most a hundred.

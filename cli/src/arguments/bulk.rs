@@ -16,7 +16,7 @@ pub struct BulkOptions {
 /// Which executions, and how.
 #[derive(Debug, Args)]
 pub struct ManyOptions {
-    /// Of this workflow, by slug.
+    /// Of this workflow, by its slug or id.
     #[arg(long)]
     pub workflow: Option<String>,
     /// In this state, such as `waiting`; may be given several times.

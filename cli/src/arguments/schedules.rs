@@ -38,7 +38,7 @@ pub enum SchedulesCommand {
     Create {
         /// Name to show.
         name: String,
-        /// Slug of the workflow that it starts.
+        /// Slug or id of the workflow that it starts.
         #[arg(long)]
         workflow: String,
         #[command(flatten)]

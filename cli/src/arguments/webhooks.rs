@@ -58,6 +58,9 @@ pub enum WebhooksCommand {
         /// Only those that were tried and not accepted.
         #[arg(long)]
         failed: bool,
+        /// How many to list, newest first; at most 100.
+        #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=100))]
+        limit: u32,
     },
     /// Sends a message again.
     Redeliver {

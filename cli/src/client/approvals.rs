@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::server::{Server, json_argument};
+use super::server::Server;
+use super::values::{optional_json, text};
 use crate::arguments::{ApprovalsCommand, ApprovalsOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -71,7 +72,7 @@ pub async fn run(options: ApprovalsOptions, format: Format) -> Result<ExitCode, 
         ApprovalsCommand::List { all } => list(&server, if all { ALL } else { MINE }, format).await,
         ApprovalsCommand::Show { id } => show(&server, &id, format).await,
         ApprovalsCommand::Approve { id, reason, data } => {
-            let data = data.as_deref().map(|data| json_argument("--data", Some(data))).transpose()?;
+            let data = optional_json("--data", data.as_deref())?;
             let input = json!({ "id": id, "outcome": "approve", "reason": reason, "data": data });
             decide(&server, input, format).await
         }
@@ -96,10 +97,6 @@ pub async fn run(options: ApprovalsOptions, format: Format) -> Result<ExitCode, 
         }
         ApprovalsCommand::Remind { id } => change(&server, &REMIND, json!({ "id": id }), format).await,
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// Roles and people, as the workflow names them.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::server::Server;
+use super::values::text;
 use crate::arguments::DeployOptions;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -34,11 +35,6 @@ pub async fn run(options: DeployOptions, format: Format) -> Result<ExitCode, Fai
     match format {
         Format::Json => output::json(&payload["results"])?,
         Format::Table => {
-            let text = |value: &Value| {
-                value
-                    .as_str()
-                    .map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
-            };
             let row = |result: &Value| {
                 vec![
                     text(&result["path"]),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::server::Server;
+use super::values::text;
 use crate::arguments::DoctorOptions;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -37,7 +38,6 @@ pub async fn run(options: DoctorOptions, format: Format) -> Result<ExitCode, Fai
         Format::Json => output::json(&json!({ "isHealthy": is_healthy, "findings": findings }))?,
         Format::Table if findings.is_empty() => output::line("every live execution has a reason to wake")?,
         Format::Table => {
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let row = |finding: &Value| {
                 let remedy = match (finding["isRepaired"] == true, finding["remedy"].as_str()) {
                     (true, _) => "repaired".to_owned(),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::emit_batch;
 use super::server::{Server, json_argument};
+use super::values::text;
 use crate::arguments::EmitOptions;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -32,7 +33,6 @@ pub async fn run(options: EmitOptions, format: Format) -> Result<ExitCode, Failu
 
 /// What came of an event, workflow by workflow.
 pub fn matches(event: &Value) -> Result<ExitCode, Failure> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let matches = event["matches"].as_array().cloned().unwrap_or_default();
     let row = |found: &Value| {
         let why = found["problem"].as_str().or_else(|| found["why"]["summary"].as_str()).unwrap_or_default();

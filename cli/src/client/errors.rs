@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::server::Server;
+use super::values::{text, workflow_ref};
 use crate::arguments::{ErrorsCommand, ErrorsOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -34,10 +35,7 @@ pub async fn run(options: ErrorsOptions, format: Format) -> Result<ExitCode, Fai
 }
 
 async fn list(server: &Server, options: &ErrorsOptions, format: Format) -> Result<ExitCode, Failure> {
-    let workflow = options
-        .workflow
-        .as_ref()
-        .map(|name| if name.starts_with("wf_") { json!({ "id": name }) } else { json!({ "slug": name }) });
+    let workflow = options.workflow.as_deref().map(workflow_ref);
     let variables = json!({
         "window": { "last": options.since },
         "filter": workflow.map(|workflow| json!({ "workflow": workflow })),
@@ -58,13 +56,5 @@ async fn list(server: &Server, options: &ErrorsOptions, format: Format) -> Resul
             let head = ["error", "times", "workflow", "step", "code", "message of the first", "last", "status"];
             output::table(&head, groups.as_array().into_iter().flatten().map(row).collect())
         }
-    }
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::emit::matches;
 use super::server::Server;
+use super::values::text;
 use crate::arguments::{EventsCommand, EventsOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -50,7 +51,6 @@ pub async fn run(options: EventsOptions, format: Format) -> Result<ExitCode, Fai
 }
 
 fn show(event: &Value) -> Result<ExitCode, Failure> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     for (name, value) in [
         ("event", &event["id"]),
         ("type", &event["type"]),
@@ -86,7 +86,6 @@ async fn list(server: &Server, event_type: Option<&str>, limit: u32, format: For
         Format::Json => output::json(&events),
         Format::Table => {
             let row = |event: &Value| {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let started = event["executions"].as_array().map_or(0, Vec::len);
                 vec![
                     text(&event["id"]),

@@ -10,6 +10,7 @@ use service::hooks::{Verification, sign};
 use service::sealed::Secret;
 
 use super::server::{Server, json_argument};
+use super::values::text;
 use crate::arguments::{HooksCommand, HooksOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -116,7 +117,6 @@ async fn list(server: &Server, format: Format) -> Result<ExitCode, Failure> {
         Format::Json => output::json(&Value::Array(hooks)),
         Format::Table => {
             let row = |hook: &Value| {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let proof = match (hook["verification"].as_str(), hook["hasSecret"].as_bool()) {
                     (Some("NONE"), _) => "none: anybody may call".to_owned(),
                     (_, Some(true)) => text(&hook["verification"]).to_lowercase(),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::server::Server;
+use super::values::text;
 use crate::arguments::{KeysCommand, KeysOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -73,7 +74,6 @@ async fn list(server: &Server, format: Format) -> Result<ExitCode, Failure> {
         Format::Json => output::json(&Value::Array(keys)),
         Format::Table => {
             let row = |key: &Value| {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let state = if key["revokedAt"].is_null() { text(&key["expiresAt"]) } else { "void".to_owned() };
                 vec![
                     text(&key["id"]),

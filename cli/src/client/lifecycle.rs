@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::server::{Server, json_argument};
+use super::server::Server;
+use super::values::optional_json;
 use crate::arguments::ServerOptions;
 use crate::arguments::lifecycle::{
     LabelOptions, LifecycleCommand, PauseOptions, ReasonOptions, RerunOptions, ResumeOptions, RetryOptions,
@@ -61,14 +62,14 @@ fn pause(options: PauseOptions) -> Call {
 fn skip(options: SkipOptions) -> Result<Call, Failure> {
     let input = json!({
         "id": options.execution, "step": options.step, "reason": options.reason,
-        "output": optional("--step-output", options.step_output.as_deref())?,
+        "output": optional_json("--step-output", options.step_output.as_deref())?,
     });
     Ok(("executionSkipStep", options.server, input))
 }
 
 fn signal(options: SignalOptions) -> Result<Call, Failure> {
     let input = json!({
-        "id": options.execution, "name": options.name, "data": optional("--data", options.data.as_deref())?,
+        "id": options.execution, "name": options.name, "data": optional_json("--data", options.data.as_deref())?,
         "idempotencyKey": options.idempotency_key,
     });
     Ok(("executionSignal", options.server, input))
@@ -83,7 +84,7 @@ fn resume(options: ResumeOptions) -> Result<Call, Failure> {
     if options.not_at {
         return Ok(("executionResumeCancel", options.server, json!({ "id": options.execution })));
     }
-    let data = optional("--data", options.data.as_deref())?;
+    let data = optional_json("--data", options.data.as_deref())?;
     let input = json!({
         "id": options.execution, "data": data, "fromStep": options.from_step, "at": options.at,
         "reason": options.reason,
@@ -99,14 +100,9 @@ fn retry(options: RetryOptions) -> Call {
 fn rerun(options: RerunOptions) -> Result<Call, Failure> {
     let input = json!({
         "id": options.execution, "fromStep": options.from_step, "version": options.use_version, "reason": options.reason,
-        "input": optional("--input", options.input.as_deref())?,
-        "context": optional("--context", options.context.as_deref())?,
+        "input": optional_json("--input", options.input.as_deref())?,
+        "context": optional_json("--context", options.context.as_deref())?,
         "idempotencyKey": options.idempotency_key,
     });
     Ok(("executionRerun", options.server, input))
-}
-
-/// JSON of the command line; null when it was not given.
-fn optional(name: &str, argument: Option<&str>) -> Result<Value, Failure> {
-    argument.map_or(Ok(Value::Null), |argument| json_argument(name, Some(argument)))
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::server::Server;
+use super::values::text;
 use crate::arguments::ServerOptions;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -29,7 +30,6 @@ pub async fn run(options: ServerOptions, format: Format) -> Result<ExitCode, Fai
         Format::Json => output::json(&Value::Array(workflows)),
         Format::Table => {
             let row = |workflow: &Value| {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let version = workflow["publishedVersion"]["number"]
                     .as_i64()
                     .map_or_else(|| "draft".to_owned(), |number| number.to_string());

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::credentials;
 use super::server::{Server, kept};
+use super::values::text;
 use crate::arguments::{LoginOptions, ServerOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -70,7 +71,6 @@ pub async fn logout(options: ServerOptions, format: Format) -> Result<ExitCode, 
 
 pub async fn whoami(options: ServerOptions, format: Format) -> Result<ExitCode, Failure> {
     let viewer = Server::new(&options)?.run("viewer", WHOAMI, Value::Null).await?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     match format {
         Format::Json => output::json(&viewer),
         Format::Table => {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use super::server::Server;
+use super::values::text;
 use crate::arguments::ServerOptions;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -19,7 +20,6 @@ pub async fn run(options: ServerOptions, format: Format) -> Result<ExitCode, Fai
         Format::Json => output::json(&Value::Array(members)),
         Format::Table => {
             let row = |member: &Value| {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 vec![
                     text(&member["id"]),
                     text(&member["actor"]["displayName"]),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::server::Server;
+use super::values::text;
 use crate::arguments::ServerOptions;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -18,7 +19,6 @@ pub async fn run(options: ServerOptions, format: Format) -> Result<ExitCode, Fai
         Format::Json => output::json(&Value::Array(roles)),
         Format::Table => {
             let row = |role: &Value| {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let folders = role["namespaces"].as_array();
                 let folders = folders.map(|folders| folders.iter().map(text).collect::<Vec<_>>().join(", "));
                 let count = role["permissions"].as_array().map_or(0, Vec::len);

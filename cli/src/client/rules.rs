@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::server::{Server, json_argument};
+use super::values::{optional_json, text};
 use crate::arguments::{RulesCommand, RulesOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -42,7 +43,7 @@ pub async fn run(options: RulesOptions, format: Format) -> Result<ExitCode, Fail
                 "description": description,
                 "kind": kind.to_ascii_uppercase(),
                 "definition": json_argument("--definition", Some(&definition))?,
-                "inputSchema": given("--schema", schema.as_deref())?,
+                "inputSchema": optional_json("--schema", schema.as_deref())?,
             });
             saved(&server, "ruleCreate", CREATE, input, format).await
         }
@@ -52,8 +53,8 @@ pub async fn run(options: RulesOptions, format: Format) -> Result<ExitCode, Fail
                 "expectedRevision": revision,
                 "name": name,
                 "description": description,
-                "definition": given("--definition", definition.as_deref())?,
-                "inputSchema": given("--schema", schema.as_deref())?,
+                "definition": optional_json("--definition", definition.as_deref())?,
+                "inputSchema": optional_json("--schema", schema.as_deref())?,
             });
             saved(&server, "ruleUpdate", UPDATE, input, format).await
         }
@@ -75,23 +76,11 @@ pub async fn run(options: RulesOptions, format: Format) -> Result<ExitCode, Fail
             let input = json!({
                 "id": id,
                 "kind": kind.map(|kind| kind.to_ascii_uppercase()),
-                "definition": given("--definition", definition.as_deref())?,
+                "definition": optional_json("--definition", definition.as_deref())?,
                 "data": json_argument("--data", Some(&data))?,
             });
             evaluate(&server, input, format).await
         }
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
-}
-
-/// What an option holds; null when it is not given.
-fn given(name: &str, argument: Option<&str>) -> Result<Value, Failure> {
-    match argument {
-        None => Ok(Value::Null),
-        argument => json_argument(name, argument),
     }
 }
 

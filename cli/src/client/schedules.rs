@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::server::{Server, json_argument};
+use super::server::Server;
+use super::values::{optional_json, text, workflow_ref};
 use crate::arguments::{SchedulesCommand, SchedulesOptions, WhenOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -46,16 +47,12 @@ pub async fn run(options: SchedulesOptions, format: Format) -> Result<ExitCode, 
             jitter,
             pause_after_failures,
         }) => {
-            let input = match input.as_deref() {
-                None => Value::Null,
-                given => json_argument("--input", given)?,
-            };
             let input = json!({
                 "name": name,
-                "workflow": { "slug": workflow },
+                "workflow": workflow_ref(&workflow),
                 "spec": spec(&when),
                 "timeZone": when.zone,
-                "input": input,
+                "input": optional_json("--input", input.as_deref())?,
                 "overlapPolicy": overlap.to_ascii_uppercase(),
                 "catchUpPolicy": catch_up.to_ascii_uppercase(),
                 "catchUpWindow": window,
@@ -72,10 +69,7 @@ pub async fn run(options: SchedulesOptions, format: Format) -> Result<ExitCode, 
             changed(&server, "scheduleResume", RESUME, json!({ "id": id }), format).await
         }
         Some(SchedulesCommand::Trigger { id, input }) => {
-            let input = match input.as_deref() {
-                None => Value::Null,
-                given => json_argument("--input", given)?,
-            };
+            let input = optional_json("--input", input.as_deref())?;
             let input = json!({ "input": { "id": id, "input": input } });
             let execution = server.run("scheduleTrigger", TRIGGER, input).await?["execution"].take();
             match format {
@@ -93,7 +87,11 @@ pub async fn run(options: SchedulesOptions, format: Format) -> Result<ExitCode, 
                 Format::Json => output::json(&made),
                 Format::Table => {
                     let what = if dry_run { "would be started" } else { "are started" };
-                    output::line(&format!("{} {what}, {} were before", made["count"], made["existing"]))
+                    let told = format!("{} {what}, {} were before", made["count"], made["existing"]);
+                    match made["backfill"]["id"].as_str() {
+                        Some(id) => output::line(&format!("{id}\n{told}")),
+                        None => output::line(&told),
+                    }
                 }
             }
         }
@@ -107,10 +105,6 @@ pub async fn run(options: SchedulesOptions, format: Format) -> Result<ExitCode, 
             }
         }
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn spec(when: &WhenOptions) -> Value {

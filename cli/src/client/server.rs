@@ -108,10 +108,13 @@ impl Server {
         })
     }
 
-    /// The root field `field` of the answer; the caller's mistakes are a failure.
+    /// The root field `field` of the answer; the caller's mistakes are a failure, and the list of none is left out.
     pub async fn run(&self, field: &str, query: &str, variables: Value) -> Result<Value, Failure> {
-        let value = self.answer(field, query, variables).await?;
+        let mut value = self.answer(field, query, variables).await?;
         refuse_mistakes(&value)?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("userErrors");
+        }
         Ok(value)
     }
 

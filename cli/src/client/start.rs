@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::server::{Server, json_argument};
+use super::values::{text, workflow_ref};
 use super::watch;
 use crate::arguments::{StartOptions, WatchOptions};
 use crate::failure::Failure;
@@ -14,15 +15,10 @@ const START: &str = "mutation($input: ExecutionStartInput!) { executionStart(inp
   execution { id status } eventsAfter isNew userErrors { code message field help } } }";
 
 pub async fn run(options: StartOptions, format: Format) -> Result<ExitCode, Failure> {
-    let reference = if options.workflow.starts_with("wf_") {
-        json!({ "id": options.workflow })
-    } else {
-        json!({ "slug": options.workflow })
-    };
     let labels = labels(&options.labels, "--label name=value")?;
     let input = json!({
-        "workflow": reference, "input": json_argument("--input", options.input.as_deref())?, "key": options.key,
-        "idempotencyKey": options.idempotency_key, "labels": labels,
+        "workflow": workflow_ref(&options.workflow), "input": json_argument("--input", options.input.as_deref())?,
+        "key": options.key, "idempotencyKey": options.idempotency_key, "labels": labels,
     });
     let server = Server::new(&options.server)?;
     let payload = server.run("executionStart", START, json!({ "input": input })).await?;
@@ -48,7 +44,6 @@ pub fn labels(written: &[String], how: &str) -> Result<Vec<Value>, Failure> {
 
 /// The words for how an execution ended.
 pub fn ending(execution: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut lines = vec![format!("{} {}", text(&execution["id"]), text(&execution["status"]).to_lowercase())];
     let decision = &execution["decision"];
     if decision.is_object() {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::server::Server;
+use super::values::{text, workflow_ref};
 use crate::arguments::StatsOptions;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -21,9 +22,7 @@ const STATISTICS: &str = "query($window: TimeWindowInput!, $filter: StatisticsFi
 
 pub async fn run(options: StatsOptions, format: Format) -> Result<ExitCode, Failure> {
     let server = Server::new(&options.server)?;
-    let workflow = options
-        .workflow
-        .map(|name| if name.starts_with("wf_") { json!({ "id": name }) } else { json!({ "slug": name }) });
+    let workflow = options.workflow.as_deref().map(workflow_ref);
     let variables = json!({
         "window": { "last": options.since },
         "filter": workflow.map(|workflow| json!({ "workflow": workflow })),
@@ -109,14 +108,6 @@ fn rows(list: &Value) -> &[Value] {
 /// A number with what it counts, such as `3 failed`.
 fn count(one: &Value, key: &str) -> String {
     format!("{} {}", text(&one["count"]), text(&one[key]).to_lowercase())
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }
 
 /// A length of time as people write it: `1m30s` for `PT1M30S`.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::server::Server;
+use super::values::text;
 use crate::arguments::webhooks::{WebhooksCommand, WebhooksOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -12,10 +13,9 @@ use crate::output::{self, Format};
 const LIST: &str = "query($after: String) { webhookEndpoints(first: 100, after: $after) {
   nodes { id url description eventTypes isEnabled disabledReason failingSince createdAt }
   pageInfo { hasNextPage endCursor } } }";
-const DELIVERIES: &str = "query($id: ID!, $after: String, $failed: Boolean) { webhookEndpoint(id: $id) {
-  deliveries(first: 100, after: $after, failedOnly: $failed) {
-    nodes { id eventType isDelivered nextAttemptAt createdAt attempts { at statusCode duration error } }
-    pageInfo { hasNextPage endCursor } } } }";
+const DELIVERIES: &str = "query($id: ID!, $first: Int!, $failed: Boolean!) { webhookEndpoint(id: $id) {
+  deliveries(first: $first, failedOnly: $failed) {
+    nodes { id eventType isDelivered nextAttemptAt createdAt attempts { at statusCode duration error } } } } }";
 const ENDPOINT: &str = "endpoint { id isEnabled }";
 const WITH_SECRET: &str = "endpoint { id } secret";
 const DELIVERY: &str = "delivery { id }";
@@ -24,7 +24,10 @@ pub async fn run(options: WebhooksOptions, format: Format) -> Result<ExitCode, F
     let server = Server::new(&options.server)?;
     let (field, shown, input) = match options.what {
         None | Some(WebhooksCommand::List) => return list(&server, format).await,
-        Some(WebhooksCommand::Deliveries { id, failed }) => return deliveries(&server, &id, failed, format).await,
+        Some(WebhooksCommand::Deliveries { id, failed, limit }) => {
+            let variables = json!({ "id": id, "first": limit, "failed": failed });
+            return deliveries(&server, &id, variables, format).await;
+        }
         Some(WebhooksCommand::Create { address, events, workflows, description }) => {
             let workflows = if workflows.is_empty() { Value::Null } else { json!(workflows) };
             let input =
@@ -46,10 +49,7 @@ pub async fn run(options: WebhooksOptions, format: Format) -> Result<ExitCode, F
     let query = format!(
         "mutation($input: {name}!) {{ {field}(input: $input) {{ {shown} userErrors {{ code message field help }} }} }}"
     );
-    let mut payload = server.run(field, &query, json!({ "input": input })).await?;
-    if let Some(fields) = payload.as_object_mut() {
-        fields.remove("userErrors");
-    }
+    let payload = server.run(field, &query, json!({ "input": input })).await?;
     if format == Format::Json {
         return output::json(&payload);
     }
@@ -65,10 +65,6 @@ pub async fn run(options: WebhooksOptions, format: Format) -> Result<ExitCode, F
         }
         None => output::line(&format!("{} is deleted", text(&payload["deletedId"]))),
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 async fn list(server: &Server, format: Format) -> Result<ExitCode, Failure> {
@@ -89,23 +85,15 @@ async fn list(server: &Server, format: Format) -> Result<ExitCode, Failure> {
     output::table(&["endpoint", "address", "told", "state", "for"], endpoints.iter().map(row).collect())
 }
 
-async fn deliveries(server: &Server, id: &str, failed: bool, format: Format) -> Result<ExitCode, Failure> {
-    let (mut all, mut after) = (Vec::new(), Value::Null);
-    loop {
-        let variables = json!({ "id": id, "after": after, "failed": failed });
-        let mut endpoint = server.run("webhookEndpoint", DELIVERIES, variables).await?;
-        if endpoint.is_null() {
-            let failure = Failure::new(format!("there is no webhook endpoint `{id}`"));
-            return Err(failure.help("list them with `sluice webhooks`"));
-        }
-        all.extend(endpoint["deliveries"]["nodes"].as_array().cloned().unwrap_or_default());
-        if endpoint["deliveries"]["pageInfo"]["hasNextPage"] != true {
-            break;
-        }
-        after = endpoint["deliveries"]["pageInfo"]["endCursor"].take();
+async fn deliveries(server: &Server, id: &str, variables: Value, format: Format) -> Result<ExitCode, Failure> {
+    let mut endpoint = server.run("webhookEndpoint", DELIVERIES, variables).await?;
+    if endpoint.is_null() {
+        let failure = Failure::new(format!("there is no webhook endpoint `{id}`"));
+        return Err(failure.help("list them with `sluice webhooks`"));
     }
+    let found = endpoint["deliveries"]["nodes"].take();
     if format == Format::Json {
-        return output::json(&Value::Array(all));
+        return output::json(&found);
     }
     let row = |one: &Value| {
         let attempts = one["attempts"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -125,5 +113,6 @@ async fn deliveries(server: &Server, id: &str, failed: bool, format: Format) -> 
             came,
         ]
     };
-    output::table(&["message", "created", "event", "tries", "answer", "state"], all.iter().map(row).collect())
+    let rows = found.as_array().into_iter().flatten();
+    output::table(&["message", "created", "event", "tries", "answer", "state"], rows.map(row).collect())
 }

@@ -1,5 +1,7 @@
 //! What stands around the steps: triggers, the input schema, limits.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
 use serde_json::{Map, Value};
 
 use super::values::{self, Differs};
@@ -85,19 +87,32 @@ fn list(definition: &Map<String, Value>) -> &[Value] {
     definition.get("triggers").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
+fn kind_of(trigger: &Value) -> Option<&str> {
+    trigger.get("type").and_then(Value::as_str)
+}
+
 /// A trigger is the same wherever it stands; of the others, one of the same type was changed.
 fn triggers(before: &[Value], after: &[Value], changes: &mut Vec<Change>) {
-    let mut new: Vec<(usize, &Value)> = after.iter().enumerate().collect();
+    let mut same: BTreeMap<String, VecDeque<usize>> = BTreeMap::new();
+    for (index, trigger) in after.iter().enumerate() {
+        same.entry(trigger.to_string()).or_default().push_back(index);
+    }
     let mut old: Vec<(usize, &Value)> = Vec::new();
     for (index, trigger) in before.iter().enumerate() {
-        match new.iter().position(|(_, other)| *other == trigger) {
-            Some(at) => drop(new.remove(at)),
-            None => old.push((index, trigger)),
+        if same.get_mut(&trigger.to_string()).and_then(VecDeque::pop_front).is_none() {
+            old.push((index, trigger));
         }
     }
+    let mut new: BTreeSet<usize> = same.into_values().flatten().collect();
+    let mut of_type: BTreeMap<Option<&str>, VecDeque<usize>> = BTreeMap::new();
+    for index in &new {
+        of_type.entry(kind_of(&after[*index])).or_default().push_back(*index);
+    }
     for (index, trigger) in old {
-        let same = new.iter().position(|(_, other)| other.get("type") == trigger.get("type"));
-        let (kind, pointer, after, summary) = if let Some((at, other)) = same.map(|at| new.remove(at)) {
+        let changed = of_type.get_mut(&kind_of(trigger)).and_then(VecDeque::pop_front);
+        let (kind, pointer, after, summary) = if let Some(at) = changed {
+            new.remove(&at);
+            let other = &after[at];
             let mut found = Vec::new();
             values::compare(trigger, other, "", &mut found);
             let what: Vec<String> =
@@ -111,7 +126,8 @@ fn triggers(before: &[Value], after: &[Value], changes: &mut Vec<Change>) {
         let before = Some(trigger.clone());
         changes.push(Change { kind, step: None, pointer, before, after, is_breaking: true, summary });
     }
-    for (index, trigger) in new {
+    for index in new {
+        let trigger = &after[index];
         changes.push(Change {
             kind: ChangeKind::Added,
             step: None,

@@ -1,5 +1,7 @@
 //! Whether an input schema still accepts what the one before accepted.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::object;
@@ -39,10 +41,12 @@ fn compare(before: &Value, after: &Value, what: &str) -> Option<String> {
 fn keyword(key: &str, old: &Map<String, Value>, value: &Value, what: &str) -> Option<String> {
     let before = old.get(key);
     let entries = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    // As text, so that long lists are not held against each other value by value.
+    let texts = |value: Option<&Value>| entries(value).iter().map(Value::to_string).collect::<BTreeSet<_>>();
     match key {
         "required" => {
-            let known = entries(before);
-            let new = entries(Some(value)).into_iter().find(|name| !known.contains(name))?;
+            let known = texts(before);
+            let new = entries(Some(value)).into_iter().find(|name| !known.contains(&name.to_string()))?;
             Some(format!("{what} needs {new}"))
         }
         "type" => {
@@ -55,8 +59,8 @@ fn keyword(key: &str, old: &Map<String, Value>, value: &Value, what: &str) -> Op
             gone.then(|| format!("{what} has to be {value}"))
         }
         "enum" => {
-            let (known, now) = (before.and_then(Value::as_array), entries(Some(value)));
-            let is_narrower = known.is_none_or(|known| known.iter().any(|one| !now.contains(one)));
+            let (known, now) = (before.and_then(Value::as_array), texts(Some(value)));
+            let is_narrower = known.is_none_or(|known| known.iter().any(|one| !now.contains(&one.to_string())));
             is_narrower.then(|| format!("{what} may have fewer values"))
         }
         "properties" => {

@@ -135,40 +135,50 @@ fn fields(place: &Place<'_>, target: &Place<'_>, now: &impl Fn(&str) -> String, 
     }
 }
 
+/// How often those that are left are looked through: each time may find what the next time needs, and whoever renames
+/// steps that name each other across and across is told that some are gone and others new, which is true as well.
+const PASSES: usize = 16;
+
 /// Old ids to new ones, of steps that are the same but for their ids and the ids of other renamed steps.
 fn renamed<'a>(old: &[Place<'a>], new: &[Place<'a>]) -> BTreeMap<&'a str, &'a str> {
     let (old_ids, new_ids): (BTreeSet<&str>, BTreeSet<&str>) =
         (old.iter().map(|place| place.id).collect(), new.iter().map(|place| place.id).collect());
     let mut gone: Vec<&Place<'a>> = old.iter().filter(|place| !new_ids.contains(place.id)).collect();
-    let mut come: Vec<&Place<'a>> = new.iter().filter(|place| !old_ids.contains(place.id)).collect();
+    let mut come: BTreeMap<Likeness, Vec<&'a str>> = BTreeMap::new();
+    for place in new.iter().filter(|place| !old_ids.contains(place.id)) {
+        let within = place.within.map(str::to_owned);
+        come.entry((within, place.branch, place.own.to_string())).or_default().push(place.id);
+    }
     let mut known = BTreeMap::new();
-    loop {
+    for _pass in 0..PASSES {
         let before = known.len();
         let mut left = Vec::new();
         for place in gone {
-            let fits: Vec<usize> = (0..come.len()).filter(|at| is_same(place, come[*at], &known)).collect();
             // Of several that are the same nobody can say which one it is.
-            match fits.as_slice() {
-                [at] => drop(known.insert(place.id, come.remove(*at).id)),
+            match come.get_mut(&likeness(place, &known)) {
+                Some(same) if same.len() == 1 => drop(known.insert(place.id, same.remove(0))),
                 _none_or_several => left.push(place),
             }
         }
         gone = left;
         if known.len() == before || gone.is_empty() {
-            return known;
+            break;
         }
+        // Steps mostly name those behind them, and stand in those before them.
+        gone.reverse();
     }
+    known
 }
 
-fn is_same(old: &Place<'_>, new: &Place<'_>, known: &BTreeMap<&str, &str>) -> bool {
+/// What two steps that are the same have in common: where they stand, and all but the id.
+type Likeness = (Option<String>, usize, String);
+
+fn likeness(place: &Place<'_>, known: &BTreeMap<&str, &str>) -> Likeness {
     let rename = |name: &str| known.get(name).map(|new| (*new).to_owned());
-    let within = old.within.map(|holder| rename(holder).unwrap_or_else(|| holder.to_owned()));
-    if within.as_deref() != new.within || old.branch != new.branch {
-        return false;
-    }
-    let mut own = old.own.clone();
+    let within = place.within.map(|holder| rename(holder).unwrap_or_else(|| holder.to_owned()));
+    let mut own = place.own.clone();
     retarget(&mut own, &rename);
-    own == new.own
+    (within, place.branch, own.to_string())
 }
 
 #[cfg(test)]
@@ -184,6 +194,21 @@ mod tests {
         let after = json!({ "steps": [{ "id": "b", "type": "end" }, { "id": "c", "type": "end" }] });
         assert_eq!(renamed(&places(&before), &places(&after)), BTreeMap::new());
         assert_eq!(shown(&json!("x".repeat(100))).chars().count(), 63);
+    }
+
+    #[test]
+    fn every_step_of_a_long_flow_can_get_another_id() {
+        let flow = |prefix: &str| {
+            let step =
+                |index: u32| json!({ "id": format!("{prefix}{index}"), "next": format!("{prefix}{}", index + 1) });
+            let mut steps: Vec<_> = (0..3_000).map(step).collect();
+            steps.push(json!({ "id": format!("{prefix}3000"), "type": "end" }));
+            json!({ "steps": steps })
+        };
+        let (before, after) = (flow("a"), flow("b"));
+        let known = renamed(&places(&before), &places(&after));
+        assert_eq!(known.len(), 3_001);
+        assert_eq!(known["a17"], "b17");
     }
 
     #[test]

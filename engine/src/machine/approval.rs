@@ -155,11 +155,20 @@ pub struct Verdict {
     /// The answers given.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub form: Value,
-    /// When.
+    /// When the person answered; absent when it expired, and in what a release wrote that did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Timestamp>,
+    /// When the execution took it in.
     pub at: Timestamp,
 }
 
 impl Verdict {
+    /// When it was decided, whether or not anybody was there to take it in.
+    #[must_use]
+    pub fn decided_at(&self) -> Timestamp {
+        self.answered_at.unwrap_or(self.at)
+    }
+
     /// As `steps.<id>.output` shows it.
     pub(super) fn output(&self) -> Value {
         let mut output = Map::new();
@@ -167,7 +176,7 @@ impl Verdict {
         output.insert("by".to_owned(), json!(self.by));
         output.insert("reason".to_owned(), json!(self.reason));
         output.insert("form".to_owned(), self.form.clone());
-        output.insert("decided_at".to_owned(), Value::String(self.at.to_rfc3339()));
+        output.insert("decided_at".to_owned(), Value::String(self.decided_at().to_rfc3339()));
         Value::Object(output)
     }
 }

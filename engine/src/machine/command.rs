@@ -150,6 +150,9 @@ pub enum Signal {
         /// The answers given.
         #[serde(default, skip_serializing_if = "Value::is_null")]
         form: Value,
+        /// When; absent in what a release wrote that did not tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// A child execution has ended.
     ChildEnded {

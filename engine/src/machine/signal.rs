@@ -30,9 +30,10 @@ impl<'a> Run<'a> {
         match signal {
             Signal::Event { id, event, payload } => self.event(&id, &event, &given(payload), false),
             Signal::Named { id, name, data } => self.named(id, name, given(data)),
-            Signal::Approval { approval, approved, by, reason, form } => {
+            Signal::Approval { approval, approved, by, reason, form, at } => {
                 let ruling = if approved { Ruling::Approved } else { Ruling::Rejected };
-                let verdict = Verdict { ruling, by: Some(by), reason, form: given(form), at: self.now };
+                let verdict =
+                    Verdict { ruling, by: Some(by), reason, form: given(form), answered_at: at, at: self.now };
                 self.vote(approval, verdict);
             }
             Signal::ChildEnded { execution, output, error } => self.child_ended(&execution, given(output), error),

@@ -285,7 +285,14 @@ impl Run<'_> {
         for (approval, open) in due {
             let path = open.path.clone();
             if open.request.expires_at.is_some_and(|expires| expires <= at) {
-                let verdict = Verdict { ruling: Ruling::Expired, by: None, reason: None, form: Value::Null, at };
+                let verdict = Verdict {
+                    ruling: Ruling::Expired,
+                    by: None,
+                    reason: None,
+                    form: Value::Null,
+                    answered_at: None,
+                    at,
+                };
                 self.run_again();
                 self.emit(Event::ApprovalDecided { path, approval, verdict });
                 continue;

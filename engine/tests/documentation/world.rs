@@ -178,7 +178,7 @@ impl World {
                 return self.problems.push(format!("after {}: no approval is open", happening.after));
             };
             let (by, reason, form) = (by.clone(), happening.reason.clone(), happening.form.clone());
-            self.command(Command::Signal(Signal::Approval { approval, approved, by, reason, form }));
+            self.command(Command::Signal(Signal::Approval { approval, approved, by, reason, form, at: None }));
         }
         if let Some(event) = happening.event {
             let id = format!("evt_{}", self.commands);

@@ -17,7 +17,14 @@ fn a_second_attempt_around_an_approval_asks_again() {
     let mut sim = Sim::start(tried_again(ask), json!({}));
     let first = sim.state.approvals().keys().next().cloned().unwrap();
     let (approval, by) = (first.clone(), "ann".to_owned());
-    sim.command(Command::Signal(Signal::Approval { approval, approved: true, by, reason: None, form: Value::Null }));
+    sim.command(Command::Signal(Signal::Approval {
+        approval,
+        approved: true,
+        by,
+        reason: None,
+        form: Value::Null,
+        at: None,
+    }));
     sim.fail("HTTP_STATUS", ErrorClass::Http(503));
     sim.wake_after(1_000);
     let second = sim.state.approvals().keys().next().cloned();

@@ -31,6 +31,7 @@ fn decide(sim: &Sim, approved: bool, by: &str) -> Command {
         by: by.to_owned(),
         reason: Some("because".to_owned()),
         form: json!({ "note": "fine" }),
+        at: None,
     })
 }
 
@@ -53,6 +54,18 @@ fn one_decision_counts_and_the_flow_goes_where_it_says() {
         (sim.state.result(), sim.state.decision().unwrap().reason.as_deref()),
         (Some(Outcome::Blocked), Some("because"))
     );
+}
+
+#[test]
+fn a_decision_that_is_taken_in_late_was_decided_when_the_person_answered() {
+    let mut sim = Sim::start(step(json!({})), order());
+    let answered = sluice_engine::Timestamp(1_000_000_000_000);
+    let Command::Signal(Signal::Approval { approval, approved, by, reason, form, .. }) = decide(&sim, true, "ann")
+    else {
+        panic!("a decision is a signal");
+    };
+    sim.command(Command::Signal(Signal::Approval { approval, approved, by, reason, form, at: Some(answered) }));
+    assert_eq!(sim.context()["steps"]["ask"]["output"]["decided_at"], answered.to_rfc3339());
 }
 
 #[test]

@@ -24,7 +24,6 @@ pub(super) struct MemoryQueue {
 struct Lists {
     waiting: BTreeMap<(String, Priority, Lane), VecDeque<ExecutionId>>,
     pending: BTreeMap<String, u64>,
-    turn: u64,
 }
 
 /// How often an idle consumer looks.
@@ -82,17 +81,16 @@ impl MemoryQueue {
         Backlog { waiting: waiting + pending, pending, dead: 0 }
     }
 
-    /// Takes up to [`MAX_IDS`] executions, the most urgent first; each eighth time the other way
+    /// Takes up to [`MAX_IDS`] executions, the most urgent first; each eighth turn of a consumer the other way
     /// round, so that low ones are never left out.
-    fn take(&self, queues: &[String], lane: Lane) -> Option<WorkItem> {
+    fn take(&self, queues: &[String], lane: Lane, turn: u64) -> Option<WorkItem> {
         let mut lists = self.lock();
-        lists.turn += 1;
         let mut priorities = Priority::ALL;
-        if lists.turn.is_multiple_of(8) {
+        if turn.is_multiple_of(8) {
             priorities.reverse();
         }
         // Queues take turns as well.
-        let first = usize::try_from(lists.turn).unwrap_or(0) % queues.len().max(1);
+        let first = usize::try_from(turn).unwrap_or(0) % queues.len().max(1);
         for priority in priorities {
             for queue in queues.iter().cycle().skip(first).take(queues.len()) {
                 let Some(list) =
@@ -119,7 +117,9 @@ impl MemoryQueue {
             1,
             Box::new(move |items, stop| {
                 async move {
+                    let mut turn = 0_u64;
                     loop {
+                        turn += 1;
                         let Some(Ok(place)) = stop.run_until_cancelled(items.reserve()).await else { return };
                         let item = loop {
                             let arrived = queue.arrived.notified();
@@ -127,7 +127,7 @@ impl MemoryQueue {
                             // Registered before looking, so that a push in between is not missed.
                             arrived.as_mut().enable();
                             pulse.beat();
-                            if let Some(item) = queue.take(&queues, lane) {
+                            if let Some(item) = queue.take(&queues, lane, turn) {
                                 break item;
                             }
                             // It looks again by itself, so that it is seen to be there.

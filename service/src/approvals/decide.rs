@@ -119,6 +119,7 @@ fn decision(
         by: who.person.clone(),
         reason: ruling.reason.clone(),
         form: form.unwrap_or(Value::Null),
+        at: Some(now),
     };
     NewDecision {
         organization_id: viewer.organization,

@@ -4,16 +4,16 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::Stream;
-use ids::{ApprovalId, OrganizationId};
+use ids::ApprovalId;
 use store::{ApprovalFilter, ApprovalRow, ChangeCursor};
 
 use super::read::{Inbox, approvals_by_ids, resolve};
 use crate::cursor::Seal;
 use crate::error::ServiceError;
 use crate::executions::{ChangeKind, Known};
+use crate::live::Looks;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -49,7 +49,7 @@ pub async fn changes(
         .map(|text| seal.read::<ChangeCursor>(CHANGES, text, "after"))
         .transpose()
         .map_err(ServiceError::mistake)?;
-    let news = services.live().organization(viewer.organization);
+    let looks = Looks::at(services.live().organization(viewer.organization));
     let is_resumed = resumed.is_some();
     let position = match resumed {
         Some(position) => position,
@@ -65,8 +65,7 @@ pub async fn changes(
         is_resumed,
         known: Known::default(),
         ready: VecDeque::new(),
-        news,
-        looks: 0,
+        looks,
     };
     Ok(futures::stream::try_unfold(watcher, |mut watcher| async move { Ok(Some((watcher.next().await?, watcher))) }))
 }
@@ -81,14 +80,8 @@ struct Watcher {
     is_resumed: bool,
     known: Known<ApprovalId>,
     ready: VecDeque<Change>,
-    news: crate::live::Listener<OrganizationId>,
-    looks: u8,
+    looks: Looks,
 }
-
-/// How often to look again after a notice that told of nothing visible.
-const LOOKS: u8 = 4;
-/// How long to wait before each of these looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(150);
 
 impl Watcher {
     async fn next(&mut self) -> Result<Change, ServiceError> {
@@ -99,17 +92,7 @@ impl Watcher {
             if self.read().await? {
                 continue;
             }
-            if self.looks == 0 {
-                self.news.changed().await;
-                self.looks = LOOKS;
-            } else {
-                // What a notice told of stays invisible while an older transaction is open, and that one may end
-                // without a notice for this organization: so look again, a few times.
-                self.looks -= 1;
-                if tokio::time::timeout(LOOK_AGAIN, self.news.changed()).await.is_ok() {
-                    self.looks = LOOKS;
-                }
-            }
+            self.looks.next().await;
         }
     }
 

@@ -138,11 +138,23 @@ async fn mistakes_of_people(
     if user == substitute {
         mistakes.push(Mistake::new(Code::Invalid, "substituteId", "nobody stands in for themselves"));
     }
+    let machines: Vec<UserId> = services
+        .store()
+        .users_by_ids(&[user, substitute])
+        .await?
+        .into_iter()
+        .filter(|account| account.is_service)
+        .map(|account| account.id)
+        .collect();
     for (field, one) in [("userId", user), ("substituteId", substitute)] {
         match grants::of_member(services, viewer.organization, one).await? {
             None => mistakes.push(Mistake::new(Code::NotFound, field, format!("there is no member {one}"))),
             Some(grant) if !grant.permissions.contains(Permission::ApprovalDecide) => {
                 let message = format!("{one} lacks the permission APPROVAL_DECIDE");
+                mistakes.push(Mistake::new(Code::Invalid, field, message));
+            }
+            Some(_may_decide) if machines.contains(&one) => {
+                let message = format!("{one} is a service account, and people decide approvals");
                 mistakes.push(Mistake::new(Code::Invalid, field, message));
             }
             Some(_may_decide) => {}

@@ -85,12 +85,16 @@ impl Bed {
 
     /// Somebody with the role of this name, as they are recognised now.
     async fn member(&self, name: &str, role: &str, is_confirmed: bool) -> Viewer {
+        self.account(name, role, is_confirmed, false).await
+    }
+
+    async fn account(&self, name: &str, role: &str, is_confirmed: bool, is_service: bool) -> Viewer {
         let user = UserRow {
             id: UserId::new(),
             email: Some(format!("{name}@example.com")),
             email_verified_at_ms: is_confirmed.then_some(1),
             display_name: name.to_owned(),
-            is_service: false,
+            is_service,
             is_active: true,
             time_zone: "UTC".to_owned(),
             preferences: "{}".to_owned(),

@@ -7,7 +7,8 @@ use ids::BulkOperationId;
 use store::BulkOperationRow;
 
 use super::read;
-use crate::error::ServiceError;
+use crate::code::Code;
+use crate::error::{Mistake, ServiceError};
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -18,14 +19,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// the end is not.
 ///
 /// # Errors
-/// `Forbidden`, or the database is away. Nothing at all for an operation that does not exist.
-pub fn updates(
+/// `Forbidden`, `NOT_FOUND` for an operation that does not exist, or the database is away.
+pub async fn updates(
     services: &Services,
     viewer: &Viewer,
     id: BulkOperationId,
 ) -> Result<impl Stream<Item = Result<BulkOperationRow, ServiceError>> + Send + use<>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
-    let follower = Follower { services: services.clone(), viewer: viewer.clone(), id, last: None };
+    let Some(first) = read::operation(services, viewer, id).await?.map(without_claim) else {
+        let mistake = Mistake::new(Code::NotFound, "id", format!("there is no bulk operation `{id}`"));
+        return Err(ServiceError::mistake(mistake.with_help("List what there is with `bulkOperations`.")));
+    };
+    let follower = Follower { services: services.clone(), viewer: viewer.clone(), id, first: Some(first), last: None };
     Ok(futures::stream::try_unfold(follower, |mut follower| async move {
         Ok(follower.next().await?.map(|row| (row, follower)))
     }))
@@ -35,6 +40,8 @@ struct Follower {
     services: Services,
     viewer: Viewer,
     id: BulkOperationId,
+    /// As it was at the beginning, until it is told.
+    first: Option<BulkOperationRow>,
     last: Option<BulkOperationRow>,
 }
 
@@ -44,8 +51,11 @@ impl Follower {
             if self.last.as_ref().is_some_and(|last| last.status.is_ended()) {
                 return Ok(None);
             }
-            let row = read::operation(&self.services, &self.viewer, self.id).await?;
-            let Some(row) = row.map(without_claim) else { return Ok(None) };
+            let row = match self.first.take() {
+                Some(first) => Some(first),
+                None => read::operation(&self.services, &self.viewer, self.id).await?.map(without_claim),
+            };
+            let Some(row) = row else { return Ok(None) };
             if self.last.as_ref() != Some(&row) {
                 self.last = Some(row.clone());
                 return Ok(Some(row));

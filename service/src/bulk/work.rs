@@ -10,7 +10,7 @@ use store::{
     BulkKind, BulkOperationRow, BulkPart, BulkStatus, Cursor, Direction, ExecutionFilter, ExecutionOrder,
     ExecutionOrderField, PageRequest, SortKey,
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::item::{self, Verdict};
 use super::start::Arguments;
@@ -148,9 +148,16 @@ async fn change(
     request.after = operation.position.map(|id| Cursor { key: SortKey::None(()), id: id.uuid() });
     let page = services.store().executions(operation.organization_id, filter, order, &request).await?;
     let mut part = unchanged(services, operation);
-    let passed = page.rows.len();
-    let last: Option<ExecutionId> = page.rows.last().map(|(_, row)| row.id);
+    // A part that is not written before the claim runs out is done again by others, for ever if it is always so slow.
+    let until = services.now().plus(LEASE / 2);
+    let (mut passed, mut has_more) = (0, page.has_next);
     for (_, row) in page.rows {
+        if passed > 0 && services.now() >= until {
+            has_more = true;
+            break;
+        }
+        passed += 1;
+        part.position = Some(row.id);
         match item::decide(services, viewer, operation, arguments, row).await? {
             Verdict::Tell(signal) => part.sends.push(signal),
             Verdict::Rule(ruling) => part.rulings.push(*ruling),
@@ -163,8 +170,7 @@ async fn change(
         part.sends.clear();
         part.rulings.clear();
     }
-    part.position = last.or(operation.position);
-    if page.has_next {
+    if has_more {
         part.due_at_ms = Some(next_due(operation, passed, services.now().0));
     } else {
         part.status = BulkStatus::Completed;
@@ -186,6 +192,7 @@ async fn write(services: &Services, operation: &BulkOperationRow, part: BulkPart
     let told: Vec<ExecutionId> = part.sends.iter().map(|signal| signal.execution_id).collect();
     let Some(written) = services.store().write_bulk_part(&part).await? else {
         // Held, stopped, or taken over: nothing of this part has happened.
+        debug!(operation = %operation.id, "a part of bulk operation {} was left to others", operation.id);
         return Ok(0);
     };
     let rulings: Vec<_> = written.rulings.into_iter().flatten().collect();

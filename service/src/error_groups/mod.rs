@@ -32,10 +32,8 @@ pub async fn list(
     viewer.require(Permission::ExecutionRead)?;
     let (from, to) = scope.window.slices();
     let folders = viewer.folders.as_deref().map(<[String]>::to_vec);
-    let query = ErrorGroupQuery { from, to, workflows: scope.workflows.clone(), folders };
-    let mut groups = services.store().error_groups(viewer.organization, &query).await?;
-    groups.retain(|group| status.is_none_or(|status| group.status == status));
-    Ok(groups)
+    let query = ErrorGroupQuery { from, to, workflows: scope.workflows.clone(), folders, status };
+    Ok(services.store().error_groups(viewer.organization, &query).await?)
 }
 
 /// Marks a cause as open, resolved or ignored. One that is resolved is open again when it comes back.

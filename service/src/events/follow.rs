@@ -3,7 +3,6 @@
 //! The stream reads the database after its own cursor and is only *woken* by notices.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
 
 use futures::Stream;
 use ids::{EventId, OrganizationId};
@@ -12,6 +11,7 @@ use store::{EventCursor, EventFilter, EventRow};
 use crate::code::Code;
 use crate::cursor::Seal;
 use crate::error::{Mistake, ServiceError};
+use crate::live::Looks;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
@@ -27,11 +27,6 @@ pub struct Received {
 const LIST: &str = "event-arrivals";
 /// Events that are read at a time.
 const PAGE: u64 = 200;
-/// How often to look again after a notice that told of nothing visible.
-const LOOKS: u8 = 4;
-/// How long to wait before each of these looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(150);
-
 /// Follows the events that fit from `after`, or from now on when absent; never ends.
 ///
 /// # Errors
@@ -51,14 +46,14 @@ pub async fn follow(
     let seal = Seal::of(services, viewer);
     let resumed =
         after.map(|text| seal.read::<EventCursor>(LIST, text, "after")).transpose().map_err(ServiceError::mistake)?;
-    let news = services.live().organization(viewer.organization);
+    let looks = Looks::at(services.live().organization(viewer.organization));
     let position = match resumed {
         Some(position) => position,
         None => services.store().current_event_cursor(viewer.organization).await?,
     };
     let organization = viewer.organization;
     let (services, ready) = (services.clone(), VecDeque::new());
-    let watcher = Watcher { services, organization, filter, seal, position, ready, news, looks: 0 };
+    let watcher = Watcher { services, organization, filter, seal, position, ready, looks };
     Ok(futures::stream::try_unfold(watcher, |mut watcher| async move { Ok(Some((watcher.next().await?, watcher))) }))
 }
 
@@ -69,8 +64,7 @@ struct Watcher {
     seal: Seal,
     position: EventCursor,
     ready: VecDeque<Received>,
-    news: crate::live::Listener<OrganizationId>,
-    looks: u8,
+    looks: Looks,
 }
 
 impl Watcher {
@@ -82,17 +76,7 @@ impl Watcher {
             if self.read().await? {
                 continue;
             }
-            if self.looks == 0 {
-                self.news.changed().await;
-                self.looks = LOOKS;
-            } else {
-                // What a notice told of stays invisible while an older transaction is open, and that one may end
-                // without a notice for this organization: so look again, a few times.
-                self.looks -= 1;
-                if tokio::time::timeout(LOOK_AGAIN, self.news.changed()).await.is_ok() {
-                    self.looks = LOOKS;
-                }
-            }
+            self.looks.next().await;
         }
     }
 

@@ -7,7 +7,6 @@
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Duration;
 
 use engine::machine::Event;
 use futures::Stream;
@@ -18,6 +17,7 @@ use super::read::parse_events;
 use crate::code::Code;
 use crate::cursor::Seal;
 use crate::error::{Mistake, ServiceError};
+use crate::live::Looks;
 use crate::reach;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
@@ -210,7 +210,7 @@ pub async fn changes(
         .map(|text| seal.read::<ChangeCursor>(CHANGES, text, "after"))
         .transpose()
         .map_err(ServiceError::mistake)?;
-    let news = services.live().organization(viewer.organization);
+    let looks = Looks::at(services.live().organization(viewer.organization));
     let is_resumed = resumed.is_some();
     let position = match resumed {
         Some(position) => position,
@@ -225,8 +225,7 @@ pub async fn changes(
         is_resumed,
         known: Known::default(),
         ready: VecDeque::new(),
-        news,
-        looks: 0,
+        looks,
     };
     Ok(futures::stream::try_unfold(watcher, |mut watcher| async move { Ok(Some((watcher.next().await?, watcher))) }))
 }
@@ -277,14 +276,8 @@ struct Watcher {
     is_resumed: bool,
     known: Known<ExecutionId>,
     ready: VecDeque<Change>,
-    news: crate::live::Listener<ids::OrganizationId>,
-    looks: u8,
+    looks: Looks,
 }
-
-/// How often to look again after a notice that told of nothing visible.
-const LOOKS: u8 = 4;
-/// How long to wait before each of these looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(150);
 
 impl Watcher {
     async fn next(&mut self) -> Result<Change, ServiceError> {
@@ -295,17 +288,7 @@ impl Watcher {
             if self.read().await? {
                 continue;
             }
-            if self.looks == 0 {
-                self.news.changed().await;
-                self.looks = LOOKS;
-            } else {
-                // What a notice told of stays invisible while an older transaction is open, and that
-                // one may end without a notice for this organization: so look again, a few times.
-                self.looks -= 1;
-                if tokio::time::timeout(LOOK_AGAIN, self.news.changed()).await.is_ok() {
-                    self.looks = LOOKS;
-                }
-            }
+            self.looks.next().await;
         }
     }
 

@@ -1,9 +1,11 @@
 //! Executions that go on with another version of their workflow: which can, and moving them.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use engine::machine::{self, Event, Obstacle, Versions};
-use ids::{ExecutionId, WorkflowId};
+use ids::{ExecutionId, WorkflowId, WorkflowVersionId};
 use queue::Notice;
 use serde_json::{Value, json};
 use store::{Cursor, ExecutionFilter, ExecutionOrder, ExecutionRow, ExecutionStatus, PageRequest, Relocation};
@@ -78,7 +80,8 @@ async fn relocate(
         return Err(refused(id, "it is at work, or has ended; it can move when it rests"));
     }
     let known = Known::read(services, row).await?;
-    let obstacles = against(services, viewer, &known, target).await?;
+    let own = own_definition(services, viewer, known.version.id).await?;
+    let obstacles = against(services, &known, &own, target);
     if !obstacles.is_empty() {
         let reasons: Vec<String> = obstacles.into_iter().map(|obstacle| obstacle.reason).collect();
         return Err(refused(id, &reasons.join("; ")));
@@ -165,6 +168,8 @@ pub async fn plan_migration(
     let (total, _is_exact) = super::read::count(services, viewer, &filter).await?;
     let rows = page(services, viewer, &filter, ExecutionOrder::default(), &request.page).await?;
     let next = rows.rows.last().filter(|_last| rows.has_next).map(|(cursor, _)| cursor.clone());
+    // Of the versions that they are on, mostly one or two, each is read once.
+    let mut definitions: BTreeMap<WorkflowVersionId, Value> = BTreeMap::new();
     let mut plan = MigrationPlan { movable: Vec::new(), held: Vec::new(), there: 0, total, next };
     for (_, row) in rows.rows {
         if row.version_id == target.version.id {
@@ -177,7 +182,11 @@ pub async fn plan_migration(
             continue;
         }
         let known = Known::read(services, row).await?;
-        let obstacles = against(services, viewer, &known, &target).await?;
+        let own = match definitions.entry(known.version.id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(own_definition(services, viewer, known.version.id).await?),
+        };
+        let obstacles = against(services, &known, own, &target);
         if obstacles.is_empty() {
             plan.movable.push(known.row);
         } else {
@@ -205,17 +214,19 @@ async fn target(
     Ok(Target { canonical: canonical(&row.definition)?, version })
 }
 
-async fn against(
+async fn own_definition(
     services: &Services,
     viewer: &Viewer,
-    known: &Known,
-    target: &Target,
-) -> Result<Vec<Obstacle>, ServiceError> {
-    let own = services.store().version(viewer.organization, known.version.id).await?;
-    let own = own.map_or(Ok(Value::Null), |row| canonical(&row.definition))?;
+    version: WorkflowVersionId,
+) -> Result<Value, ServiceError> {
+    let own = services.store().version(viewer.organization, version).await?;
+    own.map_or(Ok(Value::Null), |row| canonical(&row.definition))
+}
+
+fn against(services: &Services, known: &Known, own: &Value, target: &Target) -> Vec<Obstacle> {
     let versions =
-        Versions { from: &own, to: &target.canonical, plan: &target.version.plan, number: target.version.number };
-    Ok(machine::obstacles(&versions, &known.origin, &known.state, services.now()))
+        Versions { from: own, to: &target.canonical, plan: &target.version.plan, number: target.version.number };
+    machine::obstacles(&versions, &known.origin, &known.state, services.now())
 }
 
 fn canonical(text: &str) -> Result<Value, ServiceError> {

@@ -286,7 +286,7 @@ fn place(organization: OrganizationId, id: &str) -> Place<'_> {
 }
 
 /// An address may be told of every workflow: whoever is limited to folders keeps none.
-fn everywhere(viewer: &Viewer) -> Result<(), ServiceError> {
+pub(super) fn everywhere(viewer: &Viewer) -> Result<(), ServiceError> {
     viewer.require(Permission::WebhookWrite)?;
     if viewer.folders.is_some() {
         let message = "your role is limited to folders, and addresses are told of the whole organization";

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use ids::{ExecutionId, OrganizationId, WorkflowId};
-use store::{ExecutionRow, JournalRow, WebhookDeliveryRow, WebhookEndpointRow, WorkflowRow};
+use store::{ChangeCursor, ExecutionRow, JournalRow, WebhookDeliveryRow, WebhookEndpointRow, WorkflowRow};
+use tracing::error;
 
 use super::endpoints::delivery;
 use super::message::{self, News};
-use crate::error::ServiceError;
+use crate::error::{ServiceError, chain};
 use crate::executions::parse_events;
 use crate::services::Services;
 
@@ -30,22 +31,35 @@ pub async fn follow(services: &Services, turn: &mut Option<OrganizationId>) -> R
     let followed = services.store().followed_webhooks(*turn, ORGANIZATIONS).await?;
     let is_last = (followed.len() as u64) < ORGANIZATIONS;
     *turn = if is_last { None } else { followed.last().map(|(organization, _)| *organization) };
-    for (organization, mut place) in followed {
-        for _part in 0..PARTS {
-            let changed = services.store().changes_after(organization, &place, ROWS).await?;
-            let Some(last) = changed.last().map(|change| change.cursor) else { break };
-            let rows: Vec<(ExecutionId, i32)> =
-                changed.iter().map(|change| (change.execution_id, change.seq)).collect();
-            let deliveries = messages(services, organization, &rows).await?;
-            if !services.store().tell_webhooks(organization, &place, &last, &deliveries).await? {
-                // Somebody else is at it.
-                break;
+    for (organization, place) in followed {
+        match tell(services, organization, place).await {
+            Ok(told) => count += told,
+            Err(problem @ ServiceError::Unavailable(_)) => return Err(problem),
+            // The others must not wait for what is wrong with one.
+            Err(problem) => {
+                error!(organization = %organization, error = %chain(&problem), "what happened in organization {organization} is not told to its addresses: {}", chain(&problem));
             }
-            count += deliveries.len() as u64;
-            place = last;
-            if (rows.len() as u64) < ROWS {
-                break;
-            }
+        }
+    }
+    Ok(count)
+}
+
+/// Writes down messages for what happened in one organization behind `place`; returns how many.
+async fn tell(services: &Services, organization: OrganizationId, mut place: ChangeCursor) -> Result<u64, ServiceError> {
+    let mut count = 0;
+    for _part in 0..PARTS {
+        let changed = services.store().changes_after(organization, &place, ROWS).await?;
+        let Some(last) = changed.last().map(|change| change.cursor) else { break };
+        let rows: Vec<(ExecutionId, i32)> = changed.iter().map(|change| (change.execution_id, change.seq)).collect();
+        let deliveries = messages(services, organization, &rows).await?;
+        if !services.store().tell_webhooks(organization, &place, &last, &deliveries).await? {
+            // Somebody else is at it.
+            break;
+        }
+        count += deliveries.len() as u64;
+        place = last;
+        if (rows.len() as u64) < ROWS {
+            break;
         }
     }
     Ok(count)

@@ -19,6 +19,6 @@ pub use endpoints::{
 };
 pub use follow::follow;
 pub use message::EVENT_TYPES;
-pub use read::{attempts, count, count_deliveries, deliveries, endpoint, page};
-pub use send::{Answer, Outgoing, TIMEOUT, claim, settle};
+pub use read::{attempts_of, count, count_deliveries, deliveries, endpoint, page};
+pub use send::{Answer, Outgoing, TIMEOUT, claim, claim_next, settle};
 pub(crate) use sweep::sweep;

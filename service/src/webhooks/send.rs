@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use engine::Timestamp;
+use ids::WebhookEndpointId;
 use serde_json::json;
 use store::{WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookStatus, WebhookTried};
 use tracing::{debug, warn};
@@ -57,16 +58,25 @@ pub struct Answer {
 pub async fn claim(services: &Services, limit: u64) -> Result<Vec<Outgoing>, ServiceError> {
     let at = services.now();
     let claimed = services.store().claim_webhook_deliveries(at.0, at.plus(LEASE).0, limit).await?;
-    Ok(claimed
-        .into_iter()
-        .map(|(delivery, endpoint)| {
-            let headers = headers(services, &delivery, &endpoint, at).map_err(|problem| {
-                warn!(endpoint = %endpoint.id, error = %chain(&problem), "a message of webhook endpoint {} cannot be signed", endpoint.id);
-                "the message cannot be signed; the log of the worker has the cause".to_owned()
-            });
-            Outgoing { delivery, endpoint, headers, at }
-        })
-        .collect())
+    Ok(claimed.into_iter().map(|(delivery, endpoint)| signed(services, delivery, endpoint, at)).collect())
+}
+
+/// Claims one more message that is due at an address, signed for this moment.
+///
+/// # Errors
+/// When the database is away.
+pub async fn claim_next(services: &Services, endpoint: WebhookEndpointId) -> Result<Option<Outgoing>, ServiceError> {
+    let at = services.now();
+    let claimed = services.store().claim_webhook_deliveries_to(endpoint, at.0, at.plus(LEASE).0, 1).await?;
+    Ok(claimed.into_iter().next().map(|(delivery, endpoint)| signed(services, delivery, endpoint, at)))
+}
+
+fn signed(services: &Services, delivery: WebhookDeliveryRow, endpoint: WebhookEndpointRow, at: Timestamp) -> Outgoing {
+    let headers = headers(services, &delivery, &endpoint, at).map_err(|problem| {
+        warn!(endpoint = %endpoint.id, error = %chain(&problem), "a message of webhook endpoint {} cannot be signed", endpoint.id);
+        "the message cannot be signed; the log of the worker has the cause".to_owned()
+    });
+    Outgoing { delivery, endpoint, headers, at }
 }
 
 /// Headers after the Standard Webhooks specification: one signature for each secret that counts.
@@ -146,14 +156,14 @@ fn judge(outgoing: &Outgoing, answer: Answer, now: Timestamp) -> WebhookTried {
         (false, None) => WebhookStatus::GivenUp,
     };
     let since = endpoint.failing_since_ms.map_or(now, Timestamp);
-    let disables = if is_accepted {
-        None
+    let (disables, failing_since_ms) = if is_accepted {
+        (None, None)
     } else if answer.status == Some(GONE) {
-        Some("it answered 410 Gone".to_owned())
+        (Some("it answered 410 Gone".to_owned()), None)
     } else if now >= since.plus(PATIENCE) {
-        Some(format!("nothing has come through since {}", since.to_rfc3339()))
+        (Some(format!("nothing has come through since {}", since.to_rfc3339())), Some(since.0))
     } else {
-        None
+        (None, None)
     };
     let error = answer.error.filter(|_error| !is_accepted);
     let error = error.or_else(|| {
@@ -175,5 +185,6 @@ fn judge(outgoing: &Outgoing, answer: Answer, now: Timestamp) -> WebhookTried {
         status,
         due_at_ms: next.map(|delay| now.plus(delay).0),
         disables,
+        failing_since_ms,
     }
 }

@@ -13,7 +13,7 @@ use store::{
 };
 
 use super::{
-    Answer, EndpointPatch, NewEndpoint, Outgoing, attempts, claim, create, deliveries, endpoint, follow, redeliver,
+    Answer, EndpointPatch, NewEndpoint, Outgoing, attempts_of, claim, create, deliveries, endpoint, follow, redeliver,
     rotate_secret, settle, test, update,
 };
 use crate::Clock;
@@ -196,7 +196,7 @@ async fn a_message_that_fails_is_tried_eight_times_and_can_be_sent_again() {
     let done = bed.message(message.id).await;
     assert_eq!((done.status, done.attempts, done.due_at_ms), (WebhookStatus::Delivered, 9, None));
     assert_eq!(bed.now(&row).await.failing_since_ms, None);
-    let tries = attempts(&bed.services, &bed.viewer, message.id).await.unwrap();
+    let tries = attempts_of(&bed.services, &bed.viewer, &[message.id]).await.unwrap();
     let seen: Vec<_> = tries.iter().map(|one| (one.number, one.status_code, one.error.is_some())).collect();
     assert_eq!((seen[0], seen[8]), ((1, Some(500), true), (9, Some(204), false)));
     assert_eq!((tries[0].duration_ms, tries[0].excerpt.as_deref()), (7, Some("ok")));
@@ -316,4 +316,8 @@ async fn mistakes_are_told_all_at_once() {
     let limited = Viewer { folders: Some(vec!["sales".to_owned()].into()), ..bed.viewer.clone() };
     let told = codes(create(&bed.services, &limited, address(&["*"])).await);
     assert_eq!(told, [(Code::WrongState, String::new())]);
+    // They are told of the whole organization, so what they were told is not for a part of it.
+    let read = codes(super::endpoint(&bed.services, &limited, row.id).await);
+    let listed = codes(super::deliveries(&bed.services, &limited, row.id, false, &PageRequest::first(1)).await);
+    assert_eq!([read, listed], [[(Code::WrongState, String::new())], [(Code::WrongState, String::new())]]);
 }

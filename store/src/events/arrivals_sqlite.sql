@@ -1,6 +1,5 @@
-select event_arrival.position, event.id
+select position, event_id
 from event_arrival
-join event on event.id = event_arrival.event_id
-where event.organization_id = ?1 and event_arrival.position > ?2
-order by event_arrival.position
+where organization_id = ?1 and position > ?2
+order by position
 limit ?3

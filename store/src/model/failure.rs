@@ -69,4 +69,6 @@ pub struct ErrorGroupQuery {
     pub workflows: Option<Vec<WorkflowId>>,
     /// Of workflows in one of these folders or below; of all when absent.
     pub folders: Option<Vec<String>>,
+    /// Those that are in this state; a resolved one that came back is open. In any state when absent.
+    pub status: Option<ErrorGroupStatus>,
 }

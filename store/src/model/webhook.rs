@@ -116,4 +116,6 @@ pub struct WebhookTried {
     pub due_at_ms: Option<i64>,
     /// The address is switched off, for this reason.
     pub disables: Option<String>,
+    /// And only if nothing has come through since this moment, Unix milliseconds.
+    pub failing_since_ms: Option<i64>,
 }

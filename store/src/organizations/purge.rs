@@ -69,6 +69,9 @@ pub const PURGED_BY_OWNER: [(&str, &str, &str, &str); 3] = [
 /// the audit log tells who deleted the organization.
 pub const KEPT_TABLES: [&str; 3] = ["session", "audit_entry", "audit_head"];
 
+/// Tables whose rows the database deletes with the rows that they are about (SQLite has triggers for it).
+pub const FOLLOWING_TABLES: [&str; 1] = ["event_arrival"];
+
 impl Store {
     /// Organizations that were deleted before `deleted_before_ms`, oldest first. Serves all organizations.
     ///

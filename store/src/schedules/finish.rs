@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use entity::schedule;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::fire::change_many;
 use crate::backend::Dialect;
@@ -46,6 +49,11 @@ impl Store {
             Dialect::Sqlite => (include_str!("finish_runs_sqlite.sql"), include_str!("rest_sqlite.sql")),
         };
         let transaction = self.backend.begin().await?;
+        // The schedules before their runs, as everybody locks them.
+        let own = schedule::Column::Id.is_in(runs.iter().map(|run| run.schedule_id.uuid()));
+        let locked = schedule::Entity::find().select_only().column(schedule::Column::Id).filter(own);
+        let locked = locked.order_by_asc(schedule::Column::Id).lock_exclusive().into_tuple::<Uuid>();
+        let _locked: Vec<Uuid> = locked.all(&*transaction).await?;
         change_many(&transaction, finish, finished.collect(), [now_ms.into()]).await?;
         change_many(&transaction, rest, schedules, [(now_ms + SOON_MS).into()]).await?;
         transaction.commit().await

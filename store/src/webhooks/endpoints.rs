@@ -4,8 +4,9 @@ use entity::webhook_endpoint::{Column, Entity};
 use entity::{webhook_attempt, webhook_delivery, webhook_place};
 use ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use uuid::Uuid;
 
 use super::record::{check, delivery_model, delivery_row, endpoint_model, endpoint_row};
 use crate::error::StoreError;
@@ -13,6 +14,9 @@ use crate::model::change::ChangeCursor;
 use crate::model::webhook::{WebhookDeliveryRow, WebhookEndpointRow, WebhookStatus};
 use crate::organizations;
 use crate::store::Store;
+
+/// Messages of an address that is gone, deleted in one transaction.
+const DELETED_AT_ONCE: u64 = 500;
 
 impl Store {
     /// Records an address; its organization is followed from `from` on, unless it is already. False when the
@@ -123,24 +127,39 @@ impl Store {
         if deleted.rows_affected == 0 {
             return Ok(false);
         }
-        let own = Query::select()
-            .column(webhook_delivery::Column::Id)
-            .from(webhook_delivery::Entity)
-            .and_where(webhook_delivery::Column::EndpointId.eq(id.uuid()))
-            .to_owned();
-        webhook_attempt::Entity::delete_many()
-            .filter(webhook_attempt::Column::DeliveryId.in_subquery(own))
-            .exec(&*transaction)
-            .await?;
-        webhook_delivery::Entity::delete_many()
-            .filter(webhook_delivery::Column::OrganizationId.eq(organization.uuid()))
-            .filter(webhook_delivery::Column::EndpointId.eq(id.uuid()))
-            .exec(&*transaction)
-            .await?;
         let left = Entity::find().filter(Column::OrganizationId.eq(organization.uuid())).count(&*transaction).await?;
         if left == 0 {
             webhook_place::Entity::delete_by_id(organization.uuid()).exec(&*transaction).await?;
         }
+        transaction.commit().await?;
+        // There may be very many of them, and nobody sends them any more. What is left by a crash goes with its age.
+        while self.delete_messages_to(organization, id).await? {}
+        Ok(true)
+    }
+
+    /// Deletes some of the messages to an address that is gone; false when there are none left.
+    async fn delete_messages_to(
+        &self,
+        organization: OrganizationId,
+        endpoint: WebhookEndpointId,
+    ) -> Result<bool, StoreError> {
+        let transaction = self.backend.begin().await?;
+        let some: Vec<Uuid> = webhook_delivery::Entity::find()
+            .select_only()
+            .column(webhook_delivery::Column::Id)
+            .filter(webhook_delivery::Column::OrganizationId.eq(organization.uuid()))
+            .filter(webhook_delivery::Column::EndpointId.eq(endpoint.uuid()))
+            .limit(DELETED_AT_ONCE)
+            .into_tuple()
+            .all(&*transaction)
+            .await?;
+        if some.is_empty() {
+            return Ok(false);
+        }
+        let attempts = webhook_attempt::Column::DeliveryId.is_in(some.iter().copied());
+        webhook_attempt::Entity::delete_many().filter(attempts).exec(&*transaction).await?;
+        let messages = webhook_delivery::Column::Id.is_in(some);
+        webhook_delivery::Entity::delete_many().filter(messages).exec(&*transaction).await?;
         transaction.commit().await?;
         Ok(true)
     }

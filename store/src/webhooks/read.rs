@@ -3,13 +3,13 @@
 use entity::webhook_endpoint::{Column, Entity, Model};
 use entity::{journal, webhook_attempt, webhook_delivery};
 use ids::{ExecutionId, OrganizationId, WebhookDeliveryId, WebhookEndpointId};
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
 use super::record::{attempt_row, delivery_row, endpoint_row};
 use crate::error::StoreError;
 use crate::model::journal::JournalRow;
-use crate::model::webhook::{WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookStatus};
+use crate::model::webhook::{WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow};
 use crate::page::{self, Cursor, Direction, Page, PageRequest, Sort, SortKey};
 use crate::store::Store;
 
@@ -28,9 +28,8 @@ fn deliveries(
     if !failed_only {
         return select;
     }
-    select
-        .filter(webhook_delivery::Column::Status.ne(WebhookStatus::Delivered.code()))
-        .filter(webhook_delivery::Column::Attempts.gt(0))
+    // As the index has it, so that it is used: status 1 is delivered.
+    select.filter(Expr::cust("status <> 1 and attempts > 0"))
 }
 
 impl Store {
@@ -128,19 +127,38 @@ impl Store {
         page::count(&self.backend.reads_of(organization), deliveries(organization, endpoint, failed_only)).await
     }
 
-    /// The tries of a message, oldest first.
+    /// The last `limit` tries of each of some messages: those of a message stand together, oldest first.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn webhook_attempts(
+    pub async fn webhook_attempts_of(
         &self,
         organization: OrganizationId,
-        delivery: WebhookDeliveryId,
+        deliveries: &[WebhookDeliveryId],
+        limit: i32,
     ) -> Result<Vec<WebhookAttemptRow>, StoreError> {
+        use webhook_attempt::Column as Try;
+        use webhook_delivery::{Column as Message, Entity as Messages};
+        if deliveries.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Tries are numbered without gaps, and a message knows how many there were.
+        let is_late = Query::select()
+            .expr(Expr::val(1))
+            .from(Messages)
+            .and_where(Expr::col((Messages, Message::OrganizationId)).eq(organization.uuid()))
+            .and_where(Expr::col((Messages, Message::Id)).equals((webhook_attempt::Entity, Try::DeliveryId)))
+            .and_where(
+                Expr::col((webhook_attempt::Entity, Try::Number))
+                    .gt(Expr::col((Messages, Message::Attempts)).sub(limit)),
+            )
+            .to_owned();
         let found = webhook_attempt::Entity::find()
-            .filter(webhook_attempt::Column::OrganizationId.eq(organization.uuid()))
-            .filter(webhook_attempt::Column::DeliveryId.eq(delivery.uuid()))
-            .order_by_asc(webhook_attempt::Column::Number)
+            .filter(Try::OrganizationId.eq(organization.uuid()))
+            .filter(Try::DeliveryId.is_in(deliveries.iter().map(|id| id.uuid())))
+            .filter(Expr::exists(is_late))
+            .order_by_asc(Try::DeliveryId)
+            .order_by_asc(Try::Number)
             .all(&self.backend.reads_of(organization))
             .await?;
         Ok(found.into_iter().map(attempt_row).collect())

@@ -2,8 +2,12 @@
 
 use entity::webhook_delivery::{Column, Entity};
 use entity::{webhook_attempt, webhook_endpoint};
-use sea_orm::sea_query::{Expr, ExprTrait, Func, LockBehavior, LockType, Query, SelectStatement};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use ids::WebhookEndpointId;
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
+    Value,
+};
 use uuid::Uuid;
 
 use super::record::{attempt_model, delivery_row, endpoint_row};
@@ -21,6 +25,10 @@ fn due(now_ms: i64) -> Select<Entity> {
         .filter(Column::DueAtMs.lte(now_ms))
         .filter(Column::LeaseUntilMs.lte(now_ms))
         .filter(Column::EndpointId.in_subquery(enabled()))
+}
+
+fn bound(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn enabled() -> SelectStatement {
@@ -45,47 +53,54 @@ impl Store {
         lease_until_ms: i64,
         limit: u64,
     ) -> Result<Vec<(WebhookDeliveryRow, WebhookEndpointRow)>, StoreError> {
-        let first = Func::min(Column::DueAtMs.into_expr());
-        let endpoints: Vec<Uuid> = due(now_ms)
-            .select_only()
-            .column(Column::EndpointId)
-            .group_by(Column::EndpointId)
-            .order_by_asc(first)
-            .limit(limit)
-            .into_tuple()
-            .all(self.backend.reads())
-            .await?;
+        // Usually nothing is due, and that is seen in the index.
+        let some = due(now_ms).select_only().column(Column::Id).limit(1).into_tuple::<Uuid>();
+        if some.one(self.backend.reads()).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let reads = self.backend.reads();
+        let (room, most) = (bound(MAX_UNDER_WAY), bound(limit));
+        let values: [Value; 3] = [now_ms.into(), room.into(), most.into()];
+        let sql = include_str!("claimable.sql");
+        let statement = Statement::from_sql_and_values(reads.get_database_backend(), sql, values);
+        let endpoints = reads.query_all_raw(statement).await?;
         let mut claimed = Vec::new();
-        for endpoint in endpoints {
+        for row in endpoints {
             let left = limit.saturating_sub(claimed.len() as u64);
             if left == 0 {
                 break;
             }
-            claimed.extend(self.claim_of(endpoint, now_ms, lease_until_ms, Ord::min(left, MAX_UNDER_WAY)).await?);
+            let endpoint = WebhookEndpointId::from_uuid(row.try_get("", "id")?);
+            claimed.extend(self.claim_webhook_deliveries_to(endpoint, now_ms, lease_until_ms, left).await?);
         }
         Ok(claimed)
     }
 
-    async fn claim_of(
+    /// [`claim_webhook_deliveries`](Self::claim_webhook_deliveries) of one address.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn claim_webhook_deliveries_to(
         &self,
-        endpoint: Uuid,
+        endpoint: WebhookEndpointId,
         now_ms: i64,
         lease_until_ms: i64,
         limit: u64,
     ) -> Result<Vec<(WebhookDeliveryRow, WebhookEndpointRow)>, StoreError> {
         let transaction = self.backend.begin().await?;
         let under_way = Entity::find()
-            .filter(Column::EndpointId.eq(endpoint))
+            .filter(Expr::cust("lease_until_ms > 0"))
+            .filter(Column::EndpointId.eq(endpoint.uuid()))
             .filter(Column::LeaseUntilMs.gt(now_ms))
             .count(&*transaction)
             .await?;
         let limit = Ord::min(limit, MAX_UNDER_WAY.saturating_sub(under_way));
-        let model = webhook_endpoint::Entity::find_by_id(endpoint).one(&*transaction).await?;
+        let model = webhook_endpoint::Entity::find_by_id(endpoint.uuid()).one(&*transaction).await?;
         let Some(address) = model.map(endpoint_row).filter(|address| address.is_enabled && limit > 0) else {
             return Ok(Vec::new());
         };
         let models = due(now_ms)
-            .filter(Column::EndpointId.eq(endpoint))
+            .filter(Column::EndpointId.eq(endpoint.uuid()))
             .order_by_asc(Column::DueAtMs)
             .order_by_asc(Column::Id)
             .limit(limit)
@@ -115,7 +130,8 @@ impl Store {
     /// # Errors
     /// `Invalid`, or the database is away: then the message is sent again when its claim runs out.
     pub async fn settle_webhook(&self, tried: &WebhookTried) -> Result<Option<bool>, StoreError> {
-        let WebhookTried { delivery, endpoint_revision, attempt, status, due_at_ms, disables } = tried;
+        let WebhookTried { delivery, endpoint_revision, attempt, status, due_at_ms, disables, failing_since_ms } =
+            tried;
         check_texts([("error", attempt.error.as_deref()), ("excerpt", attempt.excerpt.as_deref())])?;
         let transaction = self.backend.begin().await?;
         let settled = Entity::update_many()
@@ -135,29 +151,31 @@ impl Store {
         }
         let model = attempt_model(delivery.organization_id, attempt);
         webhook_attempt::Entity::insert(model).exec_without_returning(&*transaction).await?;
-        let since = if *status == WebhookStatus::Delivered {
-            Expr::val(None::<i64>)
-        } else {
-            let known = webhook_endpoint::Column::FailingSinceMs.into_expr();
-            Func::coalesce([known, Expr::val(attempt.at_ms)]).into()
-        };
         let address = || {
             webhook_endpoint::Entity::update_many()
                 .filter(webhook_endpoint::Column::OrganizationId.eq(delivery.organization_id.uuid()))
                 .filter(webhook_endpoint::Column::Id.eq(delivery.endpoint_id.uuid()))
         };
-        address().col_expr(webhook_endpoint::Column::FailingSinceMs, since).exec(&*transaction).await?;
         let mut is_switched_off = false;
         if let Some(reason) = disables {
-            let switched = address()
+            let mut switched = address()
                 .col_expr(webhook_endpoint::Column::IsEnabled, Expr::val(false))
                 .col_expr(webhook_endpoint::Column::DisabledReason, Expr::val(Some(reason.as_str())))
                 .filter(webhook_endpoint::Column::IsEnabled.eq(true))
-                .filter(webhook_endpoint::Column::Revision.eq(*endpoint_revision))
-                .exec(&*transaction)
-                .await?;
-            is_switched_off = switched.rows_affected > 0;
+                .filter(webhook_endpoint::Column::Revision.eq(*endpoint_revision));
+            if let Some(since) = failing_since_ms {
+                switched = switched.filter(webhook_endpoint::Column::FailingSinceMs.eq(*since));
+            }
+            is_switched_off = switched.exec(&*transaction).await?.rows_affected > 0;
         }
+        // Only what changes is written: all that goes to an address would wait for its row.
+        let failing = webhook_endpoint::Column::FailingSinceMs;
+        let noted = if *status == WebhookStatus::Delivered {
+            address().col_expr(failing, Expr::val(None::<i64>)).filter(failing.is_not_null())
+        } else {
+            address().col_expr(failing, Expr::val(Some(attempt.at_ms))).filter(failing.is_null())
+        };
+        noted.exec(&*transaction).await?;
         transaction.commit().await?;
         Ok(Some(is_switched_off))
     }

@@ -1,7 +1,7 @@
 //! Workflows that are put away: archived, brought back, deleted with all that belongs to them.
 
 use entity::workflow::{Column, Entity};
-use entity::{event_trigger, execution, hook, schedule, schedule_run, workflow_version};
+use entity::{event_trigger, execution, hook, schedule, schedule_backfill, schedule_run, workflow_version};
 use ids::{OrganizationId, WorkflowId};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -157,6 +157,8 @@ impl Store {
             .and_where(schedule::Column::WorkflowId.eq(id.uuid()))
             .and_where(schedule::Column::OrganizationId.eq(organization.uuid()))
             .to_owned();
+        let backfills = schedule_backfill::Column::ScheduleId.in_subquery(own.clone());
+        schedule_backfill::Entity::delete_many().filter(backfills).exec(on).await?;
         schedule_run::Entity::delete_many().filter(schedule_run::Column::ScheduleId.in_subquery(own)).exec(on).await?;
         schedule::Entity::delete_many()
             .filter(schedule::Column::WorkflowId.eq(id.uuid()))

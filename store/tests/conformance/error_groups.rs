@@ -11,7 +11,13 @@ use crate::harness::{Database, EPOCH_MS, failed};
 use crate::on_both_databases;
 
 fn query() -> ErrorGroupQuery {
-    ErrorGroupQuery { from: slice_of(EPOCH_MS), to: slice_of(EPOCH_MS) + 10, workflows: None, folders: None }
+    ErrorGroupQuery {
+        from: slice_of(EPOCH_MS),
+        to: slice_of(EPOCH_MS) + 10,
+        workflows: None,
+        folders: None,
+        status: None,
+    }
 }
 
 /// An execution of `workflow` that fails so at this moment, written through `store`.

@@ -60,6 +60,7 @@ pub fn tried(delivery: &WebhookDeliveryRow, status: WebhookStatus) -> WebhookTri
         status,
         due_at_ms: (status == WebhookStatus::Pending).then_some(EPOCH_MS + 100),
         disables: None,
+        failing_since_ms: None,
     }
 }
 
@@ -138,8 +139,33 @@ on_both_databases! {
         assert_eq!(store.settle_webhook(&tried(&again, WebhookStatus::Delivered)).await.unwrap(), Some(false));
         let well = store.webhook_endpoint(organization, row.id).await.unwrap().unwrap();
         assert_eq!(well.failing_since_ms, None);
-        let attempts = store.webhook_attempts(organization, again.id).await.unwrap();
+        let attempts = store.webhook_attempts_of(organization, &[again.id], 10).await.unwrap();
         assert_eq!(attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    async fn the_last_tries_of_many_messages_are_read_at_once(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let row = known(database).await;
+        let (one, other, untried) = (message(&row), message(&row), message(&row));
+        for sent in [&one, &other] {
+            store.insert_webhook_delivery(sent).await.unwrap();
+        }
+        for now_ms in [EPOCH_MS, EPOCH_MS + 100, EPOCH_MS + 200] {
+            for (delivery, _address) in store.claim_webhook_deliveries(now_ms, i64::MAX, 10).await.unwrap() {
+                let again = WebhookTried { due_at_ms: Some(now_ms + 100), ..tried(&delivery, WebhookStatus::Pending) };
+                assert_eq!(store.settle_webhook(&again).await.unwrap(), Some(false));
+            }
+        }
+        store.insert_webhook_delivery(&untried).await.unwrap();
+        let mut wanted = [one.id, other.id, untried.id];
+        wanted.sort_unstable();
+        let found = store.webhook_attempts_of(organization, &wanted, 2).await.unwrap();
+        let of = |id: WebhookDeliveryId| -> Vec<i32> {
+            found.iter().filter(|row| row.delivery_id == id).map(|row| row.number).collect()
+        };
+        assert_eq!((of(one.id), of(other.id), of(untried.id)), (vec![2, 3], vec![2, 3], Vec::new()));
+        assert!(found.is_sorted_by_key(|row| (row.delivery_id, row.number)), "{found:?}");
+        assert!(store.webhook_attempts_of(organization, &[], 2).await.unwrap().is_empty());
     }
 
     async fn an_address_that_is_switched_off_gets_nothing(database: &Database) {
@@ -175,7 +201,7 @@ on_both_databases! {
         assert!(store.delete_webhook_endpoint(organization, row.id).await.unwrap());
         assert!(!store.delete_webhook_endpoint(organization, row.id).await.unwrap());
         assert_eq!(store.webhook_delivery(organization, sent.id).await.unwrap(), None);
-        assert!(store.webhook_attempts(organization, sent.id).await.unwrap().is_empty());
+        assert!(store.webhook_attempts_of(organization, &[sent.id], 10).await.unwrap().is_empty());
         assert_eq!(store.followed_webhooks(None, 10).await.unwrap().len(), 1);
         assert!(store.delete_webhook_endpoint(organization, other.id).await.unwrap());
         assert!(store.followed_webhooks(None, 10).await.unwrap().is_empty());
@@ -188,5 +214,43 @@ on_both_databases! {
         assert_eq!(store.sweep_webhook_deliveries(EPOCH_MS, 10).await.unwrap(), 0);
         assert_eq!(store.sweep_webhook_deliveries(EPOCH_MS + 1, 10).await.unwrap(), 1);
         assert_eq!(store.count_webhook_deliveries(organization, row.id, false).await.unwrap(), (0, true));
+    }
+
+    async fn slow_addresses_wait_for_themselves_and_for_nobody_else(database: &Database) {
+        let store = &database.store;
+        let slow = [known(database).await, known(database).await];
+        for _message in 0..9 {
+            for row in &slow {
+                store.insert_webhook_delivery(&message(row)).await.unwrap();
+            }
+        }
+        let claimed = store.claim_webhook_deliveries(EPOCH_MS, EPOCH_MS + 50, 100).await.unwrap();
+        assert_eq!(claimed.len(), 8, "four of each are under way");
+        let calm = known(database).await;
+        let late = WebhookDeliveryRow { due_at_ms: Some(EPOCH_MS + 9), ..message(&calm) };
+        store.insert_webhook_delivery(&late).await.unwrap();
+        store.settle_webhook(&tried(&claimed[0].0, WebhookStatus::Delivered)).await.unwrap();
+        let next = store.claim_webhook_deliveries(EPOCH_MS + 10, EPOCH_MS + 50, 1).await.unwrap();
+        assert_eq!(next.iter().map(|(_, address)| address.id).collect::<Vec<_>>(), [calm.id], "its turn comes at once");
+        let more = store.claim_webhook_deliveries_to(claimed[0].1.id, EPOCH_MS + 10, EPOCH_MS + 50, 9).await.unwrap();
+        assert_eq!(more.len(), 1, "one place is free");
+    }
+
+    async fn an_address_that_something_came_through_to_is_not_switched_off_for_what_was_before(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let row = known(database).await;
+        for _message in 0..3 {
+            store.insert_webhook_delivery(&message(&row)).await.unwrap();
+        }
+        let claimed = store.claim_webhook_deliveries(EPOCH_MS, EPOCH_MS + 50, 10).await.unwrap();
+        store.settle_webhook(&tried(&claimed[0].0, WebhookStatus::Pending)).await.unwrap();
+        store.settle_webhook(&tried(&claimed[1].0, WebhookStatus::Delivered)).await.unwrap();
+        let late = WebhookTried {
+            disables: Some("nothing has come through".to_owned()),
+            failing_since_ms: Some(EPOCH_MS + 3),
+            ..tried(&claimed[2].0, WebhookStatus::Pending)
+        };
+        assert_eq!(store.settle_webhook(&late).await.unwrap(), Some(false));
+        assert!(store.webhook_endpoint(organization, row.id).await.unwrap().unwrap().is_enabled);
     }
 }

@@ -207,7 +207,8 @@ mod tests {
     }
 
     fn decided(approval: &str, ruling: Ruling) -> Event {
-        let verdict = Verdict { ruling, by: None, reason: None, form: Value::Null, at: Timestamp(9) };
+        let verdict =
+            Verdict { ruling, by: None, reason: None, form: Value::Null, answered_at: None, at: Timestamp(9) };
         Event::ApprovalDecided { path: "ask".to_owned(), approval: approval.to_owned(), verdict }
     }
 

@@ -49,7 +49,7 @@ impl Begun {
                 }
                 Event::ApprovalDecided { approval, verdict, .. } => {
                     let asked = self.approvals.remove(approval);
-                    let took = asked.map(|asked| verdict.at.0.saturating_sub(asked.0));
+                    let took = asked.map(|asked| verdict.decided_at().0.saturating_sub(asked.0).max(0));
                     measures.count(ruled(verdict.ruling), took);
                 }
                 _of_no_end => {}
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_takes_as_long_as_from_the_question_to_the_answer() {
+    fn a_decision_takes_as_long_as_from_the_question_to_the_answer_whenever_it_is_taken_in() {
         let (path, approval) = ("ask".to_owned(), "apr_1".to_owned());
         let asked = Event::ApprovalOpened {
             path: path.clone(),
@@ -177,8 +177,14 @@ mod tests {
             escalate_at: None,
             at: Timestamp(100),
         };
-        let verdict =
-            Verdict { ruling: Ruling::Rejected, by: None, reason: None, form: Value::Null, at: Timestamp(900) };
+        let verdict = Verdict {
+            ruling: Ruling::Rejected,
+            by: None,
+            reason: None,
+            form: Value::Null,
+            answered_at: Some(Timestamp(900)),
+            at: Timestamp(5_000),
+        };
         let mut begun = Begun::default();
         let found =
             [asked, Event::ApprovalDecided { path, approval, verdict }].map(|event| counted(&mut begun, &[event]));

@@ -4,14 +4,17 @@
 //! others, with the same id.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use engine::machine::{Body, EffectOutcome, HttpRequest};
+use service::Services;
 use service::webhooks::{self, Answer, Outgoing, TIMEOUT};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::ReconcileError;
 use crate::context::Context;
+use crate::effects::Effects;
 
 /// Largest answer that is looked at, in bytes.
 const MAX_ANSWER: u64 = 64 * 1_024;
@@ -19,36 +22,66 @@ const MAX_ANSWER: u64 = 64 * 1_024;
 pub(super) async fn run(context: &Context) -> Result<u64, ReconcileError> {
     let told = {
         let mut turn = context.webhooks_turn.lock().await;
-        webhooks::follow(&context.services, &mut turn).await?
+        webhooks::follow(&context.services, &mut turn).await
     };
+    // What is written down already is sent all the same.
     let free = context.webhooks.available_permits();
-    if free == 0 {
-        return Ok(told);
+    if free > 0 {
+        for outgoing in webhooks::claim(&context.services, free as u64).await? {
+            // Only the tick takes permits, and it takes no more than were free.
+            let Ok(permit) = Arc::clone(&context.webhooks).try_acquire_owned() else { break };
+            let (services, effects) = (context.services.clone(), Arc::clone(&context.effects));
+            let stop = context.hand_back.clone();
+            tokio::spawn(async move {
+                send_some(&services, &effects, &stop, outgoing).await;
+                drop(permit);
+            });
+        }
     }
-    for outgoing in webhooks::claim(&context.services, free as u64).await? {
-        // Only the tick takes permits, and it takes no more than were free.
-        let Ok(permit) = Arc::clone(&context.webhooks).try_acquire_owned() else { break };
-        let (services, effects) = (context.services.clone(), Arc::clone(&context.effects));
-        let stop = context.hand_back.clone();
-        tokio::spawn(async move {
-            let began = Instant::now();
-            let outcome = match request(&outgoing) {
-                Err(problem) => Answer { error: Some(problem), ..Answer::default() },
-                Ok(request) => answer(effects.call(&request, &outgoing.delivery.id.to_string(), TIMEOUT, &stop).await),
-            };
-            if stop.is_cancelled() && outcome.status.is_none() {
-                // Cut off by us: nobody's fault, and sent again by others.
-                return;
+    Ok(told?)
+}
+
+/// How long messages to one address follow each other before others have their turn.
+const TURN: Duration = Duration::from_secs(1);
+
+/// Sends a message, and more to the same address while it is fast and there are some.
+async fn send_some(services: &Services, effects: &Effects, stop: &CancellationToken, first: Outgoing) {
+    let (began, endpoint) = (Instant::now(), first.endpoint.id);
+    let mut next = Some(first);
+    while let Some(outgoing) = next.take() {
+        if !send(services, effects, stop, &outgoing).await || stop.is_cancelled() || began.elapsed() >= TURN {
+            return;
+        }
+        next = match webhooks::claim_next(services, endpoint).await {
+            Ok(next) => next,
+            Err(problem) => {
+                warn!(endpoint = %endpoint, error = %service::chain(&problem), "the next message to an address cannot be claimed, the next tick will");
+                None
             }
-            let outcome = Answer { took: began.elapsed(), ..outcome };
-            metrics::histogram!("sluice_webhook_seconds").record(outcome.took);
-            if let Err(problem) = webhooks::settle(&services, &outgoing, outcome).await {
-                warn!(delivery = %outgoing.delivery.id, error = %service::chain(&problem), "what came of a message is not recorded, it is sent again");
-            }
-            drop(permit);
-        });
+        };
     }
-    Ok(told)
+}
+
+/// Sends one message; false when nobody knows what came of it.
+async fn send(services: &Services, effects: &Effects, stop: &CancellationToken, outgoing: &Outgoing) -> bool {
+    let began = Instant::now();
+    let outcome = match request(outgoing) {
+        Err(problem) => Answer { error: Some(problem), ..Answer::default() },
+        Ok(request) => answer(effects.call(&request, &outgoing.delivery.id.to_string(), TIMEOUT, stop).await),
+    };
+    if stop.is_cancelled() && outcome.status.is_none() {
+        // Cut off by us: nobody's fault, and sent again by others.
+        return false;
+    }
+    let outcome = Answer { took: began.elapsed(), ..outcome };
+    metrics::histogram!("sluice_webhook_seconds").record(outcome.took);
+    match webhooks::settle(services, outgoing, outcome).await {
+        Ok(()) => true,
+        Err(problem) => {
+            warn!(delivery = %outgoing.delivery.id, error = %service::chain(&problem), "what came of a message is not recorded, it is sent again");
+            false
+        }
+    }
 }
 
 fn request(outgoing: &Outgoing) -> Result<HttpRequest, String> {

@@ -32,7 +32,8 @@ impl BulkSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Bulk operation.")] id: ID,
     ) -> Result<impl Stream<Item = Result<BulkOperationUpdate>> + use<>> {
-        let updates = bulk::updates(ctx.data::<Services>()?, viewer_of(ctx)?, parse_id(&id)?).graphql()?;
+        let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+        let updates = bulk::updates(services, viewer, parse_id(&id)?).await.graphql()?;
         Ok(updates
             .map_err(|error| top_level(&error))
             .map_ok(|row| BulkOperationUpdate { bulk_operation: BulkOperation(row) })

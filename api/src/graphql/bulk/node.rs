@@ -6,7 +6,7 @@ use store::{BulkFailureRow, BulkOperationRow};
 
 use crate::graphql::connection::{CountOf, PageArguments, Paged, paged};
 use crate::graphql::errors::{IntoGraphql, UserError};
-use crate::graphql::scalars::DateTime;
+use crate::graphql::scalars::{DateTime, int};
 use crate::graphql::viewer::Actor;
 use crate::graphql::viewer_of;
 
@@ -86,7 +86,7 @@ impl BulkOperation {
 
     /// Items to work on, as far as they are counted.
     async fn total(&self) -> i32 {
-        shown(self.0.total)
+        int(self.0.total)
     }
 
     /// True once all items are counted.
@@ -96,17 +96,17 @@ impl BulkOperation {
 
     /// Done.
     async fn succeeded(&self) -> i32 {
-        shown(self.0.succeeded)
+        int(self.0.succeeded)
     }
 
     /// Not possible.
     async fn failed(&self) -> i32 {
-        shown(self.0.failed)
+        int(self.0.failed)
     }
 
     /// In a state where nothing was to be done.
     async fn skipped(&self) -> i32 {
-        shown(self.0.skipped)
+        int(self.0.skipped)
     }
 
     /// Items that failed and why, oldest item first; the first 1,000 are kept.
@@ -140,10 +140,6 @@ impl BulkOperation {
     async fn ended_at(&self) -> Option<DateTime> {
         self.0.ended_at_ms.map(DateTime::from_ms)
     }
-}
-
-fn shown(count: i64) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// One of many that could not be done.

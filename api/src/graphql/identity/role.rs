@@ -9,6 +9,7 @@ use crate::graphql::directives::authorized;
 use crate::graphql::errors::{UserError, or_null, user_errors};
 use crate::graphql::filters::parse_id;
 use crate::graphql::loaders::{MembersOf, loader, shared};
+use crate::graphql::scalars::int;
 use crate::graphql::viewer::Permission;
 use crate::graphql::viewer_of;
 
@@ -53,7 +54,7 @@ impl Role {
     #[graphql(directive = authorized::apply(Permission::MemberRead))]
     async fn member_count(&self, ctx: &Context<'_>) -> Result<i32> {
         let count = loader(ctx)?.load_one(MembersOf(self.0.id)).await.map_err(|error| shared(&error))?;
-        Ok(i32::try_from(count.unwrap_or(0)).unwrap_or(i32::MAX))
+        Ok(int(count.unwrap_or(0)))
     }
 
     /// Grows with each change.

@@ -13,7 +13,7 @@ use crate::graphql::deleted::DeletePayload;
 use crate::graphql::directives::{public, signed_in as needs_sign_in};
 use crate::graphql::errors::{IntoGraphql, UserError, or_null, user_errors};
 use crate::graphql::filters::parse_id;
-use crate::graphql::scalars::DateTime;
+use crate::graphql::scalars::{DateTime, int};
 use crate::graphql::viewer::Viewer;
 use crate::graphql::{origin_of, viewer_of};
 
@@ -289,7 +289,7 @@ impl SessionMutation {
                     if !input.keep_current {
                         browser::forget(ctx);
                     }
-                    let deleted_count = i32::try_from(count).unwrap_or(i32::MAX);
+                    let deleted_count = int(count);
                     SessionDeleteAllPayload { deleted_count, user_errors: Vec::new() }
                 }
                 Err(user_errors) => SessionDeleteAllPayload { deleted_count: 0, user_errors },

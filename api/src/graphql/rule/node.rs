@@ -150,7 +150,7 @@ impl Rule {
     }
 
     /// The places of published versions that name it, workflow by workflow, at most 100.
-    #[graphql(complexity = "10 * child_complexity", directive = authorized::apply(Permission::WorkflowRead))]
+    #[graphql(complexity = "100 * child_complexity", directive = authorized::apply(Permission::WorkflowRead))]
     async fn uses(&self, ctx: &Context<'_>) -> Result<Vec<RuleUse>> {
         let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
         let uses = rules::uses(services, viewer, self.0.id, MOST_USES).await.graphql()?;

@@ -15,7 +15,7 @@ use crate::graphql::directives::authorized;
 use crate::graphql::errors::{UserError, or_null, user_errors};
 use crate::graphql::filters::parse_id;
 use crate::graphql::loaders::{Reader, loader, shared};
-use crate::graphql::scalars::DateTime;
+use crate::graphql::scalars::{DateTime, int};
 use crate::graphql::viewer::{Actor, Permission};
 use crate::graphql::viewer_of;
 
@@ -42,10 +42,6 @@ impl ScheduleBackfill {
         let found = loader(ctx)?.load_one(ProgressOf(self.0.id)).await.map_err(|error| shared(&error))?;
         Ok(found.unwrap_or_default())
     }
-}
-
-fn count(number: u64) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 /// Past times of a schedule that are made up for together.
@@ -83,17 +79,17 @@ impl ScheduleBackfill {
 
     /// How many are to be started yet.
     async fn waiting(&self, ctx: &Context<'_>) -> Result<i32> {
-        Ok(count(self.progress(ctx).await?.waiting))
+        Ok(int(self.progress(ctx).await?.waiting))
     }
 
     /// How many were started, as long as the history of the schedule has them.
     async fn started(&self, ctx: &Context<'_>) -> Result<i32> {
-        Ok(count(self.progress(ctx).await?.started))
+        Ok(int(self.progress(ctx).await?.started))
     }
 
     /// How many could not be started, as long as the history of the schedule has them.
     async fn failed(&self, ctx: &Context<'_>) -> Result<i32> {
-        Ok(count(self.progress(ctx).await?.failed))
+        Ok(int(self.progress(ctx).await?.failed))
     }
 
     /// True when nothing waits any more.
@@ -154,8 +150,8 @@ impl ScheduleBackfillPayload {
         Ok(match user_errors(outcome)? {
             Ok(made) => Self {
                 backfill: made.row.map(ScheduleBackfill),
-                count: Some(count(made.count)),
-                existing: Some(count(made.known)),
+                count: Some(int(made.count)),
+                existing: Some(int(made.known)),
                 user_errors: Vec::new(),
             },
             Err(user_errors) => Self { backfill: None, count: None, existing: None, user_errors },

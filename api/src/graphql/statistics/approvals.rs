@@ -4,7 +4,8 @@ use async_graphql::SimpleObject;
 use service::statistics::Numbers;
 use store::Measured;
 
-use super::durations::{DurationStatistics, number};
+use super::durations::DurationStatistics;
+use crate::graphql::scalars::int;
 
 /// Numbers about approvals.
 #[derive(Debug, Clone, SimpleObject)]
@@ -27,14 +28,13 @@ pub struct ApprovalStatistics {
 
 impl ApprovalStatistics {
     pub(super) fn of(numbers: Numbers, pending: u64, overdue: u64) -> Self {
-        let now = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
         Self {
-            requested: number(numbers.of(Measured::ApprovalRequested)),
-            approved: number(numbers.of(Measured::ApprovalApproved)),
-            rejected: number(numbers.of(Measured::ApprovalRejected)),
-            expired: number(numbers.of(Measured::ApprovalExpired)),
-            pending: now(pending),
-            overdue: now(overdue),
+            requested: int(numbers.of(Measured::ApprovalRequested)),
+            approved: int(numbers.of(Measured::ApprovalApproved)),
+            rejected: int(numbers.of(Measured::ApprovalRejected)),
+            expired: int(numbers.of(Measured::ApprovalExpired)),
+            pending: int(pending),
+            overdue: int(overdue),
             decision_time: DurationStatistics(numbers.decision_time),
         }
     }

@@ -4,8 +4,8 @@ use async_graphql::SimpleObject;
 use service::statistics::Numbers;
 use store::{ExecutionStatus as Status, Measured};
 
-use super::durations::number;
 use crate::graphql::execution::{DecisionOutcome, ExecutionStatus};
+use crate::graphql::scalars::int;
 
 /// Number of executions in a state.
 #[derive(Debug, Clone, SimpleObject)]
@@ -18,7 +18,7 @@ pub struct StatusCount {
 
 impl StatusCount {
     pub(super) fn new(status: Status, count: i64) -> Self {
-        Self { status: status.into(), count: number(count) }
+        Self { status: status.into(), count: int(count) }
     }
 
     /// Of what ended.
@@ -47,6 +47,6 @@ impl OutcomeCount {
             (DecisionOutcome::Blocked, Measured::Blocked),
             (DecisionOutcome::Executed, Measured::Executed),
         ];
-        all.into_iter().map(|(outcome, what)| Self { outcome, count: number(numbers.of(what)) }).collect()
+        all.into_iter().map(|(outcome, what)| Self { outcome, count: int(numbers.of(what)) }).collect()
     }
 }

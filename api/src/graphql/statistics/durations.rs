@@ -5,16 +5,11 @@ use std::time::Duration as StdDuration;
 use async_graphql::Object;
 use service::statistics::Durations;
 
-use crate::graphql::scalars::Duration;
+use crate::graphql::scalars::{Duration, int};
 
 /// Durations.
 #[derive(Debug, Clone)]
 pub struct DurationStatistics(pub(super) Durations);
-
-/// How many, as the API says it.
-pub(super) fn number(count: i64) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
-}
 
 fn length(ms: Option<i64>) -> Option<Duration> {
     ms.map(|ms| Duration(StdDuration::from_millis(u64::try_from(ms).unwrap_or(0))))
@@ -30,7 +25,7 @@ pub(super) fn percentile(durations: &Durations, percent: u8) -> Option<Duration>
 impl DurationStatistics {
     /// How many were measured.
     async fn count(&self) -> i32 {
-        number(self.0.count())
+        int(self.0.count())
     }
 
     /// Mean.

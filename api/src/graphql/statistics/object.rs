@@ -1,5 +1,7 @@
 //! Numbers over a window, as a whole, over time, by workflow and by step.
 
+use std::collections::HashMap;
+
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use ids::WorkflowId;
 use service::statistics::{self, Numbers, Scope, StepNumbers, Window};
@@ -8,14 +10,14 @@ use store::Measured;
 
 use super::approvals::ApprovalStatistics;
 use super::counts::{OutcomeCount, StatusCount};
-use super::durations::{DurationStatistics, number};
+use super::durations::DurationStatistics;
 use super::series::{Bucket, StatisticsPoint};
 use crate::graphql::connection::MAX_PAGE;
 use crate::graphql::directives::authorized;
 use crate::graphql::error_groups::ErrorGroup;
 use crate::graphql::errors::{IntoGraphql, invalid};
 use crate::graphql::loaders::{loader, shared};
-use crate::graphql::scalars::{DateTime, TimeZone};
+use crate::graphql::scalars::{DateTime, TimeZone, int};
 use crate::graphql::viewer::Permission;
 use crate::graphql::viewer_of;
 use crate::graphql::workflow::Workflow;
@@ -93,12 +95,12 @@ impl Statistics {
 
     /// Started in the window.
     async fn started(&self) -> i32 {
-        number(self.numbers.of(Measured::Started))
+        int(self.numbers.of(Measured::Started))
     }
 
     /// Ended in the window. What failed, was retried and ended again has ended twice.
     async fn ended(&self) -> i32 {
-        number(self.numbers.ended())
+        int(self.numbers.ended())
     }
 
     /// Completed over ended; null when none ended.
@@ -123,11 +125,11 @@ impl Statistics {
 
     /// Attempts of steps beyond the first.
     async fn retries(&self) -> i32 {
-        number(self.numbers.of(Measured::StepRetried))
+        int(self.numbers.of(Measured::StepRetried))
     }
 
     /// Over time, without gaps.
-    #[graphql(complexity = "100 + child_complexity")]
+    #[graphql(complexity = "100 * child_complexity")]
     async fn series(
         &self,
         ctx: &Context<'_>,
@@ -155,13 +157,12 @@ impl Statistics {
         let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
         let first = size(first)?;
         let ranked = statistics::workflows(services, viewer, &self.scope, order_by.into(), first).await.graphql()?;
-        let mut shown = Vec::with_capacity(ranked.len());
-        for (id, numbers) in ranked {
-            if let Some(workflow) = workflow(ctx, id).await? {
-                shown.push(WorkflowStatistics { workflow, numbers });
-            }
-        }
-        Ok(shown)
+        let known = known(ctx, ranked.iter().map(|(id, _numbers)| *id).collect()).await?;
+        let shown = ranked.into_iter().filter_map(|(id, numbers)| {
+            let workflow = known.get(&id)?.clone();
+            Some(WorkflowStatistics { workflow, numbers })
+        });
+        Ok(shown.collect())
     }
 
     /// Approvals.
@@ -195,13 +196,12 @@ impl Statistics {
         let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
         let limit = size(first)? as u64;
         let steps = statistics::steps(services, viewer, &self.scope, limit).await.graphql()?;
-        let mut shown = Vec::with_capacity(steps.len());
-        for step in steps {
-            if let Some(workflow) = workflow(ctx, step.workflow).await? {
-                shown.push(StepStatistics { workflow, step });
-            }
-        }
-        Ok(shown)
+        let known = known(ctx, steps.iter().map(|step| step.workflow).collect()).await?;
+        let shown = steps.into_iter().filter_map(|step| {
+            let workflow = known.get(&step.workflow)?.clone();
+            Some(StepStatistics { workflow, step })
+        });
+        Ok(shown.collect())
     }
 }
 
@@ -210,9 +210,10 @@ fn size(first: i32) -> Result<usize> {
     size.ok_or_else(|| invalid(format!("`first` must be 1 to {MAX_PAGE}, not {first}")))
 }
 
-async fn workflow(ctx: &Context<'_>, id: WorkflowId) -> Result<Option<Workflow>> {
-    let row = loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?;
-    Ok(row.map(Workflow))
+/// Those of these workflows that exist.
+async fn known(ctx: &Context<'_>, ids: Vec<WorkflowId>) -> Result<HashMap<WorkflowId, Workflow>> {
+    let found = loader(ctx)?.load_many(ids).await.map_err(|error| shared(&error))?;
+    Ok(found.into_iter().map(|(id, row)| (id, Workflow(row))).collect())
 }
 
 /// Numbers of one workflow.
@@ -232,17 +233,17 @@ impl WorkflowStatistics {
 
     /// Started.
     async fn started(&self) -> i32 {
-        number(self.numbers.of(Measured::Started))
+        int(self.numbers.of(Measured::Started))
     }
 
     /// Ended.
     async fn ended(&self) -> i32 {
-        number(self.numbers.ended())
+        int(self.numbers.ended())
     }
 
     /// Failed.
     async fn failed(&self) -> i32 {
-        number(self.numbers.of(Measured::Failed))
+        int(self.numbers.of(Measured::Failed))
     }
 
     /// Completed over ended; null when none ended.
@@ -279,17 +280,17 @@ impl StepStatistics {
     /// Executions of the step that ended.
     async fn total(&self) -> i32 {
         let numbers = &self.step.numbers;
-        number(numbers.of(Measured::StepSucceeded) + numbers.of(Measured::StepFailed))
+        int(numbers.of(Measured::StepSucceeded) + numbers.of(Measured::StepFailed))
     }
 
     /// Failed ones.
     async fn failed(&self) -> i32 {
-        number(self.step.numbers.of(Measured::StepFailed))
+        int(self.step.numbers.of(Measured::StepFailed))
     }
 
     /// Attempts beyond the first.
     async fn retries(&self) -> i32 {
-        number(self.step.numbers.of(Measured::StepRetried))
+        int(self.step.numbers.of(Measured::StepRetried))
     }
 
     /// Durations, from the first attempt to the end.

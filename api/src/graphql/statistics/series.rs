@@ -4,8 +4,8 @@ use async_graphql::{Enum, Object};
 use service::statistics::{Point, Width};
 use store::Measured;
 
-use super::durations::{number, percentile};
-use crate::graphql::scalars::{DateTime, Duration};
+use super::durations::percentile;
+use crate::graphql::scalars::{DateTime, Duration, int};
 
 /// Widths of buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -45,32 +45,32 @@ impl StatisticsPoint {
 
     /// Started.
     async fn started(&self) -> i32 {
-        number(self.0.numbers.of(Measured::Started))
+        int(self.0.numbers.of(Measured::Started))
     }
 
     /// Completed.
     async fn completed(&self) -> i32 {
-        number(self.0.numbers.completed())
+        int(self.0.numbers.completed())
     }
 
     /// Failed.
     async fn failed(&self) -> i32 {
-        number(self.0.numbers.of(Measured::Failed))
+        int(self.0.numbers.of(Measured::Failed))
     }
 
     /// Cancelled.
     async fn cancelled(&self) -> i32 {
-        number(self.0.numbers.of(Measured::Cancelled))
+        int(self.0.numbers.of(Measured::Cancelled))
     }
 
     /// Decided allow.
     async fn allowed(&self) -> i32 {
-        number(self.0.numbers.of(Measured::Allowed))
+        int(self.0.numbers.of(Measured::Allowed))
     }
 
     /// Decided block.
     async fn blocked(&self) -> i32 {
-        number(self.0.numbers.of(Measured::Blocked))
+        int(self.0.numbers.of(Measured::Blocked))
     }
 
     /// Median duration.

@@ -10,6 +10,7 @@ use crate::graphql::control::{ExecutionPayload, payload};
 use crate::graphql::errors::{IntoGraphql, invalid};
 use crate::graphql::execution::Execution;
 use crate::graphql::filters::{ExecutionFilter, WorkflowRef, parse_id};
+use crate::graphql::scalars::int;
 use crate::graphql::viewer_of;
 
 /// Which executions to move where.
@@ -22,8 +23,8 @@ pub struct MigrationPlanInput {
     /// To which version.
     to_version: i32,
     /// How many to look at, at most 100.
-    #[graphql(default = 100)]
-    first: i32,
+    #[graphql(default = 25)]
+    pub(super) first: i32,
     /// Continue where an answer before ended: its `next`.
     after: Option<String>,
 }
@@ -84,7 +85,6 @@ pub(super) async fn plan(ctx: &Context<'_>, input: MigrationPlanInput) -> Result
     let request = PlanRequest { workflow, filter, to_version: input.to_version, page };
     let found = executions::plan_migration(services, viewer, request).await.graphql()?;
     let next = found.next.map(|position| next_of(ctx, LIST, &position)).transpose()?;
-    let number = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
     let held = found.held.into_iter().map(|(row, obstacles)| {
         let reasons: Vec<&str> = obstacles.iter().map(|obstacle| obstacle.reason.as_str()).collect();
         let reason = reasons.join("; ");
@@ -92,11 +92,11 @@ pub(super) async fn plan(ctx: &Context<'_>, input: MigrationPlanInput) -> Result
         MigrationObstacle { execution: Execution::of(row), reason, step_paths }
     });
     Ok(MigrationPlan {
-        safe: number(found.movable.len() as u64),
+        safe: int(found.movable.len()),
         held: held.collect(),
         movable: found.movable.into_iter().map(Execution::of).collect(),
-        there: number(found.there),
-        total: number(found.total),
+        there: int(found.there),
+        total: int(found.total),
         next,
     })
 }

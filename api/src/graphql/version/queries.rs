@@ -47,7 +47,7 @@ impl VersionQuery {
     }
 
     /// Which running executions can move to another version, and what holds the others.
-    #[graphql(complexity = "200 + child_complexity * 25", directive = authorized::apply(Permission::ExecutionRepair))]
+    #[graphql(complexity = "200 + input.first.clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::ExecutionRepair))]
     async fn migration_plan(
         &self,
         ctx: &Context<'_>,

@@ -1,14 +1,37 @@
 //! A message to an address, and the tries to send it.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::dataloader::Loader;
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
-use service::{ServiceError, Services, webhooks};
+use ids::WebhookDeliveryId;
+use service::{ServiceError, webhooks};
 use store::{WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookStatus};
 
 use super::endpoint::WebhookEndpoint;
 use crate::graphql::errors::IntoGraphql;
+use crate::graphql::loaders::{Reader, loader, shared};
 use crate::graphql::payload::Payload;
 use crate::graphql::scalars::{DateTime, Duration};
-use crate::graphql::viewer_of;
+
+/// The tries to send a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct AttemptsOf(WebhookDeliveryId);
+
+impl Loader<AttemptsOf> for Reader {
+    type Value = Vec<WebhookAttemptRow>;
+    type Error = Arc<ServiceError>;
+
+    async fn load(&self, keys: &[AttemptsOf]) -> Result<HashMap<AttemptsOf, Self::Value>, Self::Error> {
+        let ids: Vec<WebhookDeliveryId> = keys.iter().map(|key| key.0).collect();
+        let mut found: HashMap<AttemptsOf, Self::Value> = HashMap::new();
+        for row in webhooks::attempts_of(&self.services, &self.viewer, &ids).await? {
+            found.entry(AttemptsOf(row.delivery_id)).or_default().push(row);
+        }
+        Ok(found)
+    }
+}
 
 /// A message to an endpoint.
 #[derive(Debug, Clone)]
@@ -71,12 +94,11 @@ impl WebhookDelivery {
         Payload::at(value.graphql()?, None)
     }
 
-    /// Tries, oldest first.
+    /// Tries, oldest first; the last 100 of them.
     #[graphql(complexity = "10 * child_complexity")]
     async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<WebhookAttempt>> {
-        let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
-        let rows = webhooks::attempts(services, viewer, self.row.id).await.graphql()?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        let found = loader(ctx)?.load_one(AttemptsOf(self.row.id)).await.map_err(|error| shared(&error))?;
+        Ok(found.unwrap_or_default().into_iter().map(Into::into).collect())
     }
 
     /// True when it was accepted.

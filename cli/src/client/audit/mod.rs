@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 
 use super::server::Server;
+use super::values::text;
 use crate::arguments::{AuditCommand, AuditOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -55,7 +56,6 @@ fn lines(entries: &[Value]) -> String {
 }
 
 fn row(entry: &Value) -> Vec<String> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let outcome = match entry["code"].as_str() {
         Some(code) => format!("{} {code}", text(&entry["outcome"])),
         None => text(&entry["outcome"]),

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
-use super::server::{Server, json_argument};
+use super::server::Server;
 use super::start::labels;
+use super::values::{optional_json, text, workflow_ref};
 use crate::arguments::bulk::{BulkCommand, BulkOptions, ManyOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -30,10 +31,7 @@ pub async fn run(options: BulkOptions, format: Format) -> Result<ExitCode, Failu
         Some(BulkCommand::Pause(many)) => start(&server, "PAUSE", many, Value::Null, format).await,
         Some(BulkCommand::Retry(many)) => start(&server, "RETRY", many, Value::Null, format).await,
         Some(BulkCommand::Resume { many, data }) => {
-            let data = match data.as_deref() {
-                None => Value::Null,
-                given => json_argument("--data", given)?,
-            };
+            let data = optional_json("--data", data.as_deref())?;
             start(&server, "RESUME", many, data, format).await
         }
         Some(BulkCommand::Show { id }) => show(&server, &id, format).await,
@@ -42,10 +40,6 @@ pub async fn run(options: BulkOptions, format: Format) -> Result<ExitCode, Failu
         Some(BulkCommand::Continue { id }) => switch(&server, "bulkOperationResume", &id, format).await,
         Some(BulkCommand::Stop { id }) => switch(&server, "bulkOperationCancel", &id, format).await,
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 async fn start(
@@ -76,8 +70,8 @@ async fn start(
 /// The conditions of the command line. Without any, nothing is meant rather than everything.
 fn filter(many: &ManyOptions) -> Result<Value, Failure> {
     let mut conditions = Map::new();
-    if let Some(slug) = &many.workflow {
-        conditions.insert("workflow".to_owned(), json!({ "slug": slug }));
+    if let Some(workflow) = &many.workflow {
+        conditions.insert("workflow".to_owned(), workflow_ref(workflow));
     }
     if !many.statuses.is_empty() {
         let statuses: Vec<String> = many.statuses.iter().map(|status| status.to_ascii_uppercase()).collect();
@@ -92,18 +86,15 @@ fn filter(many: &ManyOptions) -> Result<Value, Failure> {
     if let Some(key) = &many.key {
         conditions.insert("key".to_owned(), json!({ "eq": key }));
     }
-    let given = match many.filter.as_deref() {
-        None => None,
-        given => Some(json_argument("--filter", given)?),
-    };
-    match (given, conditions.is_empty()) {
-        (Some(given), true) => Ok(given),
-        (Some(given), false) => {
+    let given = optional_json("--filter", many.filter.as_deref())?;
+    match (given.is_null(), conditions.is_empty()) {
+        (false, true) => Ok(given),
+        (false, false) => {
             conditions.insert("and".to_owned(), json!([given]));
             Ok(Value::Object(conditions))
         }
-        (None, false) => Ok(Value::Object(conditions)),
-        (None, true) => Err(Failure::usage("say which executions")
+        (true, false) => Ok(Value::Object(conditions)),
+        (true, true) => Err(Failure::usage("say which executions")
             .help("give --workflow, --status, --label, --key, --id or --filter; all of them are --filter '{}'")),
     }
 }

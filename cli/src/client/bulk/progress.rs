@@ -6,8 +6,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{ending, text, whole};
+use super::{ending, whole};
 use crate::client::server::Server;
+use crate::client::values::text;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 

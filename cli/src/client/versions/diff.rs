@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use engine::definition::Format as Written;
 use serde_json::{Value, json};
 
-use super::{reference, text, workflow};
+use super::workflow;
 use crate::arguments::versions::DiffOptions;
 use crate::client::server::Server;
+use crate::client::values::{text, workflow_ref};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::validate;
@@ -58,7 +59,7 @@ async fn of_versions(server: &Server, options: &DiffOptions) -> Result<Value, Fa
         "query($ref: WorkflowRef!, $to: Int!, $from: Int!) {{ workflow(ref: $ref) {{
           version(number: $to) {{ diff(against: $from) {{ {FOUND} }} }} }} }}"
     );
-    let variables = json!({ "ref": reference(&options.workflow), "to": to, "from": from });
+    let variables = json!({ "ref": workflow_ref(&options.workflow), "to": to, "from": from });
     let mut found = workflow(server, &options.workflow, &query, variables).await?;
     if found["version"].is_null() {
         return Err(no_version(options, to));
@@ -73,7 +74,7 @@ fn no_version(options: &DiffOptions, number: i32) -> Failure {
 
 async fn published(server: &Server, options: &DiffOptions) -> Result<i32, Failure> {
     const PUBLISHED: &str = "query($ref: WorkflowRef!) { workflow(ref: $ref) { publishedVersion { number } } }";
-    let variables = json!({ "ref": reference(&options.workflow) });
+    let variables = json!({ "ref": workflow_ref(&options.workflow) });
     let found = workflow(server, &options.workflow, PUBLISHED, variables).await?;
     let number = found["publishedVersion"]["number"].as_i64().and_then(|number| i32::try_from(number).ok());
     number.ok_or_else(|| Failure::new(format!("the workflow `{}` has no published version", options.workflow)))
@@ -83,7 +84,7 @@ async fn of_draft(server: &Server, options: &DiffOptions) -> Result<Value, Failu
     const DRAFT: &str = "query($ref: WorkflowRef!) { workflow(ref: $ref) { draft { source format } } }";
     if options.from.is_none() {
         let query = format!("query($ref: WorkflowRef!) {{ workflow(ref: $ref) {{ draft {{ diff {{ {FOUND} }} }} }} }}");
-        let variables = json!({ "ref": reference(&options.workflow) });
+        let variables = json!({ "ref": workflow_ref(&options.workflow) });
         let mut found = workflow(server, &options.workflow, &query, variables).await?;
         if found["draft"].is_null() {
             let failure = Failure::new(format!("the workflow `{}` has no draft", options.workflow));
@@ -95,7 +96,7 @@ async fn of_draft(server: &Server, options: &DiffOptions) -> Result<Value, Failu
         }
         return Ok(found["draft"]["diff"].take());
     }
-    let variables = json!({ "ref": reference(&options.workflow) });
+    let variables = json!({ "ref": workflow_ref(&options.workflow) });
     let found = workflow(server, &options.workflow, DRAFT, variables).await?;
     let Some(source) = found["draft"]["source"].as_str() else {
         return Err(Failure::new(format!("the workflow `{}` has no draft", options.workflow)));
@@ -111,7 +112,7 @@ async fn of_file(server: &Server, options: &DiffOptions, content: &str, written:
         Some(number) => number,
         None => published(server, options).await?,
     };
-    let variables = json!({ "ref": reference(&options.workflow), "number": number });
+    let variables = json!({ "ref": workflow_ref(&options.workflow), "number": number });
     let found = workflow(server, &options.workflow, SOURCE, variables).await?;
     let Some(before) = found["version"]["source"].as_str() else { return Err(no_version(options, number)) };
     let is_json = written == Written::Json && found["version"]["format"] == "JSON";

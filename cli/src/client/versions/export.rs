@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::text;
 use crate::arguments::versions::{ExportOptions, Written};
 use crate::client::server::Server;
+use crate::client::values::text;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::server::Server;
+use super::values::{text, workflow_ref};
 use crate::arguments::versions::{RollbackOptions, VersionsCommand, VersionsOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -31,19 +32,6 @@ pub async fn run(command: VersionsCommand, format: Format) -> Result<ExitCode, F
     }
 }
 
-/// A workflow by its slug or id, as the API takes it.
-fn reference(workflow: &str) -> Value {
-    if workflow.starts_with("wf_") { json!({ "id": workflow }) } else { json!({ "slug": workflow }) }
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
 /// The workflow of an answer.
 async fn workflow(server: &Server, name: &str, query: &str, variables: Value) -> Result<Value, Failure> {
     let found = server.run("workflow", query, variables).await?;
@@ -58,7 +46,7 @@ async fn list(options: VersionsOptions, format: Format) -> Result<ExitCode, Fail
     let server = Server::new(&options.server)?;
     let (mut versions, mut after) = (Vec::new(), Value::Null);
     let (published, draft) = loop {
-        let variables = json!({ "ref": reference(&options.workflow), "after": after });
+        let variables = json!({ "ref": workflow_ref(&options.workflow), "after": after });
         let mut found = workflow(&server, &options.workflow, VERSIONS, variables).await?;
         let page = found["versions"].take();
         versions.extend(page["nodes"].as_array().cloned().unwrap_or_default());
@@ -97,7 +85,7 @@ async fn list(options: VersionsOptions, format: Format) -> Result<ExitCode, Fail
 async fn rollback(options: RollbackOptions, format: Format) -> Result<ExitCode, Failure> {
     const ID: &str = "query($ref: WorkflowRef!) { workflow(ref: $ref) { id } }";
     let server = Server::new(&options.server)?;
-    let variables = json!({ "ref": reference(&options.workflow) });
+    let variables = json!({ "ref": workflow_ref(&options.workflow) });
     let found = workflow(&server, &options.workflow, ID, variables).await?;
     let input = json!({ "id": found["id"], "toVersion": options.to, "reason": options.reason });
     let payload = server.run("workflowRollback", ROLLBACK, json!({ "input": input })).await?;

@@ -1,12 +1,14 @@
 //! `sluice move`: executions that go on with another version.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{reference, text, workflow};
+use super::workflow;
 use crate::arguments::versions::MoveOptions;
 use crate::client::server::Server;
+use crate::client::values::{text, workflow_ref};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
@@ -22,18 +24,20 @@ pub async fn run(options: MoveOptions, format: Format) -> Result<ExitCode, Failu
         Some(number) => json!(number),
         None => published(&server, &options).await?,
     };
-    let (mut rows, mut after) = (Vec::new(), Value::Null);
+    let (mut rows, mut there, mut after) = (Vec::new(), 0, Value::Null);
     loop {
         let mut filter = json!({});
         if let Some(from) = options.from {
-            filter["workflow"] = reference(&options.workflow);
+            filter["workflow"] = workflow_ref(&options.workflow);
             filter["versionNumber"] = json!(from);
         }
         if !options.executions.is_empty() {
             filter["ids"] = json!(options.executions);
         }
-        let input =
-            json!({ "workflow": reference(&options.workflow), "filter": filter, "toVersion": to, "after": after });
+        let input = json!({
+            "workflow": workflow_ref(&options.workflow), "filter": filter, "toVersion": to,
+            "first": 100, "after": after,
+        });
         let mut plan = server.run("migrationPlan", PLAN, json!({ "input": input })).await?;
         let held = plan["unsafe"].as_array().cloned().unwrap_or_default();
         rows.extend(
@@ -41,6 +45,7 @@ pub async fn run(options: MoveOptions, format: Format) -> Result<ExitCode, Failu
         );
         let movable = plan["movable"].as_array().cloned().unwrap_or_default();
         rows.extend(movable.into_iter().map(|execution| Looked { execution, why: String::new() }));
+        there += plan["there"].as_u64().unwrap_or_default();
         after = plan["next"].take();
         if after.is_null() {
             break;
@@ -55,9 +60,28 @@ pub async fn run(options: MoveOptions, format: Format) -> Result<ExitCode, Failu
             Err(failure) => row.why = failure.to_string(),
         }
     }
-    show(&rows, &to, options.yes, moved, format)?;
+    let named: BTreeSet<&str> = options.executions.iter().map(String::as_str).collect();
+    let missing = (named.len() as u64).saturating_sub(rows.len() as u64 + there);
     let is_held = options.yes && rows.iter().any(|row| !row.why.is_empty());
-    Ok(if is_held { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    show(&Found { rows, there, missing, moved }, &to, options.yes, format)?;
+    if missing > 0 {
+        eprintln!(
+            "{missing} of the executions that were named were not found: `{}` has none such, or they have ended{}",
+            options.workflow,
+            if options.from.is_some() { ", or are of another version than --from" } else { "" },
+        );
+    }
+    Ok(if is_held || missing > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// What there is to move, and what came of it.
+struct Found {
+    rows: Vec<Looked>,
+    /// How many are on the version already.
+    there: u64,
+    /// How many of those that were named are not to be found.
+    missing: u64,
+    moved: u64,
 }
 
 /// An execution, and what holds it.
@@ -69,7 +93,7 @@ struct Looked {
 
 async fn published(server: &Server, options: &MoveOptions) -> Result<Value, Failure> {
     const PUBLISHED: &str = "query($ref: WorkflowRef!) { workflow(ref: $ref) { publishedVersion { number } } }";
-    let variables = json!({ "ref": reference(&options.workflow) });
+    let variables = json!({ "ref": workflow_ref(&options.workflow) });
     let mut found = workflow(server, &options.workflow, PUBLISHED, variables).await?;
     let number = found["publishedVersion"]["number"].take();
     if number.is_null() {
@@ -78,14 +102,18 @@ async fn published(server: &Server, options: &MoveOptions) -> Result<Value, Fail
     Ok(number)
 }
 
-fn show(rows: &[Looked], to: &Value, moves: bool, moved: usize, format: Format) -> Result<ExitCode, Failure> {
+fn show(found: &Found, to: &Value, moves: bool, format: Format) -> Result<ExitCode, Failure> {
+    let Found { rows, there, missing, moved } = found;
     let held = rows.iter().filter(|row| !row.why.is_empty()).count();
     if format == Format::Json {
         let list = rows.iter().map(|row| {
             let why = Some(&row.why).filter(|why| !why.is_empty());
             json!({ "execution": row.execution, "canMove": why.is_none(), "reason": why })
         });
-        return output::json(&json!({ "toVersion": to, "moved": moved, "executions": list.collect::<Vec<_>>() }));
+        return output::json(&json!({
+            "toVersion": to, "moved": moved, "there": there, "missing": missing,
+            "executions": list.collect::<Vec<_>>(),
+        }));
     }
     let line = |row: &Looked| {
         let state = match (row.why.is_empty(), moves) {
@@ -98,9 +126,10 @@ fn show(rows: &[Looked], to: &Value, moves: bool, moved: usize, format: Format) 
     };
     output::table(&["execution", "from", "", "why"], rows.iter().map(line).collect())?;
     if moves {
-        output::line(&format!("{moved} moved to version {to}, {held} stay"))
+        output::line(&format!("{moved} moved to version {to}, {there} were there before, {held} stay"))
     } else {
         let can = rows.len() - held;
-        output::line(&format!("{can} can move to version {to}, {held} stay; move them with --yes --reason …"))
+        let told = format!("{can} can move to version {to}, {there} are there, {held} stay");
+        output::line(&format!("{told}; move them with --yes --reason …"))
     }
 }

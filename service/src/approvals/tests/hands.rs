@@ -114,11 +114,13 @@ async fn whoever_stands_in_decides_for_a_time_in_the_name_of_the_other() {
     let bed = Bed::new().await;
     let (ada, dan) = (bed.member("ada", "manager", true).await, bed.member("dan", "director", true).await);
     let eve = bed.member("eve", "director", true).await;
+    let machine = bed.account("machine", "director", true, true).await;
     let (services, day) = (&bed.services, 86_400_000);
     let until = NOW + day;
     for (new, expected) in [
         (away(None, id(&ada), NOW, until), Code::Invalid),
         (away(None, NOBODY.parse().unwrap(), NOW, until), Code::NotFound),
+        (away(None, id(&machine), NOW, until), Code::Invalid),
         (away(None, id(&dan), NOW, NOW), Code::Invalid),
         (away(None, id(&dan), NOW - day, NOW), Code::Invalid),
         (away(None, id(&dan), NOW, NOW + 400 * day), Code::Invalid),

@@ -16,7 +16,7 @@ fn everything() -> RollupQuery {
 
 fn causes() -> ErrorGroupQuery {
     let RollupQuery { from, to, .. } = everything();
-    ErrorGroupQuery { from, to, workflows: None, folders: None }
+    ErrorGroupQuery { from, to, workflows: None, folders: None, status: None }
 }
 
 /// A step that took the same time for all tenants, and is called by their name; and a failure.

@@ -41,16 +41,17 @@ pub async fn address(
 pub async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all: &[Tenant]) -> Vec<String> {
     let (store, page) = (&database.store, PageRequest::first(100));
     let rows: Vec<_> = all.iter().map(|one| (one.execution, 1)).collect();
+    let messages: Vec<_> = all.iter().map(|one| one.address.1).collect();
     let mut seen = vec![
         format!("{:?}", ask!(asked, store, webhook_endpoints(of, &page))),
         format!("{:?}", ask!(asked, store, all_webhook_endpoints(of))),
         format!("{:?}", ask!(asked, store, count_webhook_endpoints(of))),
         format!("{:?}", ask!(asked, store, journal_rows(of, &rows))),
+        format!("{:?}", ask!(asked, store, webhook_attempts_of(of, &messages, 10))),
     ];
     for one in all {
         seen.push(format!("{:?}", ask!(asked, store, webhook_endpoint(of, one.address.0))));
         seen.push(format!("{:?}", ask!(asked, store, webhook_delivery(of, one.address.1))));
-        seen.push(format!("{:?}", ask!(asked, store, webhook_attempts(of, one.address.1))));
         seen.push(format!("{:?}", ask!(asked, store, webhook_deliveries(of, one.address.0, false, &page))));
         seen.push(format!("{:?}", ask!(asked, store, count_webhook_deliveries(of, one.address.0, false))));
     }
