@@ -130,7 +130,8 @@ pub enum Command {
     Webhooks(webhooks::WebhooksOptions),
     /// Follows an execution until it has ended.
     Watch(WatchOptions),
-    /// Cancels, pauses, resumes or retries many executions in the background, and follows, holds or stops that.
+    /// Cancels, terminates, pauses, resumes, retries, repeats, moves or deletes many executions in the background, and
+    /// follows, holds or stops that.
     Bulk(bulk::BulkOptions),
     #[command(flatten)]
     Lifecycle(lifecycle::LifecycleCommand),

@@ -15,6 +15,12 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
+    /// So many milliseconds later; stays at the end of time rather than overflow.
+    #[must_use]
+    pub const fn later(self, milliseconds: i64) -> Self {
+        Self(self.0.saturating_add(milliseconds))
+    }
+
     /// RFC 3339 in UTC with milliseconds, such as `2026-11-23T04:15:30.120Z`.
     #[must_use]
     pub fn to_rfc3339(self) -> String {

@@ -37,6 +37,8 @@ pub struct Model {
     pub claimed_by: Option<String>,
     /// When people were reminded by hand last.
     pub reminded_at_ms: Option<i64>,
+    /// Since when whoever may decide is owed a mail.
+    pub mail_at_ms: Option<i64>,
 }
 
 /// None: rows are joined where a query needs it.

@@ -10,6 +10,8 @@ pub struct Model {
     pub organization_id: Uuid,
     /// JSON.
     pub place: String,
+    /// The same of what happened to approvals, JSON.
+    pub approval_place: Option<String>,
 }
 
 /// None: rows are joined where a query needs it.

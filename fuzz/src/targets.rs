@@ -126,8 +126,9 @@ fn outside(round: usize) -> Command {
             id: format!("evt_{round}"),
             event: "order.paid".into(),
             payload: payload(),
+            at: None,
         }),
-        1 => Command::Pause { by: by(), reason: None },
+        1 => Command::Pause { by: by(), reason: None, freezes: true },
         2 => Command::Resume { by: by(), data: Some(json!({ "order": { "total": 1 } })), at_step: None },
         3 => Command::Signal(Signal::Approval {
             approval: "exe_1/s/1/1/0".to_owned(),

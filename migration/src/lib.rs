@@ -26,6 +26,7 @@ mod m0023_bulk;
 mod m0023_webhooks;
 mod m0024_versions;
 mod m0025_people;
+mod m0027_approvals;
 
 use sea_orm_migration::prelude::*;
 
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_webhooks::Migration),
             Box::new(m0024_versions::Migration),
             Box::new(m0025_people::Migration),
+            Box::new(m0027_approvals::Migration),
         ]
     }
 }

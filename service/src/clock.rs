@@ -37,6 +37,9 @@ const LONGEST_LOOK: Duration = Duration::from_secs(1);
 /// A smaller difference comes from the way to the database and back, in milliseconds.
 const NOISE_MS: i64 = 50;
 
+/// How far the clocks of two processes may be apart, since each may be that far from the database's, in milliseconds.
+pub const APART_MS: i64 = 2 * NOISE_MS;
+
 impl DatabaseClock {
     /// Looks at the database's clock for the first time.
     ///

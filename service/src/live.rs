@@ -61,6 +61,11 @@ impl<K: Eq + Hash> Listener<K> {
         }
         *self.news.borrow_and_update()
     }
+
+    /// Passes over what was told so far: whoever looks now sees it.
+    pub(crate) fn pass(&mut self) {
+        self.news.mark_unchanged();
+    }
 }
 
 /// How often to look again after a notice that told of nothing visible.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ids::{ExecutionId, OrganizationId, WorkflowId};
+use queue::Notice;
 use store::{Retention, RetentionScope, Sweep};
 
 use crate::audit::{self, Change};
@@ -70,6 +71,9 @@ pub async fn sweep(services: &Services, place: &mut RetentionPlace) -> Result<u6
         let swept = services.store().sweep(&Sweep { organization, workflow, retention, after }, now_ms, GROUP).await?;
         metrics::counter!("sluice_retention_deleted_total", "what" => "executions").increment(swept.deleted);
         deleted += swept.deleted;
+        if swept.deleted > 0 {
+            services.notices().publish(vec![Notice::of(organization)]);
+        }
         match swept.next {
             Some(next) => {
                 place.seen.insert(workflow, next);

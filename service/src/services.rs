@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::Timestamp;
 use ids::OrganizationId;
 use queue::{Notices, WorkQueue};
-use store::Store;
+use store::{ExecutionStatus, Store};
 
 use crate::admission::Admission;
 use crate::clock::Clock;
@@ -15,6 +15,8 @@ use crate::live::Live;
 use crate::mail::Mailer;
 use crate::plans::Plans;
 use crate::secret_key::SecretKey;
+use crate::sharing::Sharing;
+use crate::statistics;
 
 /// Limits and defaults that use cases keep to.
 #[derive(Debug, Clone)]
@@ -75,6 +77,8 @@ struct Parts {
     queue: WorkQueue,
     notices: Notices,
     live: Live,
+    counts: Sharing<Vec<(ExecutionStatus, u64)>>,
+    numbers: Sharing<statistics::Update>,
     known: Known,
     plans: Plans,
     clock: Clock,
@@ -106,6 +110,8 @@ impl Services {
             queue,
             notices,
             live,
+            counts: Sharing::default(),
+            numbers: Sharing::default(),
             known: Known::default(),
             plans,
             clock,
@@ -138,6 +144,16 @@ impl Services {
     #[must_use]
     pub fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    /// Who follows how many executions are in each state.
+    pub(crate) fn followed_counts(&self) -> &Sharing<Vec<(ExecutionStatus, u64)>> {
+        &self.0.counts
+    }
+
+    /// Who follows statistics.
+    pub(crate) fn followed_numbers(&self) -> &Sharing<statistics::Update> {
+        &self.0.numbers
     }
 
     /// What is remembered for some seconds of members and keys.

@@ -1,6 +1,7 @@
 //! Tells executions what happened outside: recorded first, then delivered, which wakes them.
 
 use engine::Timestamp;
+use engine::definition::ResumeWhen;
 use engine::machine::{Command, Signal};
 use ids::{ExecutionId, OrganizationId};
 use queue::Notice;
@@ -27,6 +28,10 @@ pub enum Told {
         by: Option<String>,
         /// Why.
         reason: Option<String>,
+        /// Time limits stand still meanwhile. A release of before did not tell, and its limits went on: what it told
+        /// means that still, whichever release takes it in.
+        #[serde(default)]
+        freezes: bool,
     },
     /// To go on.
     Resume {
@@ -37,12 +42,16 @@ pub enum Told {
         /// The step to go on at.
         at_step: Option<String>,
     },
-    /// To go on by itself at a moment, once it is paused; without a moment, no more.
+    /// To go on by itself, once it is paused: at a moment, at an event, or at whichever comes first; without either,
+    /// no more.
     ScheduleResume {
         /// Who wants it.
         by: Option<String>,
         /// When, Unix milliseconds.
         due_at_ms: Option<i64>,
+        /// At which event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        when: Option<Box<ResumeWhen>>,
         /// Merged over its data then.
         data: Option<Value>,
         /// The step to go on at then.
@@ -91,10 +100,10 @@ impl Told {
     pub fn into_command(self) -> Command {
         match self {
             Self::Signal { what } => Command::Signal(what),
-            Self::Pause { by, reason } => Command::Pause { by, reason },
+            Self::Pause { by, reason, freezes } => Command::Pause { by, reason, freezes },
             Self::Resume { by, data, at_step } => Command::Resume { by, data, at_step },
-            Self::ScheduleResume { by, due_at_ms, data, at_step } => {
-                Command::ScheduleResume { by, due_at: due_at_ms.map(Timestamp), data, at_step }
+            Self::ScheduleResume { by, due_at_ms, when, data, at_step } => {
+                Command::ScheduleResume { by, due_at: due_at_ms.map(Timestamp), when, data, at_step }
             }
             Self::SkipStep { by, reason, path, output } => Command::SkipStep { by, reason, path, output },
             Self::EditContext { by, reason, values } => Command::EditContext { by, reason, values },
@@ -152,4 +161,28 @@ pub async fn deliver_forgotten(services: &Services, older_than_ms: i64, limit: u
     let executions = services.store().undelivered_signals(older_than_ms, limit).await?;
     deliver(services, &executions).await?;
     Ok(executions.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_release_of_before_told_is_read() {
+        let paused: Told = serde_json::from_value(json!({ "tell": "pause", "by": "usr_1", "reason": null })).unwrap();
+        assert_eq!(paused, Told::Pause { by: Some("usr_1".to_owned()), reason: None, freezes: false });
+        let later = json!({ "tell": "schedule_resume", "by": null, "due_at_ms": 7, "data": null, "at_step": null });
+        let (by, data, at_step) = (None, None, None);
+        let wanted = Told::ScheduleResume { by, due_at_ms: Some(7), when: None, data, at_step };
+        assert_eq!(serde_json::from_value::<Told>(later).unwrap(), wanted);
+        let event =
+            json!({ "tell": "signal", "what": { "signal": "event", "id": "e", "event": "a.b", "payload": {} } });
+        let what = Signal::Event { id: "e".to_owned(), event: "a.b".to_owned(), payload: json!({}), at: None };
+        assert_eq!(serde_json::from_value::<Told>(event).unwrap(), Told::Signal { what });
+        let named = json!({ "tell": "signal", "what": { "signal": "named", "id": "s", "name": "a.b" } });
+        let what = Signal::Named { id: "s".to_owned(), name: "a.b".to_owned(), data: Value::Null, at: None };
+        assert_eq!(serde_json::from_value::<Told>(named).unwrap(), Told::Signal { what });
+    }
 }

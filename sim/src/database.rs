@@ -99,7 +99,8 @@ impl EventRow {
     #[must_use]
     pub fn told(&self, index: usize) -> Told {
         let id = format!("evt_{index}");
-        let what = engine::machine::Signal::Event { id, event: self.name.clone(), payload: self.payload.clone() };
+        let (event, payload, at) = (self.name.clone(), self.payload.clone(), Some(self.received_at));
+        let what = engine::machine::Signal::Event { id, event, payload, at };
         Told::Signal { what }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Timestamp;
+use engine::definition::{ResumeWhen, resume_when};
 use engine::machine::{self, Signal, Status};
 use engine::plan::{Plan, Settings};
 use serde_json::{Value, json};
@@ -216,7 +217,7 @@ fn people(world: &mut World) {
     let live: Vec<(ExecutionNo, Status)> = world.database.live().map(|(number, row)| (number, row.status)).collect();
     let Some((execution, status)) = world.rng.pick(&live) else { return };
     match world.rng.below(10) {
-        0..=2 => world.tell(execution, &Told::Pause),
+        0..=2 => world.tell(execution, &pause(execution)),
         3..=5 if status == Status::Paused || world.rng.chance(20) => {
             let at_step = if world.rng.chance(20) { first_step(world, execution) } else { None };
             world.tell(execution, &Told::Resume { at_step });
@@ -238,13 +239,28 @@ fn retry(world: &mut World) {
     }
 }
 
-/// Somebody pauses one until a moment.
+/// To begin no further step. Drawn without chance, so that seeds of before stay good.
+const fn pause(execution: ExecutionNo) -> Told {
+    Told::Pause { freezes: !execution.is_multiple_of(4) }
+}
+
+/// Somebody pauses one until a moment, until an event, or until whichever comes first.
 fn pause_for_a_while(world: &mut World) {
     let live: Vec<ExecutionNo> = world.database.live().map(|(number, _)| number).collect();
     let Some(execution) = world.rng.pick(&live) else { return };
     let due_at = world.now.0 + world.rng.millis(1, 20_000);
-    world.tell(execution, &Told::Pause);
-    world.tell(execution, &Told::ScheduleResume { due_at });
+    let ends = world.rng.below(3);
+    let (due_at, when) = ((ends != 1).then_some(due_at), (ends != 0).then(|| event_that_resumes(world)));
+    world.tell(execution, &pause(execution));
+    world.tell(execution, &Told::ScheduleResume { due_at, when });
+}
+
+fn event_that_resumes(world: &mut World) -> ResumeWhen {
+    let event = world.rng.word(&["order.paid", "job.done", "order.*"]);
+    let matching = if world.rng.chance(50) { Some(json!({ "order.id": 7 })) } else { None };
+    let condition = if world.rng.chance(30) { Some(json!({ "expression": "event.order.id > 7" })) } else { None };
+    let when = resume_when(event, matching.as_ref(), condition.as_ref()).expect("it is written as it has to be");
+    ResumeWhen { since: Some(world.now), ..when }
 }
 
 /// Somebody sends one a signal, perhaps one that was sent before.
@@ -252,7 +268,7 @@ fn signal(world: &mut World) {
     let live: Vec<ExecutionNo> = world.database.live().map(|(number, _)| number).collect();
     let Some(execution) = world.rng.pick(&live) else { return };
     let (id, name) = (format!("sig_{}", world.rng.below(4)), world.rng.word(&EVENTS).to_owned());
-    let what = Signal::Named { id, name, data: json!({ "order": { "id": 7 } }) };
+    let what = Signal::Named { id, name, data: json!({ "order": { "id": 7 } }), at: Some(world.now) };
     world.tell(execution, &Told::Signal { what });
 }
 

@@ -122,6 +122,11 @@ pub fn between_steps(world: &mut World, is_driven: impl Fn(ExecutionNo, &Executi
     }
 }
 
+/// Whether an event of the world was what the execution waited for.
+const fn takes(event: &Event) -> bool {
+    matches!(event, Event::EventTaken { .. } | Event::ResumeUnmet { .. } | Event::Unpaused { event: Some(_), .. })
+}
+
 /// Looks at a fleet in which nothing moves any more by itself, before anybody helps.
 pub fn at_rest(world: &mut World) {
     let mut found = Vec::new();
@@ -145,10 +150,10 @@ pub fn at_rest(world: &mut World) {
                 continue;
             }
             let id = format!("evt_{index}");
-            let signal = Signal::Event { id, event: event.name.clone(), payload: event.payload.clone() };
+            let (name, payload, at) = (event.name.clone(), event.payload.clone(), Some(event.received_at));
+            let signal = Signal::Event { id, event: name, payload, at };
             let decided = machine::decide(&row.plan, &row.origin, &state, Command::Signal(signal), world.now);
-            let is_lost = decided
-                .is_ok_and(|decided| decided.events.iter().any(|event| matches!(event, Event::EventTaken { .. })));
+            let is_lost = decided.is_ok_and(|decided| decided.events.iter().any(takes));
             if is_lost {
                 found.push((NO_EVENT_IS_LOST, format!("exe_{execution} waits, evt_{index} {} fits", event.name)));
             }

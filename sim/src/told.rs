@@ -1,6 +1,7 @@
 //! What executions are told, in the form in which it is stored.
 
 use engine::Timestamp;
+use engine::definition::ResumeWhen;
 use engine::machine::{Command, Signal};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,16 +16,21 @@ pub enum Told {
         what: Signal,
     },
     /// To begin no further step.
-    Pause,
+    Pause {
+        /// Time limits stand still.
+        freezes: bool,
+    },
     /// To go on, at a step when one is named.
     Resume {
         /// The step.
         at_step: Option<String>,
     },
-    /// To go on by itself at a moment, once it is paused.
+    /// To go on by itself at a moment, at an event, or at whichever comes first, once it is paused.
     ScheduleResume {
         /// When, in milliseconds.
-        due_at: i64,
+        due_at: Option<i64>,
+        /// At which event.
+        when: Option<ResumeWhen>,
     },
     /// To go on without a step.
     SkipStep {
@@ -47,11 +53,11 @@ impl Told {
     pub fn into_command(self) -> Command {
         match self {
             Self::Signal { what } => Command::Signal(what),
-            Self::Pause => Command::Pause { by: None, reason: None },
+            Self::Pause { freezes } => Command::Pause { by: None, reason: None, freezes },
             Self::Resume { at_step } => Command::Resume { by: None, data: None, at_step },
-            Self::ScheduleResume { due_at } => {
-                let due_at = Some(Timestamp(due_at));
-                Command::ScheduleResume { by: None, due_at, data: None, at_step: None }
+            Self::ScheduleResume { due_at, when } => {
+                let (due_at, when) = (due_at.map(Timestamp), when.map(Box::new));
+                Command::ScheduleResume { by: None, due_at, when, data: None, at_step: None }
             }
             Self::SkipStep { path } => Command::SkipStep { by: None, reason: None, path, output: Value::Null },
             Self::Cancel => Command::Cancel { by: None, reason: None },
@@ -66,7 +72,7 @@ impl Told {
             Self::Signal { what: Signal::Named { .. } } => "signal",
             Self::Signal { what: Signal::Approval { .. } } => "approval",
             Self::Signal { what: Signal::ChildEnded { .. } } => "end of a child",
-            Self::Pause => "pause",
+            Self::Pause { .. } => "pause",
             Self::Resume { .. } => "resume",
             Self::ScheduleResume { .. } => "resume later",
             Self::SkipStep { .. } => "skip a step",

@@ -7,6 +7,7 @@ mod decide;
 mod forget;
 mod hand_over;
 mod links;
+mod mails;
 mod substitutions;
 
 use entity::approval::{Column, Entity, Model};

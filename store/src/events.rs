@@ -174,7 +174,8 @@ impl Store {
     }
 
     /// Events after `after`, oldest first: with this name, or of any name; about this or about nothing in
-    /// particular, or about whatever. Those for some workflows alone are left out.
+    /// particular, or about whatever. Those for some workflows alone are left out, and those that were accepted
+    /// before `least_received_ms`: ids come from clocks that may be wrong, that moment does not.
     ///
     /// # Errors
     /// When the database is away.
@@ -184,10 +185,12 @@ impl Store {
         event_type: Option<&str>,
         about: Option<&str>,
         after: EventId,
+        least_received_ms: i64,
         limit: u64,
     ) -> Result<Vec<EventRow>, StoreError> {
         let mut select =
             Entity::find().filter(Column::OrganizationId.eq(organization.uuid())).filter(Column::Id.gt(after.uuid()));
+        select = select.filter(Column::ReceivedAtMs.gte(least_received_ms));
         select = select.filter(Column::OnlyWorkflows.is_null());
         if let Some(event_type) = event_type {
             select = select.filter(Column::EventType.eq(event_type));

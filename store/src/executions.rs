@@ -3,6 +3,8 @@
 mod labels;
 mod record;
 
+use std::collections::HashSet;
+
 use entity::execution::{Column, Entity};
 use ids::{EventId, ExecutionId, OrganizationId};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
@@ -123,6 +125,34 @@ impl Store {
             .all(&self.backend.reads_of(organization))
             .await?;
         Ok(fitting.into_iter().map(ExecutionId::from_uuid).collect())
+    }
+
+    /// Those of these executions that are repeated by one that was started under the key that stands with them, also
+    /// when that key counts no more.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn repeated_under(
+        &self,
+        organization: OrganizationId,
+        repeats: &[(ExecutionId, String)],
+    ) -> Result<Vec<ExecutionId>, StoreError> {
+        if repeats.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found: Vec<(Option<Uuid>, Option<String>)> = Entity::find()
+            .select_only()
+            .columns([Column::RerunOf, Column::IdempotencyKey])
+            .filter(Column::OrganizationId.eq(organization.uuid()))
+            .filter(Column::RerunOf.is_in(repeats.iter().map(|(id, _key)| id.uuid())))
+            .filter(Column::IdempotencyKey.is_in(repeats.iter().map(|(_id, key)| key.as_str())))
+            .into_tuple()
+            .all(&self.backend.reads_of(organization))
+            .await?;
+        let found: HashSet<(Uuid, &str)> =
+            found.iter().filter_map(|(id, key)| Some(((*id)?, key.as_deref()?))).collect();
+        let is_found = |(id, key): &&(ExecutionId, String)| found.contains(&(id.uuid(), key.as_str()));
+        Ok(repeats.iter().filter(is_found).map(|(id, _key)| *id).collect())
     }
 
     /// The executions that each of several events started, in order of acceptance; `limit` rows at most.

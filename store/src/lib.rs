@@ -62,8 +62,8 @@ pub use migrate::{Migration, MigrationStatus};
 pub use model::access::{Acceptance, ApiKeyRow, InvitationRow, MemberFilter, MemberOutcome, RoleRow};
 pub use model::account::{Failures, OneTimeTokenRow, SessionRow, TokenPurpose, UserPatch};
 pub use model::approval::{
-    ApprovalChange, ApprovalChangeRow, ApprovalEventRow, ApprovalNote, ApprovalRow, ApprovalStatus, ApprovalWrites,
-    DecisionOutcome, DecisionRow, NewApproval, NewComment, NewDecision,
+    ApprovalChange, ApprovalChangeRow, ApprovalEventRow, ApprovalNote, ApprovalRow, ApprovalStatus, ApprovalTimes,
+    ApprovalWrites, DecisionOutcome, DecisionRow, NewApproval, NewComment, NewDecision,
 };
 pub use model::approval_hands::{
     ClaimApproval, DelegationRow, HandOutcome, HandOver, HandedTo, LinkRow, RemindApproval, SubstitutionFilter,
@@ -73,6 +73,7 @@ pub use model::audit::{AuditBreak, AuditFault, AuditOutcome, AuditReport, AuditR
 pub use model::bulk::{BulkFailureRow, BulkKind, BulkOperationRow, BulkPart, BulkStatus, BulkWritten};
 pub use model::change::{ChangeCursor, ChangeRow};
 pub use model::code::UnknownCode;
+pub use model::deadline::Deadline;
 pub use model::event::{EventCursor, EventOutcome, EventRow, NewEvent, RoutedEvent, ToldRow};
 pub use model::execution::{
     Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionRow, ExecutionStatus, Label, NewExecution,

@@ -3,7 +3,7 @@
 //! Each holds only for the execution as it was looked at: it names the last journal row. It raises the epoch as a
 //! claim does, so whatever a worker still writes comes from a lost claim.
 
-mod moved;
+pub mod moved;
 
 use ids::WorkflowId;
 use sea_orm::{ConnectionTrait, Statement, Value};
@@ -29,8 +29,10 @@ impl Store {
     pub async fn rule(&self, ruling: &Ruling) -> Result<Option<RulingWritten>, StoreError> {
         check(ruling)?;
         let turn = self.backend.begin().await?;
-        let written = write(&turn, self.backend.shard(), ruling).await?;
+        let mut counted = Rollups::default();
+        let written = write(&turn, ruling, &mut counted).await?;
         if written.is_some() {
+            counted.write_in(&turn, self.backend.shard()).await?;
             turn.commit().await?;
         }
         Ok(written)
@@ -42,8 +44,13 @@ pub fn check_all(rulings: &[Ruling]) -> Result<(), StoreError> {
     rulings.iter().try_for_each(check)
 }
 
-/// Writes a ruling within `turn`; nothing where [`Store::rule`] writes nothing.
-pub async fn write(turn: &WriteTransaction, shard: i16, ruling: &Ruling) -> Result<Option<RulingWritten>, StoreError> {
+/// Writes a ruling within `turn`; nothing where [`Store::rule`] writes nothing. What is counted of it is added to
+/// `counted`, to be written right before the turn is committed.
+pub async fn write(
+    turn: &WriteTransaction,
+    ruling: &Ruling,
+    counted: &mut Rollups,
+) -> Result<Option<RulingWritten>, StoreError> {
     let named: [Value; 4] = [
         ruling.execution_id.uuid().into(),
         ruling.organization_id.uuid().into(),
@@ -99,9 +106,7 @@ pub async fn write(turn: &WriteTransaction, shard: i16, ruling: &Ruling) -> Resu
         let started_at_ms: Option<i64> = written.try_get("", "started_at_ms")?;
         let mut measures = Measures::default();
         measures.count(ended.measured(), started_at_ms.map(|started| ruling.at_ms - started));
-        let mut rollups = Rollups::default();
-        rollups.add(ruling.organization_id, workflow, ruling.at_ms, &measures);
-        rollups.write_in(turn, shard).await?;
+        counted.add(ruling.organization_id, workflow, ruling.at_ms, &measures);
     }
     let (id, organization) = (ruling.execution_id, ruling.organization_id);
     Ok(Some(RulingWritten { seq, runnable: Runnable { id, organization, queue, priority } }))

@@ -286,7 +286,7 @@ impl<'a> World<'a> {
             SignalCase::Event { event, payload, event_key, .. } => {
                 let id = event_key.clone().unwrap_or_else(|| format!("evt_test_signal_{index}"));
                 let payload = Value::Object(payload.clone());
-                let signal = Signal::Event { id, event: event.clone(), payload };
+                let signal = Signal::Event { id, event: event.clone(), payload, at: None };
                 let is_known = self.events.iter().any(|(_, known)| is_same_event(known, &signal));
                 if !is_known {
                     self.events.push((index, signal.clone()));
@@ -307,7 +307,7 @@ impl<'a> World<'a> {
                 let (by, reason, form) = (decider.id, reason.clone(), form.clone());
                 self.command(Command::Signal(Signal::Approval { approval, approved, by, reason, form, at: None }))?
             }
-            SignalCase::Pause { .. } => self.command(Command::Pause { by: None, reason: None })?,
+            SignalCase::Pause { .. } => self.command(Command::Pause { by: None, reason: None, freezes: true })?,
             SignalCase::Resume { data, at_step, .. } => {
                 let data = data.clone().map(Value::Object);
                 match self.command(Command::Resume { by: None, data, at_step: at_step.clone() }) {

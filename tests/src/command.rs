@@ -48,6 +48,17 @@ pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     run_in(Path::new("."), arguments, variables).await
 }
 
+/// Starts `sluice` and leaves it running, until it is dropped; its standard output can be read.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn begin(arguments: &[&str]) -> tokio::process::Child {
+    let mut command = command();
+    command.args(arguments).stdout(Stdio::piped()).kill_on_drop(true);
+    command.spawn().unwrap_or_else(|problem| panic!("sluice {} cannot be started: {problem}", arguments.join(" ")))
+}
+
 /// Runs `sluice` with what a file holds on its standard input.
 ///
 /// # Panics

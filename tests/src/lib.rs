@@ -17,7 +17,7 @@ mod stub;
 mod system;
 
 pub use api::{Api, Events};
-pub use command::{Ran, run, run_in, run_with_input};
+pub use command::{Ran, begin, run, run_in, run_with_input};
 pub use process::{Process, free_port};
 pub use proxy::Proxy;
 pub use services::{Services, SharedRedis};

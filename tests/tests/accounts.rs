@@ -204,3 +204,45 @@ async fn the_first_owner_is_made_in_the_database_once() {
     let forced = [&arguments("eve@example.com")[..], &["--force-new-owner"]].concat();
     assert_eq!(sluice_tests::run_with_input(&forced, &[], &file).await.code, Some(0));
 }
+
+const ASKS: &str = "
+workflow_id: asks
+steps:
+  - id: ask
+    type: approval
+    approval: { users: [grace@example.com], allow_self: true }
+    next: done
+  - { id: done, type: action, action: { type: allow } }
+";
+
+#[tokio::test]
+async fn whoever_may_decide_is_asked_by_mail_and_decides_by_its_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file:{}", folder.path().display());
+    let server = Embedded::start_with(&[("SLUICE_SIGN_UP", "open"), ("SLUICE_MAIL_URL", &url)]).await;
+    register(&server.api, "grace@example.com").await;
+    let verify = "mutation($i: EmailVerifyInput!) { emailVerify(input: $i) { email userErrors { message } } }";
+    let token = mailed(folder.path(), "Confirm your address").await;
+    server.api.data(verify, json!({ "i": { "token": token } })).await;
+    let grace = sign_in(&server.api, "grace@example.com", PASSWORD).await;
+    let grace = text(&grace["accessToken"]);
+    let import = "mutation($i: WorkflowImportInput!) { workflowImport(input: $i) { userErrors { message } } }";
+    let input = json!({ "files": [{ "path": "asks.yaml", "content": ASKS }], "publish": true });
+    let imported = ask(&server.api, grace, import, json!({ "i": input })).await;
+    assert_eq!(imported["data"]["workflowImport"]["userErrors"], json!([]), "{imported}");
+    let start = "mutation { executionStart(input: { workflow: { slug: \"asks\" } }) {
+        execution { id } userErrors { message } } }";
+    let started = ask(&server.api, grace, start, Value::Null).await;
+    let id = started["data"]["executionStart"]["execution"]["id"].clone();
+    assert!(id.is_string(), "{started}");
+    let token = mailed(folder.path(), "Your decision is needed").await;
+    let decide = "mutation($t: String!) { approvalDecideByToken(input: { token: $t, outcome: \"approve\" }) {
+        approval { status } userErrors { code message } } }";
+    let decided = server.api.data(decide, json!({ "t": token })).await;
+    assert_eq!(decided["approvalDecideByToken"]["approval"]["status"], "APPROVED", "{decided}");
+    let status = "query($id: ID!) { execution(id: $id) { status } }";
+    eventually("it goes on", || async {
+        ask(&server.api, grace, status, json!({ "id": id })).await["data"]["execution"]["status"] == "COMPLETED"
+    })
+    .await;
+}

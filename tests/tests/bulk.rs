@@ -123,6 +123,79 @@ async fn many_are_paused_resumed_cancelled_and_retried_by_two_workers() {
     whole_life(&fleet.api).await;
 }
 
+const RESTS_LONGER: &str = "
+workflow_id: rests
+steps:
+  - { id: rest, type: wait, wait: { event: goes.on }, next: more }
+  - { id: more, type: set, set: { more: true }, next: done }
+  - { id: done, type: action, action: { type: allow } }
+";
+
+/// Moves, ends, repeats and removes everything.
+async fn whole_end(api: &Api) {
+    api.import(&[("r.yaml", RESTS)]).await;
+    start_many(api, "rests", &json!({}), 60).await;
+    wait_for(api, "WAITING", 60).await;
+    api.import(&[("r.yaml", RESTS_LONGER)]).await;
+    let moved = begin(api, json!({ "kind": "MIGRATE", "filter": {}, "toVersion": 2 })).await;
+    assert_eq!(numbers(&ended(api, &moved).await), ("COMPLETED", 60, 60, 0, 0));
+    assert_eq!(count(api, json!({ "versionNumber": 2 })).await, 60);
+    wait_for(api, "WAITING", 60).await;
+    let nowhere = begin(api, json!({ "kind": "MIGRATE", "filter": {}, "toVersion": 9, "dryRun": true })).await;
+    let nowhere = ended(api, &nowhere).await;
+    assert_eq!(numbers(&nowhere), ("COMPLETED", 60, 0, 60, 0));
+    assert_eq!(nowhere["failures"]["nodes"][0]["error"]["code"], "NOT_FOUND", "{nowhere}");
+
+    let terminated = begin(api, json!({ "kind": "TERMINATE", "filter": { "statuses": ["WAITING"] } })).await;
+    assert_eq!(numbers(&ended(api, &terminated).await), ("COMPLETED", 60, 60, 0, 0));
+    wait_for(api, "CANCELLED", 60).await;
+    let repeated = begin(api, json!({ "kind": "RERUN", "filter": { "statuses": ["CANCELLED"] } })).await;
+    assert_eq!(numbers(&ended(api, &repeated).await), ("COMPLETED", 60, 60, 0, 0));
+    wait_for(api, "WAITING", 60).await;
+    assert_eq!(count(api, json!({ "versionNumber": 2 })).await, 120);
+    let deleted = begin(api, json!({ "kind": "DELETE", "filter": {} })).await;
+    assert_eq!(numbers(&ended(api, &deleted).await), ("COMPLETED", 60, 60, 0, 0));
+    assert_eq!((count(api, json!({})).await, count(api, json!({ "statuses": ["WAITING"] })).await), (60, 60));
+}
+
+#[tokio::test]
+async fn many_are_moved_terminated_repeated_and_deleted_embedded() {
+    let server = Embedded::start().await;
+    whole_end(&server.api).await;
+}
+
+#[tokio::test]
+async fn many_are_moved_terminated_repeated_and_deleted_by_two_workers() {
+    let Some(services) = Services::start("bulk_whole_end", SharedRedis::No).await else { return };
+    let fleet = Fleet::start(services, 2, "10s").await;
+    whole_end(&fleet.api).await;
+}
+
+#[tokio::test]
+async fn while_workers_are_killed_each_execution_is_repeated_once() {
+    let Some(services) = Services::start("bulk_repeats", SharedRedis::No).await else { return };
+    let mut fleet = Fleet::start(services, 3, "2s").await;
+    fleet.api.import(&[("r.yaml", RESTS)]).await;
+    start_many(&fleet.api, "rests", &json!({}), 600).await;
+    let cancelled = begin(&fleet.api, json!({ "kind": "TERMINATE", "filter": {} })).await;
+    assert_eq!(numbers(&ended(&fleet.api, &cancelled).await), ("COMPLETED", 600, 600, 0, 0));
+    wait_for(&fleet.api, "CANCELLED", 600).await;
+    let id = begin(&fleet.api, json!({ "kind": "RERUN", "filter": {}, "ratePerSecond": 200 })).await;
+    for kills in 1..=2_u64 {
+        eventually("it goes on", || async {
+            shown(&fleet.api, &id).await["succeeded"].as_u64().unwrap() >= kills * 100
+        })
+        .await;
+        let mut killed = fleet.workers.remove(0);
+        killed.kill().await;
+        fleet.add_worker();
+    }
+    assert_eq!(numbers(&ended(&fleet.api, &id).await), ("COMPLETED", 600, 600, 0, 0));
+    let repeated = "select count(*) from execution where rerun_of is not null";
+    assert_eq!(fleet.services.number(repeated).await, 600);
+    assert_eq!(fleet.services.number("select count(distinct rerun_of) from execution").await, 600);
+}
+
 #[tokio::test]
 async fn while_workers_are_killed_each_execution_is_paused_once_and_then_all_are_cancelled_while_more_start() {
     let Some(services) = Services::start("bulk_and_kills", SharedRedis::No).await else { return };
@@ -205,5 +278,10 @@ async fn the_command_line_starts_follows_holds_and_stops_them() {
     let all = sluice(&["cancel", "--status", "waiting", "--reason", "x", "--wait"]).await;
     assert_eq!(all.code, Some(0), "{all:?}");
     assert_eq!(sluice(&["list"]).await.json().as_array().unwrap().len(), 3);
+    let ended = ["--filter", "{}", "--reason", "x", "--dry-run", "--wait"];
+    for (kind, more) in [("rerun", &[][..]), ("delete", &[]), ("terminate", &[]), ("migrate", &["--to", "1"])] {
+        let looked = sluice(&[&[kind], more, &ended[..]].concat()).await;
+        assert_eq!((looked.code, &looked.json()["kind"]), (Some(0), &json!(kind.to_uppercase())), "{looked:?}");
+    }
     assert_eq!(sluice(&["show", id]).await.json()["status"], "CANCELLED");
 }

@@ -87,6 +87,16 @@ async fn tells(api: &Api) {
     assert!(ids.iter().all(|id| received.get(*id) == Some(&1)), "each once: {received:?}");
     assert_eq!(told(api, &failures).await, [""; 0]);
 
+    let withdrawn = create(api, &stub.url, &["approval.cancelled"]).await;
+    let id = api.start("asks", json!({}), "withdrawn").await.unwrap();
+    eventually("people are asked", || async { told(api, &all).await.len() == 8 }).await;
+    let cancel = "mutation($id: ID!) { executionCancel(input: { id: $id, reason: \"not needed\" }) { userErrors { code message } } }";
+    assert_eq!(api.data(cancel, json!({ "id": id })).await["executionCancel"]["userErrors"], json!([]));
+    eventually("it is told that nobody is asked any more", || async {
+        told(api, &withdrawn).await == ["approval.cancelled"] && told(api, &all).await.len() == 10
+    })
+    .await;
+
     let broken = Stub::answering(503).await;
     let failing = create(api, &broken.url, &["*"]).await;
     let test = "mutation($id: ID!) { webhookEndpointTest(input: { id: $id }) { delivery { id } userErrors { code } } }";

@@ -1,5 +1,7 @@
 //! Panics of every part of a worker: none ends it, and each is an outcome somewhere. What it says of itself.
 
+mod pauses;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

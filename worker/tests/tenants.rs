@@ -164,8 +164,9 @@ async fn intrude(services: &Services, intruder: &Tenant, victim: &Tenant) -> Str
     let mut refused: Vec<ServiceError> = Vec::new();
     for id in [victim.paid, victim.cancelled] {
         refused.extend(executions::cancel(services, viewer, id, None).await.err());
-        refused.extend(executions::pause(services, viewer, id, None, None).await.err());
-        let resume = executions::ResumeRequest { id, data: None, at: None, from_step: None, reason: None };
+        let pause = executions::PauseRequest { id, reason: None, freezes: true, resume_at: None, resume_when: None };
+        refused.extend(executions::pause(services, viewer, pause).await.err());
+        let resume = executions::ResumeRequest { id, data: None, at: None, when: None, from_step: None, reason: None };
         refused.extend(executions::resume(services, viewer, resume).await.err());
         refused.extend(executions::cancel_resume(services, viewer, id).await.err());
         refused.extend(executions::terminate(services, viewer, id, None).await.err());

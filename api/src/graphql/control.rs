@@ -1,7 +1,7 @@
 //! Pausing, resuming and cancelling executions.
 
 use async_graphql::{Context, ID, InputObject, Result, SimpleObject};
-use service::executions::ResumeRequest;
+use service::executions::{AskedEvent, PauseRequest, ResumeRequest};
 use service::{ServiceError, Services, executions};
 use store::ExecutionRow;
 
@@ -27,8 +27,40 @@ pub struct ExecutionPauseInput {
     id: ID,
     /// Why.
     reason: String,
+    /// True: time limits of steps that wait, of approvals and of its whole life stand still meanwhile.
+    #[graphql(default = true)]
+    freeze_deadlines: bool,
     /// Go on by itself at this time, within 7 days.
     resume_at: Option<DateTime>,
+    /// Go on by itself when this event comes, within 7 days; at `resumeAt` at the latest, when both are given.
+    resume_when: Option<ResumeWhenInput>,
+}
+
+/// The event at which a paused execution goes on by itself. It is not used up by that: a step that waits for it takes
+/// it too. An event that came before does not count. `match` and `condition` compare it with the data of the execution,
+/// so either needs `EXECUTION_DATA_READ` besides.
+#[derive(Debug, InputObject)]
+pub struct ResumeWhenInput {
+    /// Its name, or a pattern such as `stock.*`.
+    event: String,
+    /// What it must be about: a list of paths at which it has the values that the execution has, such as
+    /// `["order.id"]`, or an object of paths and values, such as `{ "order.id": 7 }`. When absent, the `id` of the
+    /// thing that its name begins with, where both tell one, as for a step that waits.
+    #[graphql(name = "match")]
+    matching: Option<Json>,
+    /// What must hold besides: a condition of the definition language over the data of the execution, in which `event`
+    /// is the event's payload; or `{ "rule_id": … }` with a rule that the workflow uses.
+    condition: Option<Json>,
+}
+
+impl From<ResumeWhenInput> for AskedEvent {
+    fn from(input: ResumeWhenInput) -> Self {
+        Self {
+            event: input.event,
+            matching: input.matching.map(|matching| matching.0),
+            condition: input.condition.map(|condition| condition.0),
+        }
+    }
 }
 
 /// Which execution goes on, and how.
@@ -38,8 +70,10 @@ pub struct ExecutionResumeInput {
     id: ID,
     /// Merged into its data.
     data: Option<Json>,
-    /// When, within 7 days of the pause; now when absent.
+    /// When, within 7 days of the pause; now when neither this nor `when` is given.
     at: Option<DateTime>,
+    /// When this event comes, within 7 days of the pause; at `at` at the latest, when both are given.
+    when: Option<ResumeWhenInput>,
     /// Go on with this step instead of the next one.
     from_step: Option<String>,
     /// Why.
@@ -63,8 +97,14 @@ pub(super) async fn cancel(ctx: &Context<'_>, input: ExecutionCancelInput) -> Re
 
 pub(super) async fn pause(ctx: &Context<'_>, input: ExecutionPauseInput) -> Result<ExecutionPayload> {
     let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
-    let resume_at = input.resume_at.map(|at| at.0);
-    payload(executions::pause(services, viewer, parse_id(&input.id)?, Some(input.reason), resume_at).await)
+    let request = PauseRequest {
+        id: parse_id(&input.id)?,
+        reason: Some(input.reason),
+        freezes: input.freeze_deadlines,
+        resume_at: input.resume_at.map(|at| at.0),
+        resume_when: input.resume_when.map(AskedEvent::from),
+    };
+    payload(executions::pause(services, viewer, request).await)
 }
 
 pub(super) async fn resume(ctx: &Context<'_>, input: ExecutionResumeInput) -> Result<ExecutionPayload> {
@@ -73,6 +113,7 @@ pub(super) async fn resume(ctx: &Context<'_>, input: ExecutionResumeInput) -> Re
         id: parse_id(&input.id)?,
         data: input.data.map(|data| data.0),
         at: input.at.map(|at| at.0),
+        when: input.when.map(AskedEvent::from),
         from_step: input.from_step,
         reason: input.reason,
     };

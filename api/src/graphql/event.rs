@@ -107,7 +107,11 @@ impl EventWait {
         }
         let history = loader(ctx)?.load_one(HistoryOf(self.row.execution)).await.map_err(|error| shared(&error))?;
         let id = self.event.to_string();
-        let took = |event: &JournalEvent| matches!(&event.event, machine::Event::EventTaken { event_id, .. } if *event_id == id);
+        let took = |event: &JournalEvent| match &event.event {
+            machine::Event::EventTaken { event_id, .. } => *event_id == id,
+            machine::Event::Unpaused { event: Some(ended), .. } => ended.id == id,
+            _by_another => false,
+        };
         let is_taken = history.is_some_and(|history| history.iter().any(took));
         Ok(if is_taken { EventWaitOutcome::Resumed } else { EventWaitOutcome::Told })
     }

@@ -317,7 +317,7 @@ impl Execution {
         Ok(self.0.started_at_ms.map(|start| Duration::between_ms(start, self.0.ended_at_ms.unwrap_or(now))))
     }
 
-    /// When its whole life is over.
+    /// When its whole life is over; null while that stands still in a pause.
     async fn deadline_at(&self) -> Option<DateTime> {
         self.0.deadline_at_ms.map(DateTime::from_ms)
     }

@@ -131,8 +131,10 @@ pub enum ExecutionEventType {
     SignalKept,
     /// Somebody changed the data.
     ContextEdited,
-    /// When it goes on by itself was set, or taken back.
+    /// When or at which event it goes on by itself was set, or taken back.
     ResumeScheduled,
+    /// An event came that could have ended the pause, and its condition does not hold.
+    ResumeUnmet,
     /// It has been paused for more than a day.
     PausedLong,
     /// It had failed, and goes on.
@@ -209,6 +211,7 @@ impl ExecutionEvent {
             Event::ContextEdited { .. } => ExecutionEventType::ContextEdited,
             Event::SignalKept { .. } => ExecutionEventType::SignalKept,
             Event::ResumeScheduled { .. } => ExecutionEventType::ResumeScheduled,
+            Event::ResumeUnmet { .. } => ExecutionEventType::ResumeUnmet,
             Event::PausedLong { .. } => ExecutionEventType::PausedLong,
             Event::Retried { .. } => ExecutionEventType::Retried,
             Event::TakenOver { .. } => ExecutionEventType::TakenOver,

@@ -49,6 +49,7 @@ pub(super) fn shared(error: &Arc<ServiceError>) -> async_graphql::Error {
     top_level(error)
 }
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<WorkflowId> for Reader {
     type Value = WorkflowRow;
     type Error = Arc<ServiceError>;
@@ -59,6 +60,7 @@ impl Loader<WorkflowId> for Reader {
     }
 }
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<WorkflowVersionId> for Reader {
     type Value = VersionRow;
     type Error = Arc<ServiceError>;
@@ -69,6 +71,7 @@ impl Loader<WorkflowVersionId> for Reader {
     }
 }
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<ExecutionId> for Reader {
     type Value = ExecutionRow;
     type Error = Arc<ServiceError>;
@@ -79,6 +82,7 @@ impl Loader<ExecutionId> for Reader {
     }
 }
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<EventId> for Reader {
     type Value = EventRow;
     type Error = Arc<ServiceError>;
@@ -89,6 +93,7 @@ impl Loader<EventId> for Reader {
     }
 }
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<ScheduleId> for Reader {
     type Value = ScheduleRow;
     type Error = Arc<ServiceError>;
@@ -103,6 +108,7 @@ impl Loader<ScheduleId> for Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct LastFireOf(pub(super) ScheduleId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<LastFireOf> for Reader {
     type Value = ScheduleRunRow;
     type Error = Arc<ServiceError>;
@@ -118,6 +124,7 @@ impl Loader<LastFireOf> for Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct TraceOf(pub(super) ExecutionId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<TraceOf> for Reader {
     type Value = Arc<Trace>;
     type Error = Arc<ServiceError>;
@@ -133,6 +140,7 @@ impl Loader<TraceOf> for Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct HistoryOf(pub(super) ExecutionId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<HistoryOf> for Reader {
     type Value = Arc<Vec<JournalEvent>>;
     type Error = Arc<ServiceError>;
@@ -148,6 +156,7 @@ impl Loader<HistoryOf> for Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct WakeReasonsOf(pub(super) ExecutionId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<WakeReasonsOf> for Reader {
     type Value = Arc<Vec<WakeReason>>;
     type Error = Arc<ServiceError>;
@@ -163,6 +172,7 @@ impl Loader<WakeReasonsOf> for Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct RetentionOf(pub(super) WorkflowId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<RetentionOf> for Reader {
     type Value = Retention;
     type Error = Arc<ServiceError>;
@@ -178,6 +188,7 @@ impl Loader<RetentionOf> for Reader {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ActorOf(pub(super) String);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<ActorOf> for Reader {
     type Value = Actor;
     type Error = Arc<ServiceError>;
@@ -189,6 +200,7 @@ impl Loader<ActorOf> for Reader {
     }
 }
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<UserId> for Reader {
     type Value = UserRow;
     type Error = Arc<ServiceError>;
@@ -199,6 +211,7 @@ impl Loader<UserId> for Reader {
     }
 }
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<RoleId> for Reader {
     type Value = roles::Role;
     type Error = Arc<ServiceError>;
@@ -212,6 +225,7 @@ impl Loader<RoleId> for Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct MembersOf(pub(super) RoleId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<MembersOf> for Reader {
     type Value = u64;
     type Error = Arc<ServiceError>;

@@ -1,6 +1,5 @@
 //! The GraphQL schema: resolvers translate, use cases decide.
 
-mod apart;
 mod approval;
 mod arrivals;
 mod audit;
@@ -58,7 +57,6 @@ use service::{ServiceError, Services};
 use crate::limits;
 use crate::rates::ChargeCost;
 
-use self::apart::Apart;
 use self::approval::{
     ApprovalHandsMutation, ApprovalLinkMutation, ApprovalLinkQuery, ApprovalMutation, ApprovalQuery,
     ApprovalSubscription, SubstitutionMutation, SubstitutionQuery,
@@ -82,9 +80,9 @@ use self::queries::Query;
 use self::repair::RepairMutation;
 use self::rule::{RuleMutation, RuleQuery};
 use self::schedule::{BackfillMutation, ScheduleMutation, ScheduleQuery};
-use self::statistics::StatisticsQuery;
+use self::statistics::{StatisticsQuery, StatisticsSubscription};
 use self::subscriptions::Subscription;
-use self::version::{VersionMutation, VersionQuery};
+use self::version::{VersionMutation, VersionQuery, VersionSubscription};
 use self::webhook::{WebhookMutation, WebhookQuery};
 
 pub use self::server::ServerMode;
@@ -101,11 +99,10 @@ struct AskedOfTenants(OrganizationQuery, AuditQuery, SignInQuery);
 #[derive(MergedObject, Default)]
 struct AskedOfTime(HookQuery, ScheduleQuery, WebhookQuery, ApprovalQuery, ApprovalLinkQuery, SubstitutionQuery);
 
-// In groups, each apart: parts of one merged object are asked one within the other.
 /// What can be asked.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct Queries(Apart<Asked>, Apart<AskedOfTenants>, Apart<AskedOfTime>);
+pub struct Queries(Asked, AskedOfTenants, AskedOfTime);
 
 /// Changes of executions.
 #[derive(MergedObject, Default)]
@@ -131,16 +128,22 @@ struct Arriving(HookMutation, EventMutation, ScheduleMutation, BackfillMutation,
 #[derive(MergedObject, Default)]
 struct Decided(ApprovalMutation, ApprovalHandsMutation, ApprovalLinkMutation, SubstitutionMutation);
 
-// In groups, each apart: parts of one merged object are asked one within the other.
 /// Changes.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
-pub struct Mutations(Apart<Executed>, Apart<Defined>, Apart<Tenants>, Apart<SignedIn>, Apart<Arriving>, Apart<Decided>);
+pub struct Mutations(Executed, Defined, Tenants, SignedIn, Arriving, Decided);
 
 /// What can be followed live.
 #[derive(MergedSubscription)]
 #[graphql(name = "Subscription")]
-pub struct Subscriptions(Subscription, ApprovalSubscription, EventSubscription, BulkSubscription);
+pub struct Subscriptions(
+    Subscription,
+    ApprovalSubscription,
+    EventSubscription,
+    BulkSubscription,
+    StatisticsSubscription,
+    VersionSubscription,
+);
 
 /// The schema of this API.
 pub type ApiSchema = Schema<Queries, Mutations, Subscriptions>;
@@ -160,7 +163,14 @@ fn origin_of<'a>(ctx: &Context<'a>) -> &'a service::Origin {
 
 /// The types and their fields.
 fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
-    let subscriptions = Subscriptions(Subscription, ApprovalSubscription, EventSubscription, BulkSubscription);
+    let subscriptions = Subscriptions(
+        Subscription,
+        ApprovalSubscription,
+        EventSubscription,
+        BulkSubscription,
+        StatisticsSubscription,
+        VersionSubscription,
+    );
     Schema::build(Queries::default(), Mutations::default(), subscriptions)
 }
 

@@ -1,6 +1,7 @@
 //! What the entries of the journal say to people.
 
 use engine::Timestamp;
+use engine::expr::Explanation;
 use engine::machine::{Awaited, BodyKind, Event};
 
 /// What happened, for people.
@@ -83,8 +84,17 @@ pub(super) fn summary(event: &Event) -> String {
             format!("action {} is put off until {}, by the rate of its service", action + 1, until.to_rfc3339())
         }
         Event::SlotTaken { .. } => "may begin: its turn has come".to_owned(),
-        Event::Paused { by, reason, .. } => format!("paused{}", by_and_why(by.as_ref(), reason.as_ref())),
-        Event::Unpaused { by, at_step, .. } => format!(
+        Event::Paused { by, reason, freezes, .. } => {
+            let limits = if *freezes { "" } else { ", while time limits go on" };
+            format!("paused{limits}{}", by_and_why(by.as_ref(), reason.as_ref()))
+        }
+        Event::Unpaused { by: _, at_step, event: Some(event), .. } => format!(
+            "goes on{} by event `{}` ({})",
+            at_step.as_ref().map_or_else(String::new, |step| format!(" with step `{step}`")),
+            event.name,
+            event.id,
+        ),
+        Event::Unpaused { by, at_step, event: None, .. } => format!(
             "goes on{}{}",
             at_step.as_ref().map_or_else(String::new, |step| format!(" with step `{step}`")),
             by_and_why(by.as_ref(), None),
@@ -97,11 +107,22 @@ pub(super) fn summary(event: &Event) -> String {
             format!("{} changed{}", paths.join(", "), by_and_why(by.as_ref(), reason.as_ref()))
         }
         Event::SignalKept { name, .. } => format!("signal `{name}` came before anything waits for it"),
-        Event::ResumeScheduled { by, due_at: Some(due_at), .. } => {
-            format!("goes on by itself at {}{}", due_at.to_rfc3339(), by_and_why(by.as_ref(), None))
+        Event::ResumeScheduled { event: Some(event), .. } => {
+            format!("goes on by event `{}` ({}) when its call is back", event.name, event.id)
         }
-        Event::ResumeScheduled { by, due_at: None, .. } => {
+        Event::ResumeScheduled { by, due_at: None, when: None, .. } => {
             format!("goes on by itself no more{}", by_and_why(by.as_ref(), None))
+        }
+        Event::ResumeScheduled { by, due_at, when, .. } => {
+            let at = due_at.map(|due_at| format!("at {}", due_at.to_rfc3339()));
+            let on = when.as_ref().map(|when| format!("at event `{}`", when.event));
+            let both: Vec<String> = on.into_iter().chain(at).collect();
+            format!("goes on by itself {}{}", both.join(" or "), by_and_why(by.as_ref(), None))
+        }
+        Event::ResumeUnmet { event, problem, .. } => {
+            let why = event.why.as_ref().map(Explanation::summary);
+            let why = problem.clone().or(why).map_or_else(String::new, |why| format!(": {why}"));
+            format!("event `{}` ({}) does not end the pause{why}", event.name, event.id)
         }
         Event::PausedLong { since, .. } => format!("is paused since {}: somebody should look", since.to_rfc3339()),
         Event::Retried { by, reason, step, .. } => format!(

@@ -29,6 +29,7 @@ pub async fn asks(
         remind_at_ms: None,
         escalate_at_ms: None,
         escalated_role: None,
+        mail_at_ms: None,
         assignees: vec!["role:approver".to_owned()],
     };
     let (group, mut measures) = (ErrorGroupId::new(), Measures::default());
@@ -55,6 +56,7 @@ pub async fn asks(
         sends: Vec::new(),
         approvals: ApprovalWrites { opened: vec![opened], ..ApprovalWrites::default() },
         told_at_most: None,
+        deadline: store::Deadline::default(),
         measures,
     };
     services.store().commit(checkpoint).await.unwrap();

@@ -64,6 +64,8 @@ pub async fn of_work(services: &Services, owner: &Viewer) -> Vec<(Kind, String)>
         is_dry_run: true,
         rate_per_second: None,
         data: None,
+        to_version: None,
+        from_step: None,
     };
     let operation = service::bulk::start(services, owner, all).await.unwrap();
     let address = NewEndpoint {

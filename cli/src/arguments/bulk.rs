@@ -53,6 +53,8 @@ pub struct ManyOptions {
 pub enum BulkCommand {
     /// Asks many executions to stop.
     Cancel(ManyOptions),
+    /// Ends many executions at once, also where no worker answers.
+    Terminate(ManyOptions),
     /// Lets many executions begin no further step until they are resumed.
     Pause(ManyOptions),
     /// Lets many paused executions go on.
@@ -65,6 +67,24 @@ pub enum BulkCommand {
     },
     /// Lets many executions that failed go on from where they failed.
     Retry(ManyOptions),
+    /// Starts new executions that repeat many that have ended.
+    Rerun {
+        #[command(flatten)]
+        many: ManyOptions,
+        /// Begin at this step of the flow; what was found out before it is taken over.
+        #[arg(long, value_name = "STEP")]
+        from_step: Option<String>,
+    },
+    /// Lets many executions that rest go on with another version of their workflow.
+    Migrate {
+        #[command(flatten)]
+        many: ManyOptions,
+        /// Number of the version.
+        #[arg(long, value_name = "NUMBER")]
+        to: i32,
+    },
+    /// Removes many executions that have ended, with their histories.
+    Delete(ManyOptions),
     /// Lists the bulk operations, newest first.
     List,
     /// Shows a bulk operation, with what was not possible.

@@ -47,11 +47,30 @@ pub struct PauseOptions {
     /// Why, for the record.
     #[arg(long)]
     pub reason: String,
+    /// Let time limits of its waits, its approvals and its whole life go on meanwhile.
+    #[arg(long)]
+    pub deadlines_go_on: bool,
     /// Go on by itself at this time, such as `2026-11-30T08:00:00Z`.
     #[arg(long, value_name = "TIME")]
     pub resume_at: Option<String>,
+    /// Go on by itself when this event comes: its name, or a pattern such as `stock.*`.
+    #[arg(long, value_name = "EVENT")]
+    pub resume_when: Option<String>,
+    #[command(flatten)]
+    pub event: EventOptions,
     #[command(flatten)]
     pub server: ServerOptions,
+}
+
+/// What an event must be, at which a paused execution goes on.
+#[derive(Debug, Args)]
+pub struct EventOptions {
+    /// What the event must be about: paths such as `["order.id"]`, or paths and values such as `{"order.id": 7}`; JSON, or `@` and a file.
+    #[arg(long = "match", value_name = "JSON")]
+    pub matching: Option<String>,
+    /// What must hold besides: a condition; JSON, or `@` and a file.
+    #[arg(long, value_name = "JSON")]
+    pub condition: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +131,11 @@ pub struct ResumeOptions {
     /// Go on at this time instead of now.
     #[arg(long, value_name = "TIME", conflicts_with = "not_at")]
     pub at: Option<String>,
+    /// Go on when this event comes: its name, or a pattern such as `stock.*`.
+    #[arg(long, value_name = "EVENT", conflicts_with = "not_at")]
+    pub when: Option<String>,
+    #[command(flatten)]
+    pub event: EventOptions,
     /// Take back that it goes on by itself.
     #[arg(long, conflicts_with_all = ["data", "from_step"])]
     pub not_at: bool,

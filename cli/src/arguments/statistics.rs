@@ -18,6 +18,10 @@ pub struct StatsOptions {
     /// Zone of the borders of those parts, such as `Europe/Berlin`; UTC when absent.
     #[arg(long, value_name = "ZONE", requires = "by")]
     pub time_zone: Option<String>,
+    /// Go on, and print the numbers again whenever they have changed, but not more often than this; `5s` when nothing
+    /// is said.
+    #[arg(long, value_name = "EVERY", num_args = 0..=1, default_missing_value = "5s")]
+    pub watch: Option<String>,
     #[command(flatten)]
     pub server: ServerOptions,
 }

@@ -9,7 +9,7 @@ use super::ServerOptions;
 /// What to do with versions.
 #[derive(Debug, Subcommand)]
 pub enum VersionsCommand {
-    /// Lists the versions of a workflow, newest first.
+    /// Lists the versions of a workflow, newest first, or follows what happens to it.
     Versions(VersionsOptions),
     /// Tells what changed between two versions, from the published one to the draft, or to a file.
     Diff(DiffOptions),
@@ -25,6 +25,9 @@ pub enum VersionsCommand {
 pub struct VersionsOptions {
     /// Slug or id of the workflow.
     pub workflow: String,
+    /// Show instead what happens to it from now on, by whomever: drafts, publications, switches.
+    #[arg(long)]
+    pub watch: bool,
     #[command(flatten)]
     pub server: ServerOptions,
 }

@@ -8,15 +8,15 @@ use super::server::Server;
 use super::values::optional_json;
 use crate::arguments::ServerOptions;
 use crate::arguments::lifecycle::{
-    LabelOptions, LifecycleCommand, PauseOptions, ReasonOptions, RerunOptions, ResumeOptions, RetryOptions,
-    SignalOptions, SkipOptions,
+    EventOptions, LabelOptions, LifecycleCommand, PauseOptions, ReasonOptions, RerunOptions, ResumeOptions,
+    RetryOptions, SignalOptions, SkipOptions,
 };
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
 pub async fn run(command: LifecycleCommand, format: Format) -> Result<ExitCode, Failure> {
     let (field, server, input) = match command {
-        LifecycleCommand::Pause(options) => pause(options),
+        LifecycleCommand::Pause(options) => pause(options)?,
         LifecycleCommand::Delete(options) => for_a_reason("executionDelete", options),
         LifecycleCommand::Skip(options) => skip(options)?,
         LifecycleCommand::Signal(options) => signal(options)?,
@@ -54,9 +54,26 @@ fn for_a_reason(field: &'static str, options: ReasonOptions) -> Call {
     (field, options.server, json!({ "id": options.execution, "reason": options.reason }))
 }
 
-fn pause(options: PauseOptions) -> Call {
-    let input = json!({ "id": options.execution, "reason": options.reason, "resumeAt": options.resume_at });
-    ("executionPause", options.server, input)
+fn pause(options: PauseOptions) -> Result<Call, Failure> {
+    let input = json!({
+        "id": options.execution, "reason": options.reason, "resumeAt": options.resume_at,
+        "freezeDeadlines": !options.deadlines_go_on,
+        "resumeWhen": event("--resume-when", options.resume_when, &options.event)?,
+    });
+    Ok(("executionPause", options.server, input))
+}
+
+/// The event at which it goes on; null without one.
+fn event(name: &str, event: Option<String>, options: &EventOptions) -> Result<Value, Failure> {
+    let Some(event) = event else {
+        if options.matching.is_some() || options.condition.is_some() {
+            return Err(Failure::usage(format!("`--match` and `--condition` say which event is meant by `{name}`")));
+        }
+        return Ok(Value::Null);
+    };
+    let matching = optional_json("--match", options.matching.as_deref())?;
+    let condition = optional_json("--condition", options.condition.as_deref())?;
+    Ok(json!({ "event": event, "match": matching, "condition": condition }))
 }
 
 fn skip(options: SkipOptions) -> Result<Call, Failure> {
@@ -87,7 +104,7 @@ fn resume(options: ResumeOptions) -> Result<Call, Failure> {
     let data = optional_json("--data", options.data.as_deref())?;
     let input = json!({
         "id": options.execution, "data": data, "fromStep": options.from_step, "at": options.at,
-        "reason": options.reason,
+        "when": event("--when", options.when, &options.event)?, "reason": options.reason,
     });
     Ok(("executionResume", options.server, input))
 }

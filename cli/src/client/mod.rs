@@ -25,6 +25,7 @@ pub mod schedules;
 mod server;
 pub mod start;
 pub mod stats;
+mod stream;
 mod values;
 pub mod versions;
 pub mod watch;

@@ -1,24 +1,25 @@
 //! `sluice stats`: how many executions there were, how they ended and how long they took.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::server::Server;
+use super::stream;
 use super::values::{text, workflow_ref};
 use crate::arguments::StatsOptions;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
-const STATISTICS: &str = "query($window: TimeWindowInput!, $filter: StatisticsFilter, $by: Bucket, $zone: TimeZone,
-  $series: Boolean!) { statistics(window: $window, filter: $filter) {
-  window { from to } started ended successRate failureRate retries
+/// What is asked for, of a query or of each item of a subscription.
+const NUMBERS: &str = "window { from to } started ended successRate failureRate retries
   counts { status count } outcomes { outcome count }
   duration { count average minimum maximum p50 p95 p99 }
   queueWait { count average minimum maximum p50 p95 p99 }
   series(bucket: $by, timeZone: $zone) @include(if: $series) { at started completed failed cancelled p50 p95 }
   workflows(first: 20) { workflow { id slug } started ended failed successRate duration { p50 p95 p99 } }
-  steps(first: 20) { workflow { id slug } stepKey total failed retries duration { average p50 p95 p99 } } } }";
+  steps(first: 20) { workflow { id slug } stepKey total failed retries duration { average p50 p95 p99 } }";
 
 pub async fn run(options: StatsOptions, format: Format) -> Result<ExitCode, Failure> {
     let server = Server::new(&options.server)?;
@@ -30,11 +31,48 @@ pub async fn run(options: StatsOptions, format: Format) -> Result<ExitCode, Fail
         "zone": options.time_zone,
         "series": options.by.is_some(),
     });
-    let statistics = server.run("statistics", STATISTICS, variables).await?;
-    match format {
-        Format::Json => output::json(&statistics),
-        Format::Table => show(&statistics),
+    match options.watch {
+        None => {
+            let statistics = server.run("statistics", &query(), variables).await?;
+            match format {
+                Format::Json => output::json(&statistics),
+                Format::Table => show(&statistics),
+            }
+        }
+        Some(every) => watch(&server, variables, &every, format).await,
     }
+}
+
+fn query() -> String {
+    format!(
+        "query($window: TimeWindowInput!, $filter: StatisticsFilter, $by: Bucket, $zone: TimeZone, $series: Boolean!) {{
+          statistics(window: $window, filter: $filter) {{ {NUMBERS} }} }}"
+    )
+}
+
+/// Prints them again whenever they have changed, until it is interrupted.
+async fn watch(server: &Server, mut variables: Value, every: &str, format: Format) -> Result<ExitCode, Failure> {
+    let query = format!(
+        "subscription($window: TimeWindowInput!, $filter: StatisticsFilter, $by: Bucket, $zone: TimeZone,
+          $series: Boolean!, $every: Duration) {{
+          statistics(window: $window, filter: $filter, every: $every) {{ statistics {{ {NUMBERS} }} }} }}"
+    );
+    variables["every"] = json!(every);
+    let is_screen = std::io::stdout().is_terminal();
+    let tell = |item: &Value, _same: &mut Value| {
+        let statistics = &item["statistics"]["statistics"];
+        match format {
+            Format::Json => output::line(&statistics.to_string())?,
+            Format::Table => {
+                // From the top of an empty screen; what is written to a file follows what was written before.
+                output::raw(if is_screen { b"\x1b[H\x1b[2J" } else { b"\n" })?;
+                show(statistics)?
+            }
+        };
+        Ok(())
+    };
+    stream::follow(server, &query, variables, tell).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show(statistics: &Value) -> Result<ExitCode, Failure> {

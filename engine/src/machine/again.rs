@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::apply::apply;
 use super::command::Refused;
 use super::event::Event;
+use super::freeze::life_ends;
 use super::run::Run;
 use super::state::{State, Status};
 use crate::Timestamp;
@@ -15,14 +16,14 @@ impl Run<'_> {
         if self.state.status != Status::Failed {
             return Err(Refused::NotFailed);
         }
-        let deadline = self.plan.definition().deadline.map(|deadline| self.origin.accepted_at.plus(deadline));
+        let deadline = life_ends(self.plan, self.origin, self.state);
         if deadline.is_some_and(|deadline| deadline <= self.now) {
             return Err(Refused::PastDeadline);
         }
         let step = self.state.entry.clone();
         self.emit(Event::Retried { by: by.clone(), reason: reason.clone(), step, at: self.now });
         if hold {
-            self.pause(by, reason);
+            self.pause(by, reason, true);
         }
         Ok(())
     }

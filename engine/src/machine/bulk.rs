@@ -44,6 +44,7 @@ pub(super) fn bulk(event: &Event) -> usize {
         | Event::Paused { .. }
         | Event::Unpaused { .. }
         | Event::ResumeScheduled { .. }
+        | Event::ResumeUnmet { .. }
         | Event::PausedLong { .. }
         | Event::Retried { .. }
         | Event::TakenOver { .. }

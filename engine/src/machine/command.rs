@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::effect::{Effect, EffectId, EffectOutcome, StepError};
 use super::event::Event;
 use crate::Timestamp;
+use crate::definition::ResumeWhen;
 
 /// What happened outside.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,8 @@ pub enum Command {
         by: Option<String>,
         /// Why.
         reason: Option<String>,
+        /// Time limits stand still until it is resumed.
+        freezes: bool,
     },
     /// Goes on after a pause.
     Resume {
@@ -40,12 +43,14 @@ pub enum Command {
         /// The step of the flow to go on at, if not where it stood.
         at_step: Option<String>,
     },
-    /// What is paused goes on by itself at a moment; without one, no more.
+    /// What is paused goes on by itself, at a moment or at an event, whichever comes first; without either, no more.
     ScheduleResume {
         /// Who wants it.
         by: Option<String>,
         /// When.
         due_at: Option<Timestamp>,
+        /// At which event.
+        when: Option<Box<ResumeWhen>>,
         /// Merged over the context then.
         data: Option<Value>,
         /// The step of the flow to go on at then, if not where it stood.
@@ -124,6 +129,9 @@ pub enum Signal {
         event: String,
         /// Its data.
         payload: Value,
+        /// When it was accepted, where that is known: what came before a pause does not end it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// Somebody sent this execution a signal. Unlike an event it is kept when nothing waits for it yet, and fits
     /// whatever waits for its name: that it is meant is known.
@@ -135,6 +143,9 @@ pub enum Signal {
         /// Its data.
         #[serde(default, skip_serializing_if = "Value::is_null")]
         data: Value,
+        /// When it was sent, where that is known: what was sent before a pause does not end it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// Somebody decided an approval.
     Approval {

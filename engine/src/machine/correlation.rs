@@ -74,7 +74,10 @@ fn is_plain(part: &str) -> bool {
 /// The same text for values that are equal; `None` for those of which two texts may be equal.
 fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => (text.len() <= MAX_VALUE && !is_moment(text)).then(|| format!("s{text}")),
+        Value::String(text) => {
+            // No database column holds a NUL.
+            (text.len() <= MAX_VALUE && !text.contains('\0') && !is_moment(text)).then(|| format!("s{text}"))
+        }
         Value::Number(number) => number.as_i64().map(|number| format!("n{number}")).or_else(|| {
             let number = number.as_f64()?;
             // 2^53: beyond, a number with a point may equal several whole ones.
@@ -114,6 +117,11 @@ mod tests {
         {
             assert_eq!(correlation(&[("order.id".to_owned(), value.clone())]), None, "{value}");
         }
+        let value = json!("o\0-1");
+        assert_eq!(correlation(&[("order.id".to_owned(), value.clone())]), None, "no column holds a NUL");
+        let payload = json!({ "order": { "id": value, "number": 7 } });
+        assert_eq!((subject("order.paid", &payload), correlations("order.paid", &payload)), (None, None));
+        assert!(agrees(&[("order.id".to_owned(), value)], &payload, Timestamp(0)), "it is compared all the same");
         assert_eq!(correlation(&[("items[0].id".to_owned(), json!("a")), ("items.0".to_owned(), json!("a"))]), None);
         assert_eq!(correlation(&[]), None);
     }

@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::approval::{ApprovalRequest, Verdict};
 use super::effect::{StepError, StepPath};
+use super::freeze::Frozen;
 use super::outcome::{Decision, Outcome};
+use super::resume_on::{ResumeEvent, ResumeOn};
 use super::state::{Awaited, BodyKind};
 use crate::Timestamp;
 use crate::definition::LogLevel;
@@ -250,6 +252,9 @@ pub enum Event {
         by: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// Time limits stand still until it is over.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        freezes: bool,
         at: Timestamp,
     },
     /// A pause is over.
@@ -262,6 +267,12 @@ pub enum Event {
         /// Where the flow goes on, if not where it stood.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at_step: Option<String>,
+        /// The event that ended it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<Box<ResumeEvent>>,
+        /// What stood still, and is later from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        frozen: Option<Box<Frozen>>,
         at: Timestamp,
     },
     /// Somebody changed the context.
@@ -274,18 +285,33 @@ pub enum Event {
         reason: Option<String>,
         at: Timestamp,
     },
-    /// A paused execution is to go on by itself; without a moment, no more.
+    /// A paused execution is to go on by itself, at a moment or at an event, whichever comes first; without
+    /// either, no more.
     ResumeScheduled {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         due_at: Option<Timestamp>,
+        /// The event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        when: Option<Box<ResumeOn>>,
         /// Merged over the context then.
         #[serde(default, skip_serializing_if = "Value::is_null")]
         data: Value,
         /// Where the flow goes on then, if not where it stood.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at_step: Option<String>,
+        /// The event has come, and a call is still under way: the pause ends when the call is back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<Box<ResumeEvent>>,
+        at: Timestamp,
+    },
+    /// An event came that could have ended the pause, and its condition does not hold: the first ones with the reason.
+    ResumeUnmet {
+        event: Box<ResumeEvent>,
+        /// Why it could not be judged.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
         at: Timestamp,
     },
     /// It has been paused for so long that somebody should look.
@@ -354,126 +380,4 @@ pub enum Event {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
-}
-
-impl Event {
-    /// Whether nothing follows, unless what failed is retried.
-    #[must_use]
-    pub const fn is_end(&self) -> bool {
-        matches!(self, Self::Completed { .. } | Self::Failed { .. } | Self::Cancelled { .. })
-    }
-
-    /// Path of the step it is about.
-    #[must_use]
-    pub fn step_path(&self) -> Option<&str> {
-        match self {
-            Self::StepStarted { path, .. }
-            | Self::ActionStarted { path, .. }
-            | Self::ActionFinished { path, .. }
-            | Self::ActionPutOff { path, .. }
-            | Self::StepSucceeded { path, .. }
-            | Self::StepSkipped { path, .. }
-            | Self::StepLeftOut { path, .. }
-            | Self::RetryScheduled { path, .. }
-            | Self::StepFailed { path, .. }
-            | Self::BodyBegan { path, .. }
-            | Self::ScopeOpened { path, .. }
-            | Self::ScopeClosed { path, .. }
-            | Self::BodyStopped { path }
-            | Self::WaitBegan { path, .. }
-            | Self::EventTaken { path, .. }
-            | Self::ApprovalOpened { path, .. }
-            | Self::ApprovalVoted { path, .. }
-            | Self::ApprovalReminded { path, .. }
-            | Self::ApprovalEscalated { path, .. }
-            | Self::ApprovalDecided { path, .. }
-            | Self::Logged { path, .. }
-            | Self::Warned { path, .. } => Some(path.as_str()).filter(|path| !path.is_empty()),
-            Self::Decided(decision) => Some(&decision.step),
-            Self::Failed { step, .. } => step.as_deref(),
-            Self::Accepted
-            | Self::Started { .. }
-            | Self::Resumed { .. }
-            | Self::Suspended { .. }
-            | Self::ContextSet { .. }
-            | Self::SlotAwaited { .. }
-            | Self::SlotTaken { .. }
-            | Self::TurnTaken { .. }
-            | Self::Paused { .. }
-            | Self::Unpaused { .. }
-            | Self::SignalKept { .. }
-            | Self::ContextEdited { .. }
-            | Self::ResumeScheduled { .. }
-            | Self::PausedLong { .. }
-            | Self::Retried { .. }
-            | Self::TakenOver { .. }
-            | Self::Moved { .. }
-            | Self::Cancelled { .. }
-            | Self::Completed { .. } => None,
-        }
-    }
-
-    /// When it happened, for those that say.
-    #[must_use]
-    pub const fn at(&self) -> Option<Timestamp> {
-        match self {
-            Self::Started { at, .. }
-            | Self::Resumed { at }
-            | Self::Suspended { at }
-            | Self::StepStarted { at, .. }
-            | Self::ActionStarted { at, .. }
-            | Self::ActionFinished { at, .. }
-            | Self::ActionPutOff { at, .. }
-            | Self::StepSucceeded { at, .. }
-            | Self::StepSkipped { at, .. }
-            | Self::StepLeftOut { at, .. }
-            | Self::RetryScheduled { at, .. }
-            | Self::StepFailed { at, .. }
-            | Self::Logged { at, .. }
-            | Self::BodyBegan { at, .. }
-            | Self::ScopeOpened { at, .. }
-            | Self::ScopeClosed { at, .. }
-            | Self::WaitBegan { at, .. }
-            | Self::EventTaken { at, .. }
-            | Self::ApprovalOpened { at, .. }
-            | Self::ApprovalVoted { at, .. }
-            | Self::ApprovalReminded { at, .. }
-            | Self::ApprovalEscalated { at, .. }
-            | Self::ApprovalDecided { verdict: Verdict { at, .. }, .. }
-            | Self::SlotAwaited { at, .. }
-            | Self::SlotTaken { at }
-            | Self::TurnTaken { at, .. }
-            | Self::Paused { at, .. }
-            | Self::Unpaused { at, .. }
-            | Self::SignalKept { at, .. }
-            | Self::ContextEdited { at, .. }
-            | Self::ResumeScheduled { at, .. }
-            | Self::PausedLong { at, .. }
-            | Self::Retried { at, .. }
-            | Self::TakenOver { at, .. }
-            | Self::Moved { at, .. }
-            | Self::Cancelled { at, .. }
-            | Self::Completed { at, .. }
-            | Self::Failed { at, .. } => Some(*at),
-            Self::Accepted
-            | Self::Decided(_)
-            | Self::ContextSet { .. }
-            | Self::BodyStopped { .. }
-            | Self::Warned { .. } => None,
-        }
-    }
-
-    /// Attempt it is about.
-    #[must_use]
-    pub const fn attempt(&self) -> Option<u32> {
-        match self {
-            Self::StepStarted { attempt, .. }
-            | Self::ActionStarted { attempt, .. }
-            | Self::ActionFinished { attempt, .. }
-            | Self::ActionPutOff { attempt, .. }
-            | Self::RetryScheduled { attempt, .. }
-            | Self::StepFailed { attempt, .. } => Some(*attempt),
-            _of_no_attempt => None,
-        }
-    }
 }

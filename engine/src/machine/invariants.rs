@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::apply;
+use super::approval::Ruling;
 use super::event::Event;
+use super::freeze::Frozen;
 use super::outstanding::{outstanding, waits};
 use super::state::{Awaited, Origin, Phase, ROOT, State, Status};
+use crate::Timestamp;
 use crate::plan::Plan;
 
 const ENDS_ONCE: &str = "an execution ends at most once, and once more after each retry";
@@ -22,10 +25,12 @@ const SCOPES_CLOSE_ONCE: &str = "a branch, an item or a round begins once and en
 const PAUSE_HOLDS: &str = "no step begins while the execution is paused";
 const DECIDED_ONCE: &str = "an approval is decided once";
 const IN_ITS_TURN: &str = "nothing begins before the turn that its rate gives it";
-const TAKEN_ONCE: &str = "a wait takes an event once";
+const STANDS_STILL: &str = "time limits stand still during a pause, unless it says otherwise";
+const IN_ITS_TIME: &str = "a wait is over by itself when its time is";
+const TAKEN_ONCE: &str = "a wait takes an event once, and an event ends one pause";
 
 /// The names of all invariants.
-pub const INVARIANTS: [&str; 15] = [
+pub const INVARIANTS: [&str; 17] = [
     ENDS_ONCE,
     NOTHING_AFTER_END,
     STATE_IS_FOLD,
@@ -41,6 +46,8 @@ pub const INVARIANTS: [&str; 15] = [
     DECIDED_ONCE,
     TAKEN_ONCE,
     IN_ITS_TURN,
+    STANDS_STILL,
+    IN_ITS_TIME,
 ];
 
 /// An invariant that does not hold.
@@ -60,6 +67,7 @@ pub fn violations(plan: &Plan, origin: &Origin, journal: &[Event], state: &State
     reasons(plan, origin, journal, state, goes_on, &mut found);
     scopes(journal, state, &mut found);
     turns(plan, journal, &mut found);
+    times(journal, &mut found);
     let mut steps: BTreeMap<&str, Passage> = BTreeMap::new();
     for event in journal {
         match event {
@@ -131,6 +139,11 @@ fn scopes(journal: &[Event], state: &State, found: &mut Vec<Violation>) {
             }
             Event::StepStarted { .. } => expect(!is_paused, PAUSE_HOLDS, found, || format!("{event:?}")),
             Event::Paused { .. } => is_paused = true,
+            Event::Unpaused { event: Some(event), .. } => {
+                is_paused = false;
+                let is_first = taken.insert(("", event.id.as_str()));
+                expect(is_first, TAKEN_ONCE, found, || format!("{} ended two pauses", event.id));
+            }
             // The end ended the pause too.
             Event::Unpaused { .. } | Event::Retried { .. } => is_paused = false,
             _of_no_scope => {}
@@ -173,6 +186,51 @@ fn turns(plan: &Plan, journal: &[Event], found: &mut Vec<Violation>) {
                 expect(is_in_turn, IN_ITS_TURN, found, || format!("{path}: {event:?}"));
             }
             _of_no_turn => {}
+        }
+    }
+}
+
+/// Nothing is over by its time while that stands still, and no wait before its time, which a pause may have put off.
+fn times(journal: &[Event], found: &mut Vec<Violation>) {
+    let mut is_frozen = false;
+    let mut due: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for event in journal {
+        let is_lapse = match event {
+            Event::ApprovalReminded { .. } | Event::ApprovalEscalated { .. } => true,
+            Event::ApprovalDecided { verdict, .. } => verdict.ruling == Ruling::Expired,
+            Event::Failed { error, .. } => error.code == "DEADLINE",
+            _by_no_time => false,
+        };
+        expect(!(is_frozen && is_lapse), STANDS_STILL, found, || format!("{event:?}"));
+        match event {
+            Event::Paused { freezes, .. } => is_frozen = *freezes,
+            Event::Unpaused { frozen, at_step, .. } => {
+                is_frozen = false;
+                let Frozen { ms, stays } = frozen.as_deref().cloned().unwrap_or_default();
+                due.retain(|_, _| at_step.is_none());
+                for (path, due_at) in &mut due {
+                    if !stays.iter().any(|stays| stays == path) {
+                        *due_at = due_at.later(ms);
+                    }
+                }
+            }
+            Event::Retried { .. } => {
+                is_frozen = false;
+                due.clear();
+            }
+            Event::WaitBegan { path, due_at: Some(due_at), .. } => {
+                due.insert(path, *due_at);
+            }
+            Event::EventTaken { path, .. } | Event::StepLeftOut { path, .. } | Event::StepStarted { path, .. } => {
+                due.remove(path.as_str());
+            }
+            Event::StepSucceeded { path, at, .. }
+            | Event::StepFailed { path, at, .. }
+            | Event::RetryScheduled { path, at, .. } => {
+                let is_over = due.remove(path.as_str()).is_none_or(|due_at| due_at <= *at);
+                expect(is_over, IN_ITS_TIME, found, || format!("{event:?}"));
+            }
+            _at_no_time => {}
         }
     }
 }

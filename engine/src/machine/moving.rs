@@ -6,10 +6,12 @@
 
 use serde_json::Value;
 
+use super::freeze::life_would_end;
 use super::state::{Active, Awaited, Awaiting, Children, Origin, Phase, ScopeState, State, Status};
 use crate::Timestamp;
 use crate::diff::{Place, places};
 use crate::plan::Plan;
+use crate::rule::names;
 
 /// Why an execution cannot go on with another version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +59,7 @@ pub fn obstacles(versions: &Versions<'_>, origin: &Origin, state: &State, now: T
     if state.has_not_begun() && part(versions.from, "rate_limit") != part(versions.to, "rate_limit") {
         whole(format!("it awaits its turn by its `rate_limit`, which is another one in version {number}"));
     }
-    let deadline = versions.plan.definition().deadline.map(|deadline| origin.accepted_at.plus(deadline));
+    let deadline = life_would_end(versions.plan, origin, state, now);
     if deadline.is_some_and(|deadline| deadline <= now) {
         whole(format!("it has lived longer than the `deadline` of version {number} allows"));
     }
@@ -67,8 +69,13 @@ pub fn obstacles(versions: &Versions<'_>, origin: &Origin, state: &State, now: T
     }
     let is_top = |step: &str| versions.plan.step(step).is_some() && !versions.plan.is_nested(step);
     let later = state.resumes.as_ref().and_then(|resume| resume.at_step.clone());
+    let later = later.or_else(|| state.resumes_on.as_ref()?.at_step.clone());
     for step in later.into_iter().chain(state.entry.clone()).filter(|step| !is_top(step)) {
         whole(format!("it is to go on at step `{step}`, which version {number} has not at its top level"));
+    }
+    let rule = state.resumes_on.as_ref().and_then(|awaited| awaited.on.rule());
+    if let Some(rule) = rule.filter(|rule| !names(versions.plan.definition()).contains(*rule)) {
+        whole(format!("its pause ends by rule `{rule}`, which version {number} does not name"));
     }
     let (old, new) = (places(versions.from), places(versions.to));
     for scope in state.scopes.values() {
@@ -126,9 +133,16 @@ fn waits(number: i32, step: &str, wait: &Awaiting, old: &Place<'_>, new: &Place<
     let of = |place: &Place<'_>, pointer: &str| place.own.pointer(pointer).cloned();
     let same = |pointer: &str| of(old, pointer) == of(new, pointer);
     match &wait.what {
+        Awaited::Time if of(new, "/wait/event").is_some() => {
+            Some(format!("step `{step}` waits for a time, and in version {number} for an event"))
+        }
+        // A moment stays where it is during a pause, and a length of time does not.
         Awaited::Time => {
-            let waits_for_event = of(new, "/wait/event").is_some();
-            waits_for_event.then(|| format!("step `{step}` waits for a time, and in version {number} for an event"))
+            let form = |place: &Place<'_>| {
+                if of(place, "/wait/until").is_some() { "until a moment" } else { "for a length of time" }
+            };
+            let (had, has) = (form(old), form(new));
+            (had != has).then(|| format!("step `{step}` waits {had}, and in version {number} {has}"))
         }
         Awaited::Event { event, .. } if !same("/wait/event") => {
             let other = of(new, "/wait/event").and_then(|event| event.as_str().map(str::to_owned));

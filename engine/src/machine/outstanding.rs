@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::actions::{action_at, effect, request_of, time_left};
 use super::effect::{Effect, StepPath};
+use super::freeze::life_ends;
 use super::run::Here;
 use super::state::{Awaited, Origin, Phase, ScopeId, State};
 use super::view::View;
@@ -29,7 +30,7 @@ pub enum WaitKind {
     Slot,
     /// The moment at which a rate lets the execution begin, or a call go.
     Rate,
-    /// The moment at which a paused execution goes on by itself.
+    /// The moment, or the event, at which a paused execution goes on by itself.
     Resume,
     /// The moment from which on a pause counts as long.
     Pause,
@@ -65,6 +66,8 @@ pub struct WaitRow {
     pub step_path: StepPath,
     /// Tells it from another wait of the same step: how often the flow has come to it, and which attempt it is.
     pub visit: (u32, u32),
+    /// Events from before do not count.
+    pub since: Option<Timestamp>,
     /// When it is over by itself.
     pub due_at: Option<Timestamp>,
     /// Name or pattern of the event.
@@ -79,7 +82,17 @@ pub struct WaitRow {
 
 impl WaitRow {
     pub(super) const fn of(kind: WaitKind, step_path: StepPath, due_at: Option<Timestamp>) -> Self {
-        Self { kind, step_path, visit: (0, 0), due_at, event: None, keys: Vec::new(), correlation: None, target: None }
+        Self {
+            kind,
+            step_path,
+            visit: (0, 0),
+            since: None,
+            due_at,
+            event: None,
+            keys: Vec::new(),
+            correlation: None,
+            target: None,
+        }
     }
 }
 
@@ -104,8 +117,8 @@ pub fn outstanding(plan: &Plan, origin: &Origin, state: &State) -> Vec<Effect> {
     effects
 }
 
-/// What a suspended execution waits for. While it is paused only its deadline counts, and whoever
-/// resumes it.
+/// What a suspended execution waits for. While it is paused, whoever resumes it counts, and its deadline unless
+/// that stands still.
 #[must_use]
 pub fn waits(plan: &Plan, origin: &Origin, state: &State) -> Vec<WaitRow> {
     let mut waits = Vec::new();
@@ -156,11 +169,10 @@ pub fn waits(plan: &Plan, origin: &Origin, state: &State) -> Vec<WaitRow> {
     if state.awaits_slot && !state.has_ended() {
         waits.push(WaitRow::of(WaitKind::Slot, String::new(), None));
     }
-    if let Some(deadline) = plan.definition().deadline
+    if let Some(deadline) = life_ends(plan, origin, state)
         && !state.has_ended()
     {
-        let due_at = Some(origin.accepted_at.plus(deadline));
-        waits.push(WaitRow::of(WaitKind::Deadline, String::new(), due_at));
+        waits.push(WaitRow::of(WaitKind::Deadline, String::new(), Some(deadline)));
     }
     waits
 }
@@ -202,8 +214,7 @@ pub(super) fn own_limit(plan: &Plan, origin: &Origin, state: &State) -> Option<T
         let left = millis(plan.timeout()).saturating_sub(state.ran_ms);
         Timestamp(since.0.saturating_add(left.max(0)))
     });
-    let life = plan.definition().deadline.map(|deadline| origin.accepted_at.plus(deadline));
-    running.into_iter().chain(life).min()
+    running.into_iter().chain(life_ends(plan, origin, state)).min()
 }
 
 /// The steps that hold branches, items or rounds and state a time-out, and when it is used up. Only

@@ -1,4 +1,4 @@
-//! People who pause and resume an execution, now or at a moment.
+//! People who pause and resume an execution, now, at a moment or at an event.
 
 use std::time::Duration;
 
@@ -8,9 +8,11 @@ use super::command::Refused;
 use super::event::Event;
 use super::outstanding::{WaitKind, WaitRow};
 use super::render::given;
+use super::resume_on::ResumeEvent;
 use super::run::Run;
 use super::state::{ScheduledResume, State};
 use crate::Timestamp;
+use crate::definition::ResumeWhen;
 
 /// How long an execution may be paused and still be resumed (definition-language §9).
 pub const MAX_PAUSE: Duration = Duration::from_hours(7 * 24);
@@ -24,7 +26,8 @@ pub(super) fn waits(state: &State) -> impl Iterator<Item = WaitRow> {
     let long = state.paused_at.filter(|_| !state.paused_long).map(|since| since.plus(LONG_PAUSE));
     let row = |kind, due_at| WaitRow::of(kind, String::new(), Some(due_at));
     let resume = resume.map(|due_at| row(WaitKind::Resume, due_at));
-    resume.into_iter().chain(long.map(|due_at| row(WaitKind::Pause, due_at)))
+    let on = state.resumes_on.as_ref().map(|awaited| awaited.row(state.resumes_named));
+    resume.into_iter().chain(on).chain(long.map(|due_at| row(WaitKind::Pause, due_at)))
 }
 
 /// Whether its scheduled resume waits for a call that is under way, and for nothing else: see [`Run::resume`].
@@ -33,11 +36,19 @@ fn is_held(state: &State) -> bool {
     changes && state.has_effect_under_way()
 }
 
+/// How a paused execution is to go on by itself.
+pub(super) struct Later {
+    pub(super) due_at: Option<Timestamp>,
+    pub(super) when: Option<Box<ResumeWhen>>,
+    pub(super) data: Option<Value>,
+    pub(super) at_step: Option<String>,
+}
+
 impl Run<'_> {
     /// No step begins any more; doing it twice is no error and changes nothing.
-    pub(super) fn pause(&mut self, by: Option<String>, reason: Option<String>) {
+    pub(super) fn pause(&mut self, by: Option<String>, reason: Option<String>, freezes: bool) {
         if !self.state.is_pausing() {
-            self.emit(Event::Paused { by, reason, at: self.now });
+            self.emit(Event::Paused { by, reason, freezes, at: self.now });
         }
     }
 
@@ -58,27 +69,28 @@ impl Run<'_> {
             return Err(Refused::StillUnderWay);
         }
         let data = given(data.unwrap_or(Value::Null));
-        self.emit(Event::Unpaused { by, data, at_step, at: self.now });
+        self.unpause(by, data, at_step, None);
         self.wake();
         Ok(())
     }
 
-    /// Lets what is paused go on by itself at a moment, or no more; nothing happens if there is no pause.
-    pub(super) fn schedule_resume(
-        &mut self,
-        by: Option<String>,
-        due_at: Option<Timestamp>,
-        data: Option<Value>,
-        at_step: Option<String>,
-    ) -> Result<(), Refused> {
-        let is_change = due_at.is_some() || self.state.resumes.is_some();
+    /// Lets what is paused go on by itself, at a moment or at an event, or no more; nothing happens if there is no
+    /// pause.
+    pub(super) fn schedule_resume(&mut self, by: Option<String>, later: Later) -> Result<(), Refused> {
+        let Later { due_at, when, data, at_step } = later;
+        let is_set = self.state.resumes.is_some() || self.state.resumes_on.is_some();
+        let is_change = due_at.is_some() || when.is_some() || is_set;
         let Some(paused_at) = self.state.paused_at.filter(|_| is_change) else { return Ok(()) };
-        if due_at.is_some_and(|due_at| paused_at.plus(MAX_PAUSE) < due_at) {
+        // No event ends it any more; and a moment that is over would resume it at once, as nobody may by hand.
+        let is_asked = due_at.is_some() || when.is_some();
+        let last = paused_at.plus(MAX_PAUSE);
+        if (is_asked && last < self.now) || due_at.is_some_and(|due_at| last < due_at) {
             return Err(Refused::PausedTooLong(MAX_PAUSE));
         }
         self.check_step(at_step.as_deref())?;
+        let when = when.map(|when| Box::new(self.resume_on(*when)));
         let data = given(data.unwrap_or(Value::Null));
-        self.emit(Event::ResumeScheduled { by, due_at, data, at_step, at: self.now });
+        self.emit(Event::ResumeScheduled { by, due_at, when, data, at_step, event: None, at: self.now });
         self.wake();
         Ok(())
     }
@@ -87,14 +99,26 @@ impl Run<'_> {
     pub(super) fn mind_pause(&mut self) {
         let Some(since) = self.state.paused_at else { return };
         if let Some(resume) = self.state.resumes.clone().filter(|resume| resume.due_at <= self.now) {
-            let ScheduledResume { by, due_at: _, data, at_step } = *resume;
+            let ScheduledResume { by, due_at: _, data, at_step, event } = *resume;
             if !is_held(self.state) {
-                return self.emit(Event::Unpaused { by, data, at_step, at: self.now });
+                return self.unpause(by, data, at_step, event);
             }
         }
         if !self.state.paused_long && since.plus(LONG_PAUSE) <= self.now {
             self.emit(Event::PausedLong { since, at: self.now });
         }
+    }
+
+    /// Ends the pause; what stood still is later by its length.
+    pub(super) fn unpause(
+        &mut self,
+        by: Option<String>,
+        data: Value,
+        at_step: Option<String>,
+        event: Option<Box<ResumeEvent>>,
+    ) {
+        let frozen = self.frozen();
+        self.emit(Event::Unpaused { by, data, at_step, event, frozen, at: self.now });
     }
 
     fn check_step(&self, at_step: Option<&str>) -> Result<(), Refused> {

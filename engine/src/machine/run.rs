@@ -8,8 +8,10 @@ use super::bulk::bulk;
 use super::command::{Command, Decided, Refused};
 use super::effect::{Effect, StepError, StepPath};
 use super::event::Event;
+use super::freeze::life_ends;
 use super::outcome::Outcome;
 use super::outstanding::own_limit;
+use super::pause::Later;
 use super::state::{Active, Origin, Phase, ROOT, ScopeId, ScopeState, State, Status};
 use super::view::View;
 use crate::Timestamp;
@@ -72,9 +74,11 @@ pub fn advance(
         }
         Command::EffectDone { effect, outcome } => run.effect_done(&effect, outcome)?,
         Command::Signal(signal) => run.signal(signal),
-        Command::Pause { by, reason } => run.pause(by, reason),
+        Command::Pause { by, reason, freezes } => run.pause(by, reason, freezes),
         Command::Resume { by, data, at_step } => run.resume(by, data, at_step)?,
-        Command::ScheduleResume { by, due_at, data, at_step } => run.schedule_resume(by, due_at, data, at_step)?,
+        Command::ScheduleResume { by, due_at, when, data, at_step } => {
+            run.schedule_resume(by, Later { due_at, when, data, at_step })?;
+        }
         Command::SkipStep { by, reason, path, output } => run.skip_step(by, reason, path, output)?,
         Command::EditContext { by, reason, values } => run.edit_context(by, reason, values)?,
         Command::AwaitSlot { key, limit } => run.await_slot(key, limit),
@@ -207,7 +211,7 @@ impl Run<'_> {
         if limit.is_none_or(|due| due > self.now) {
             return false;
         }
-        let deadline = self.plan.definition().deadline.map(|deadline| self.origin.accepted_at.plus(deadline));
+        let deadline = life_ends(self.plan, self.origin, self.state);
         let error = if deadline.is_some_and(|deadline| deadline <= self.now) {
             StepError::other("DEADLINE", "the execution lived longer than its deadline allows")
         } else {

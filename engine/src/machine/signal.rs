@@ -7,9 +7,11 @@ use super::command::Signal;
 use super::effect::{ErrorClass, StepError};
 use super::event::Event;
 use super::render::given;
+use super::resume_on::Came;
 use super::run::{Here, Run};
 use super::state::{Awaited, Phase, ScopeId};
 use super::steps::Done;
+use crate::Timestamp;
 use crate::definition::{EventMatch, Step, StepKind, Wait};
 use crate::expr::{Path, equal};
 use crate::pattern::EventPattern;
@@ -28,8 +30,18 @@ impl<'a> Run<'a> {
     /// changes nothing.
     pub(super) fn signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Event { id, event, payload } => self.event(&id, &event, &given(payload), false),
-            Signal::Named { id, name, data } => self.named(id, name, given(data)),
+            Signal::Event { id, event, payload, at } => {
+                let payload = given(payload);
+                self.event(&id, &event, &payload, false);
+                self.end_pause_by(&Came { id: &id, name: &event, payload: &payload, at, is_addressed: false });
+            }
+            Signal::Named { id, name, data, at } => {
+                let (data, is_new) = (given(data), !self.knows(&id));
+                self.named(id.clone(), name.clone(), data.clone());
+                if is_new {
+                    self.end_pause_by(&Came { id: &id, name: &name, payload: &data, at, is_addressed: true });
+                }
+            }
             Signal::Approval { approval, approved, by, reason, form, at } => {
                 let ruling = if approved { Ruling::Approved } else { Ruling::Rejected };
                 let verdict =
@@ -43,10 +55,15 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Whether a signal came before, and was taken or kept.
+    fn knows(&self, id: &str) -> bool {
+        self.state.events_taken.contains(id) || self.state.kept.iter().any(|kept| kept.id == id)
+    }
+
     /// Gives a signal to what waits for its name, or keeps it.
     fn named(&mut self, id: String, name: String, data: Value) {
         self.event(&id, &name, &data, true);
-        if self.state.events_taken.contains(&id) || self.state.kept.iter().any(|kept| kept.id == id) {
+        if self.knows(&id) {
             return;
         }
         if self.state.kept.len() < MAX_KEPT {
@@ -93,11 +110,7 @@ impl<'a> Run<'a> {
         if !EventPattern::parse(pattern).is_ok_and(|pattern| pattern.matches(event)) {
             return false;
         }
-        let agree = is_addressed
-            || keys.iter().all(|(path, wanted)| match value_at(payload, path) {
-                Some(found) => equal(found, wanted, self.now),
-                None => *lenient,
-            });
+        let agree = is_addressed || is_about(payload, keys, *lenient, self.now);
         let agrees = match &step.kind {
             StepKind::Wait(Wait::Event { matching: Some(EventMatch::Expression(expression)), .. }) => {
                 let value = expression.evaluate(&self.view(&here).with_event(payload));
@@ -149,6 +162,14 @@ impl<'a> Run<'a> {
             }
         }
     }
+}
+
+/// Whether an event's payload has these values; one that it has not agrees where that is lenient.
+pub(super) fn is_about(payload: &Value, keys: &[(String, Value)], lenient: bool, now: Timestamp) -> bool {
+    keys.iter().all(|(path, wanted)| match value_at(payload, path) {
+        Some(found) => equal(found, wanted, now),
+        None => lenient,
+    })
 }
 
 /// A value of an event's payload by a dotted path.

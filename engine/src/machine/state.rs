@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::approval::Verdict;
 use super::effect::{StepError, StepPath};
 use super::outcome::{Decision, Outcome};
+use super::resume_on::{AwaitedResume, ResumeEvent, ResumeOn};
 use crate::Timestamp;
 
 use super::scope::is_zero;
@@ -127,12 +128,27 @@ pub struct State {
     /// When it goes on by itself after a pause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) resumes: Option<Box<ScheduledResume>>,
+    /// At which event it goes on by itself after a pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) resumes_on: Option<Box<AwaitedResume>>,
+    /// How often an event was named at which it goes on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) resumes_named: u32,
+    /// Ids of events that have ended a pause.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) resumed_by: BTreeSet<String>,
     /// That it is paused for long has been noted.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) paused_long: bool,
     /// Since when it is paused, or about to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) paused_at: Option<Timestamp>,
+    /// Time limits stand still during this pause.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) freezes: bool,
+    /// How long the whole life has stood still in pauses that are over, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub(super) frozen_ms: i64,
     /// It has not begun, because as many with its concurrency key are under way as may be.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) awaits_slot: bool,
@@ -170,6 +186,9 @@ pub(super) struct ScheduledResume {
     pub(super) data: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) at_step: Option<String>,
+    /// The event that has come before its moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) event: Option<Box<ResumeEvent>>,
 }
 
 impl State {
@@ -239,10 +258,22 @@ impl State {
         self.paused_at
     }
 
+    /// Whether its time limits stand still: it is paused, or about to be.
+    #[must_use]
+    pub const fn is_frozen(&self) -> bool {
+        self.paused_at.is_some() && self.freezes
+    }
+
     /// When it goes on by itself after a pause.
     #[must_use]
     pub fn resumes_at(&self) -> Option<Timestamp> {
         self.resumes.as_ref().map(|resume| resume.due_at)
+    }
+
+    /// At which event it goes on by itself after a pause, and since when that counts.
+    #[must_use]
+    pub fn resumes_on(&self) -> Option<(&ResumeOn, Timestamp)> {
+        self.resumes_on.as_ref().map(|awaited| (&awaited.on, awaited.since))
     }
 
     /// The approvals that are open, by id.
@@ -296,6 +327,11 @@ impl State {
         found.remove(0);
         found
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_nothing(milliseconds: &i64) -> bool {
+    *milliseconds == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

@@ -285,6 +285,15 @@ impl Trace {
                     step.next_attempt_at = due_at;
                 }
             }
+            Event::Unpaused { frozen: Some(frozen), .. } => {
+                // A call that waits for its turn waits in no `wait` step: turns go on.
+                let waits = |step: &&mut StepTrace| {
+                    step.status == StepStatus::Waiting && step.kind == "wait" && !frozen.stays.contains(&step.path)
+                };
+                for step in self.steps.iter_mut().filter(waits) {
+                    step.next_attempt_at = step.next_attempt_at.map(|due_at| due_at.later(frozen.ms));
+                }
+            }
             Event::Cancelled { at, .. } => {
                 for step in self.steps.iter_mut().filter(|step| step.ended_at.is_none()) {
                     step.end(StepStatus::Cancelled, None, at);
@@ -323,6 +332,7 @@ impl Trace {
             | Event::SignalKept { .. }
             | Event::ContextEdited { .. }
             | Event::ResumeScheduled { .. }
+            | Event::ResumeUnmet { .. }
             | Event::PausedLong { .. }
             | Event::Retried { .. }
             | Event::TakenOver { .. }

@@ -75,6 +75,12 @@ impl Run<'_> {
                 (entity.map(|entity| format!("{entity}.id")).into_iter().collect(), true)
             }
         };
+        (self.values_at(here, paths, lenient), lenient)
+    }
+
+    /// The values at these paths; of one that is not there nothing is wanted where that is lenient, and nothing will
+    /// do where it is not.
+    pub(super) fn values_at(&mut self, here: &Here, paths: Vec<String>, lenient: bool) -> Vec<(String, Value)> {
         let mut keys = Vec::with_capacity(paths.len());
         for path in paths {
             let view = self.view(here);
@@ -90,7 +96,7 @@ impl Run<'_> {
                 }
             }
         }
-        (keys, lenient)
+        keys
     }
 
     /// Asks people, and waits for them.

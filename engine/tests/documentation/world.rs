@@ -182,10 +182,10 @@ impl World {
         }
         if let Some(event) = happening.event {
             let id = format!("evt_{}", self.commands);
-            self.command(Command::Signal(Signal::Event { id, event, payload: happening.payload }));
+            self.command(Command::Signal(Signal::Event { id, event, payload: happening.payload, at: None }));
         }
         if happening.pause {
-            self.command(Command::Pause { by: None, reason: None });
+            self.command(Command::Pause { by: None, reason: None, freezes: true });
         }
         if let Some(data) = happening.resume {
             self.command(Command::Resume { by: None, data: Some(data), at_step: happening.at_step });

@@ -6,7 +6,7 @@ use sluice_engine::machine::{Command, Signal};
 use crate::world::{World, depth, nested};
 
 fn event(payload: Value) -> Command {
-    Command::Signal(Signal::Event { id: "evt".to_owned(), event: "x".to_owned(), payload })
+    Command::Signal(Signal::Event { id: "evt".to_owned(), event: "x".to_owned(), payload, at: None })
 }
 
 fn wait_and_keep() -> Value {
@@ -33,7 +33,7 @@ fn what_is_nested_too_deep_is_cut_so_that_the_stored_state_stays_readable() {
     let text = state["written"]["values"]["deep"].to_string();
     assert!(text.contains("$truncated"));
     let mut world = World::checked(wait_and_keep(), json!({}));
-    world.command(Command::Pause { by: None, reason: None });
+    world.command(Command::Pause { by: None, reason: None, freezes: true });
     world.command(Command::Resume { by: None, data: Some(json!({ "deep": nested(126) })), at_step: None });
 }
 

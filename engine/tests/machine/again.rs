@@ -146,7 +146,12 @@ fn an_event_that_was_taken_before_the_failure_is_not_taken_again() {
         { "id": "w2", "type": "wait", "wait": { "event": "a.b" } },
     ]);
     let event = |id: &str| {
-        Command::Signal(Signal::Event { id: id.to_owned(), event: "a.b".to_owned(), payload: json!({ "v": 1 }) })
+        Command::Signal(Signal::Event {
+            id: id.to_owned(),
+            event: "a.b".to_owned(),
+            payload: json!({ "v": 1 }),
+            at: None,
+        })
     };
     let mut sim = Sim::start(steps, json!({}));
     sim.command(event("evt_1"));

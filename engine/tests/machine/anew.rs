@@ -59,7 +59,7 @@ fn a_wait_that_is_over_when_a_signal_comes_that_fits_nothing_runs_again() {
     ]);
     let mut sim = Sim::start(steps, json!({}));
     sim.now.0 += 1_000;
-    let signal = Signal::Event { id: "e".to_owned(), event: "other.thing".to_owned(), payload: json!({}) };
+    let signal = Signal::Event { id: "e".to_owned(), event: "other.thing".to_owned(), payload: json!({}), at: None };
     assert_eq!(sim.command(Command::Signal(signal))[0], "resumed");
     assert_eq!(sim.state.status(), Status::Running);
     sim.finish(ok(json!({})));
@@ -72,7 +72,7 @@ fn a_step_that_was_left_without_a_result_is_another_passage_when_it_is_resumed_t
     let mut sim = Sim::start(steps, json!({}));
     let first = sim.effects[0].key.clone();
     sim.fail("HTTP_STATUS", ErrorClass::Http(503));
-    sim.command(Command::Pause { by: None, reason: None });
+    sim.command(Command::Pause { by: None, reason: None, freezes: true });
     let data = Some(json!({ "order": { "id": 9 } }));
     sim.command(Command::Resume { by: None, data, at_step: Some("pay".to_owned()) });
     assert_ne!(sim.effects[0].key, first, "it asks for something else");

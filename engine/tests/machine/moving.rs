@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 use sluice_engine::check::{Offline, check};
-use sluice_engine::definition::Format;
+use sluice_engine::definition::{Format, resume_when};
 use sluice_engine::machine::{Command, Event, Signal, Status, Versions, obstacles, violations};
 use sluice_engine::plan::{Plan, Settings};
 
 use crate::sim::Sim;
+
+const HOUR: i64 = 3_600_000;
 
 fn canonical(definition: &Value) -> Value {
     let checked = check(&definition.to_string(), Format::Json, &Offline);
@@ -43,7 +45,12 @@ fn go(sim: &mut Sim, to: &Value) {
 }
 
 fn event(name: &str) -> Command {
-    Command::Signal(Signal::Event { id: "evt_1".to_owned(), event: name.to_owned(), payload: json!({ "paid": 5 }) })
+    Command::Signal(Signal::Event {
+        id: "evt_1".to_owned(),
+        event: name.to_owned(),
+        payload: json!({ "paid": 5 }),
+        at: None,
+    })
 }
 
 fn waits(event: &str, next: &str) -> Value {
@@ -158,4 +165,70 @@ fn a_call_under_way_holds_it_and_a_call_that_is_tried_again_does_not() {
     sim.answer(json!({}));
     assert_eq!(sim.state.status(), Status::Completed);
     assert_eq!(held(&sim, &from, &to), ["-: it has ended"]);
+}
+
+fn pause() -> Command {
+    Command::Pause { by: None, reason: None, freezes: true }
+}
+
+#[test]
+fn a_life_that_was_too_long_before_the_pause_holds_it_although_it_stands_still() {
+    let with = |deadline: &str| {
+        let mut flow = flow(&json!([waits("order.paid", "done"), allow("done", "a")]));
+        flow["deadline"] = json!(deadline);
+        flow
+    };
+    let (from, to) = (with("5h"), with("1h"));
+    let mut sim = Sim::start_definition(&from, json!({}));
+    sim.now.0 += HOUR / 2;
+    sim.command(pause());
+    sim.now.0 += 9 * HOUR;
+    assert_eq!(held(&sim, &from, &to), [""; 0], "the pause does not count");
+    sim.command(Command::Resume { by: None, data: None, at_step: None });
+    sim.now.0 += HOUR / 2;
+    sim.command(pause());
+    for _later in 0..2 {
+        assert_eq!(held(&sim, &from, &to), ["-: it has lived longer than the `deadline` of version 4 allows"]);
+        sim.now.0 += HOUR;
+    }
+}
+
+#[test]
+fn a_rule_by_which_its_pause_ends_is_there_too_or_holds_it() {
+    let large =
+        json!({ "id": "large", "type": "condition", "rule_id": "is-large", "on_true": "done", "on_false": "no" });
+    let from = flow(&json!([waits("order.paid", "large"), large, allow("done", "a"), allow("no", "b")]));
+    let to = flow(&json!([waits("order.paid", "done"), allow("done", "c")]));
+    let mut sim = Sim::start_definition(&from, json!({}));
+    sim.command(pause());
+    assert_eq!(held(&sim, &from, &to), [""; 0]);
+    let ends = |rule: &str| {
+        let when = resume_when("truck.came", None, Some(&json!({ "rule_id": rule }))).unwrap();
+        Command::ScheduleResume { by: None, due_at: None, when: Some(Box::new(when)), data: None, at_step: None }
+    };
+    sim.command(ends("is-large"));
+    let expected = ["-: its pause ends by rule `is-large`, which version 4 does not name"];
+    assert_eq!(held(&sim, &from, &to), expected);
+    assert_eq!(held(&sim, &from, &from), [""; 0]);
+    sim.command(Command::ScheduleResume { by: None, due_at: None, when: None, data: None, at_step: None });
+    assert_eq!(held(&sim, &from, &to), [""; 0]);
+}
+
+#[test]
+fn a_length_of_time_that_runs_does_not_become_a_moment() {
+    let rest = |wait: Value| {
+        flow(&json!([{ "id": "rest", "type": "wait", "wait": wait, "next": "done" }, allow("done", "a")]))
+    };
+    let (length, moment) = (rest(json!({ "for": "1h" })), rest(json!({ "until": "2030-01-01T00:00:00Z" })));
+    let sim = Sim::start_definition(&length, json!({}));
+    let expected = ["rest: step `rest` waits for a length of time, and in version 4 until a moment"];
+    assert_eq!(held(&sim, &length, &moment), expected);
+    assert_eq!(held(&sim, &length, &rest(json!({ "for": "2h" }))), [""; 0]);
+    let sim = Sim::start_definition(&moment, json!({}));
+    let expected = ["rest: step `rest` waits until a moment, and in version 4 for a length of time"];
+    assert_eq!(held(&sim, &moment, &length), expected);
+    assert_eq!(held(&sim, &moment, &rest(json!({ "until": "2031-01-01T00:00:00Z" }))), [""; 0]);
+    let event = flow(&json!([waits("order.paid", "done"), allow("done", "a")]));
+    let expected = ["rest: step `rest` waits for a time, and in version 4 for an event"];
+    assert_eq!(held(&sim, &moment, &event), expected);
 }

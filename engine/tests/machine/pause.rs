@@ -9,7 +9,7 @@ use crate::sim::{Sim, call};
 const HOUR: i64 = 3_600_000;
 
 fn pause() -> Command {
-    Command::Pause { by: Some("ann".to_owned()), reason: None }
+    Command::Pause { by: Some("ann".to_owned()), reason: None, freezes: true }
 }
 
 fn resume() -> Command {
@@ -18,11 +18,11 @@ fn resume() -> Command {
 
 fn later(sim: &Sim, milliseconds: i64, data: Option<Value>) -> Command {
     let due_at = Some(Timestamp(sim.now.0 + milliseconds));
-    Command::ScheduleResume { by: None, due_at, data, at_step: None }
+    Command::ScheduleResume { by: None, due_at, when: None, data, at_step: None }
 }
 
 fn signal(id: &str, name: &str, data: Value) -> Command {
-    Command::Signal(Signal::Named { id: id.to_owned(), name: name.to_owned(), data })
+    Command::Signal(Signal::Named { id: id.to_owned(), name: name.to_owned(), data, at: None })
 }
 
 /// Paused behind the first of two calls.
@@ -91,7 +91,7 @@ fn a_scheduled_resume_can_be_set_anew_and_taken_back() {
     sim.command(later(&sim, HOUR, None));
     sim.command(later(&sim, 2 * HOUR, None));
     assert_eq!(due(&sim)[0], (WaitKind::Resume, 2 * HOUR));
-    let no_more = Command::ScheduleResume { by: None, due_at: None, data: None, at_step: None };
+    let no_more = Command::ScheduleResume { by: None, due_at: None, when: None, data: None, at_step: None };
     assert_eq!(sim.command(no_more.clone()), ["goes on no more"]);
     assert!(sim.command(no_more).is_empty(), "twice is no error and changes nothing");
     sim.wake_after(3 * HOUR);
@@ -103,7 +103,7 @@ fn nothing_is_scheduled_that_could_not_be_done() {
     let mut sim = paused();
     assert!(matches!(sim.try_command(later(&sim, 8 * 24 * HOUR, None)), Err(Refused::PausedTooLong(_))));
     let nowhere = Some("nowhere".to_owned());
-    let command = Command::ScheduleResume { by: None, due_at: Some(sim.now), data: None, at_step: nowhere };
+    let command = Command::ScheduleResume { by: None, due_at: Some(sim.now), when: None, data: None, at_step: nowhere };
     assert_eq!(sim.try_command(command), Err(Refused::UnknownStep("nowhere".to_owned())));
     let mut running = Sim::start(json!([call("first", json!({}))]), json!({}));
     assert!(running.command(later(&running, HOUR, None)).is_empty(), "it is not paused");

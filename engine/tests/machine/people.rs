@@ -153,7 +153,7 @@ fn two_calls() -> Value {
 }
 
 fn pause() -> Command {
-    Command::Pause { by: None, reason: None }
+    Command::Pause { by: None, reason: None, freezes: true }
 }
 
 fn resume(data: Value, at_step: Option<&str>) -> Command {
@@ -205,7 +205,7 @@ fn what_comes_in_during_a_pause_is_not_lost() {
     let mut sim = Sim::start(steps, json!({}));
     sim.command(pause());
     assert_eq!(sim.state.status(), Status::Paused);
-    let event = Signal::Event { id: "e".to_owned(), event: "a.b".to_owned(), payload: json!({ "v": 1 }) };
+    let event = Signal::Event { id: "e".to_owned(), event: "a.b".to_owned(), payload: json!({ "v": 1 }), at: None };
     sim.command(Command::Signal(event));
     assert_eq!(sim.state.status(), Status::Paused);
     sim.command(resume(json!({}), None));

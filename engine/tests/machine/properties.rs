@@ -186,11 +186,23 @@ type Sent = Vec<Effect>;
 
 /// Runs to the end. With `crashes`, the process dies where the turns say so. What fails is retried so many times.
 fn run(definition: &Value, turns: &[Turn], crashes: bool, retries: usize) -> (Sim, Sent) {
-    run_moving(definition, turns, crashes, retries, false)
+    run_with(definition, turns, Disturbs { crashes, ..Disturbs::default() }, retries)
 }
 
-/// As `run`; with `moves` it goes on with another version that is the same, again and again, where the turns say so.
-fn run_moving(definition: &Value, turns: &[Turn], crashes: bool, mut retries: usize, moves: bool) -> (Sim, Sent) {
+/// What happens beside the answers, where the turns say so.
+#[derive(Clone, Copy, Default)]
+struct Disturbs {
+    /// The process dies.
+    crashes: bool,
+    /// What waits goes on with another version that is the same.
+    moves: bool,
+    /// What waits is paused for a while.
+    pauses: bool,
+}
+
+/// As `run`, disturbed.
+fn run_with(definition: &Value, turns: &[Turn], disturbs: Disturbs, mut retries: usize) -> (Sim, Sent) {
+    let Disturbs { crashes, moves, pauses } = disturbs;
     let decoded = definition::decode(definition).unwrap_or_else(|problems| panic!("{definition:#} {problems:#?}"));
     let mut sim = Sim::accept(decoded, json!({ "n": 1, "names": ["a"], "order": { "id": 7 } }));
     let mut sent = Vec::new();
@@ -231,6 +243,11 @@ fn run_moving(definition: &Value, turns: &[Turn], crashes: bool, mut retries: us
                 sent.push(effect);
             }
             Status::Waiting | Status::Queued => {
+                if pauses && turn.repeats {
+                    sim.command(Command::Pause { by: None, reason: None, freezes: true });
+                    assert!(sim.wake_after(5_000 + turn.milliseconds).is_empty(), "nothing is due in a pause");
+                    sim.command(Command::Resume { by: None, data: None, at_step: None });
+                }
                 let due = waits(&sim.plan, &sim.origin, &sim.state).into_iter().filter_map(|wait| wait.due_at).min();
                 let wait = due.expect("a waiting execution knows until when").0 - sim.now.0;
                 assert!(wait > 0, "a wait that is over was worked off");
@@ -249,6 +266,12 @@ fn run_moving(definition: &Value, turns: &[Turn], crashes: bool, mut retries: us
         }
     }
     panic!("it did not end: {:#?}", sim.timeline());
+}
+
+/// A timeline in which nobody sees what `now` was.
+fn without_moments(lines: impl IntoIterator<Item = String>) -> Vec<String> {
+    let moment = regex::Regex::new(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z").unwrap();
+    lines.into_iter().map(|line| moment.replace_all(&line, "(a moment)").into_owned()).collect()
 }
 
 proptest! {
@@ -301,7 +324,7 @@ proptest! {
     fn what_moves_to_a_version_that_is_the_same_ends_as_what_does_not_move(steps in steps(), turns in turns()) {
         let definition = json!({ "workflow_id": "random", "timeout": "24h", "steps": steps });
         let (stays, asked_once) = run(&definition, &turns, false, 0);
-        let (moved, asked) = run_moving(&definition, &turns, true, 0, true);
+        let (moved, asked) = run_with(&definition, &turns, Disturbs { crashes: true, moves: true, pauses: false }, 0);
         let is_no_move = |event: &&Event| !matches!(event, Event::Moved { .. });
         let journal: Vec<Event> = moved.journal.iter().filter(is_no_move).cloned().collect();
         prop_assert_eq!(journal, stays.journal);
@@ -309,6 +332,20 @@ proptest! {
         for effect in &asked {
             prop_assert!(asked_once.contains(effect), "{:?}", effect);
         }
+    }
+
+    #[test]
+    fn pauses_change_nothing_but_when(mut steps in steps(), turns in turns()) {
+        // Delays before attempts, and turns of rates, go on in a pause.
+        let turns: Vec<Turn> = turns.into_iter().map(|turn| Turn { answer: turn.answer % 8, ..turn }).collect();
+        for step in steps.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+            step.remove("retry");
+        }
+        let definition = json!({ "workflow_id": "random", "timeout": "24h", "deadline": "100h", "steps": steps });
+        let (calm, _) = run(&definition, &turns, false, 0);
+        let (held, _) = run_with(&definition, &turns, Disturbs { crashes: true, moves: false, pauses: true }, 0);
+        let lines = held.timeline().into_iter().filter(|line| line != "paused" && line != "unpaused");
+        prop_assert_eq!(without_moments(lines), without_moments(calm.timeline()));
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn who_waits_for_a_slot_takes_its_turn_with_it() {
 fn who_is_resumed_takes_another_turn() {
     let mut sim = accepted();
     take_turn(&mut sim, 2_000);
-    sim.command(Command::Pause { by: None, reason: None });
+    sim.command(Command::Pause { by: None, reason: None, freezes: true });
     assert_eq!(sim.state.status(), Status::Paused);
     assert!(sim.wake_after(5_000).is_empty(), "its turn passes");
     sim.command(Command::Resume { by: None, data: None, at_step: None });
@@ -172,7 +172,7 @@ fn the_time_of_an_attempt_does_not_count_while_its_calls_are_put_off() {
 fn a_paused_execution_does_not_make_the_call_that_was_put_off() {
     let mut sim = Sim::start(json!([call("ship", json!({}))]), json!({ "order": { "id": 7 } }));
     put_off(&mut sim, 1_000, true);
-    sim.command(Command::Pause { by: None, reason: None });
+    sim.command(Command::Pause { by: None, reason: None, freezes: true });
     assert!(sim.wake_after(5_000).is_empty());
     sim.command(Command::Resume { by: None, data: None, at_step: None });
     assert_eq!(sim.effects.len(), 1);

@@ -36,7 +36,7 @@ fn a_step_that_waits_can_be_left_out_with_an_output() {
 #[test]
 fn of_one_that_is_paused_the_next_step_begins_when_it_is_resumed() {
     let mut sim = waits_then_calls();
-    sim.command(Command::Pause { by: None, reason: None });
+    sim.command(Command::Pause { by: None, reason: None, freezes: true });
     assert_eq!(sim.command(skip("w", Value::Null)), ["w left out -> c"]);
     assert_eq!(sim.state.status(), Status::Paused);
     sim.crash();

@@ -52,7 +52,7 @@ fn with_its_slot_it_begins() {
 #[test]
 fn it_can_be_paused_resumed_and_cancelled_before_it_begins() {
     let mut sim = held();
-    sim.command(Command::Pause { by: None, reason: None });
+    sim.command(Command::Pause { by: None, reason: None, freezes: true });
     assert_eq!(sim.state.status(), Status::Paused);
     sim.command(Command::TakeSlot);
     assert!(sim.state.has_not_begun(), "its turn has come, and it is paused");
@@ -60,7 +60,7 @@ fn it_can_be_paused_resumed_and_cancelled_before_it_begins() {
     assert_eq!(sim.state.status(), Status::Completed);
 
     let mut sim = held();
-    sim.command(Command::Pause { by: None, reason: None });
+    sim.command(Command::Pause { by: None, reason: None, freezes: true });
     sim.command(Command::Resume { by: None, data: None, at_step: None });
     assert!(sim.state.has_not_begun(), "it is resumed, and its turn has not come");
     sim.command(Command::Cancel { by: None, reason: None });

@@ -54,13 +54,23 @@ pub fn line(event: &Event) -> String {
         }
         Event::SlotTaken { .. } => "has a slot".to_owned(),
         Event::Paused { .. } => "paused".to_owned(),
-        Event::Unpaused { at_step, .. } => format!("unpaused{}", then(at_step)),
+        Event::Unpaused { at_step, event, .. } => {
+            let by = event.as_ref().map_or_else(String::new, |event| format!(" by {}", event.id));
+            format!("unpaused{by}{}", then(at_step))
+        }
         Event::StepLeftOut { path, to, .. } => format!("{path} left out{}", then(to)),
         Event::ContextEdited { values, .. } => {
             let paths: Vec<&str> = values.iter().map(|(path, _)| path.as_str()).collect();
             format!("edited {}", paths.join(" "))
         }
         Event::SignalKept { name, .. } => format!("keeps {name}"),
+        Event::ResumeScheduled { due_at, when: Some(when), at, .. } => {
+            let due = due_at.map_or_else(String::new, |due_at| format!(", or in {} ms", due_at.0 - at.0));
+            format!("goes on at {}{due}", when.event)
+        }
+        Event::ResumeUnmet { event, problem, .. } => {
+            format!("not ended by {}{}", event.id, problem.as_ref().map_or("", |_| ", which cannot be judged"))
+        }
         Event::ResumeScheduled { due_at: Some(due_at), at, .. } => format!("goes on in {} ms", due_at.0 - at.0),
         Event::ResumeScheduled { due_at: None, .. } => "goes on no more".to_owned(),
         Event::PausedLong { .. } => "paused for long".to_owned(),

@@ -6,7 +6,7 @@ use sluice_engine::machine::{Command, EffectRequest, Event, Signal, Status, Wait
 use crate::sim::{Sim, ok};
 
 fn event(id: &str, event: &str, payload: Value) -> Command {
-    Command::Signal(Signal::Event { id: id.to_owned(), event: event.to_owned(), payload })
+    Command::Signal(Signal::Event { id: id.to_owned(), event: event.to_owned(), payload, at: None })
 }
 
 #[test]
@@ -43,6 +43,17 @@ fn payment(more: Value) -> Value {
         { "id": "ship", "type": "set", "set": { "shipped": "{{ steps.paid.output.order.amount }}" } },
         { "id": "late", "type": "action", "action": "block", "reason": "not paid" },
     ])
+}
+
+#[test]
+fn a_value_that_no_column_holds_is_compared_all_the_same() {
+    let order = |amount: u32| json!({ "order": { "id": "o\0-1", "amount": amount } });
+    let mut sim = Sim::start(payment(json!({ "match": ["order.id"], "on_timeout": "late" })), order(1));
+    let row = waits(&sim.plan, &sim.origin, &sim.state).remove(0);
+    assert_eq!((row.correlation, row.keys.len()), (None, 1), "a row of the database holds no NUL");
+    assert!(!serde_json::to_string(&row.keys).unwrap().contains('\0'));
+    sim.command(event("e1", "order.paid", order(5)));
+    assert_eq!(sim.state.status(), Status::Completed);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What people have to decide: who may, what they decide, how it changes hands, and what is shown of it.
 
 mod absent;
+mod ask;
 mod claim;
 mod comment;
 mod decide;
@@ -12,6 +13,7 @@ mod remind;
 mod standing;
 mod substitute;
 
+pub use ask::ask_by_mail;
 pub use claim::{claim, release};
 pub use comment::comment;
 pub use decide::{Ruling, decide};

@@ -25,7 +25,7 @@ use crate::viewer::{Origin, Permission, Viewer};
 /// After how long people may be reminded of the same approval again.
 const PAUSE: Duration = Duration::from_mins(10);
 /// People who get a mail at most.
-const MOST_MAILS: usize = 50;
+pub(super) const MOST_MAILS: usize = 50;
 /// Holders of a role who are looked at at most.
 const MOST_HOLDERS: u64 = 100;
 
@@ -82,8 +82,8 @@ fn left(at_ms: i64, now: Timestamp) -> Option<Duration> {
     (left_ms > 0).then(|| Duration::from_millis(left_ms.unsigned_abs()))
 }
 
-/// A link and a mail for each person who may decide at this moment.
-async fn mails(
+/// A link and a mail for each person who may decide at this moment; none where no mail is set up.
+pub(super) async fn mails(
     services: &Services,
     row: &ApprovalRow,
     now: Timestamp,

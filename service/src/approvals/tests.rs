@@ -170,6 +170,8 @@ impl Bed {
             remind_at_ms: None,
             escalate_at_ms: None,
             escalated_role: None,
+            // As workers do.
+            mail_at_ms: self.services.settings().mailer.is_on().then_some(NOW),
             assignees: users.chain(["role:manager".to_owned()]).collect(),
         };
         let state = "{}".to_owned();
@@ -195,6 +197,7 @@ impl Bed {
             sends: Vec::new(),
             approvals: ApprovalWrites { opened: vec![opened], ..ApprovalWrites::default() },
             told_at_most: None,
+            deadline: store::Deadline::default(),
             measures: store::Measures::default(),
         };
         store.commit(checkpoint).await.unwrap();

@@ -1,6 +1,9 @@
 //! Writes entries of the audit log.
 
+use std::collections::BTreeSet;
+
 use ids::{AuditEntryId, OrganizationId};
+use queue::Notice;
 use serde_json::{Map, Value};
 use store::{AuditOutcome, NewAuditEntry};
 
@@ -96,8 +99,13 @@ pub async fn record(services: &Services, entry: NewEntry) -> Result<(), ServiceE
 /// # Errors
 /// As [`record`].
 pub async fn record_all(services: &Services, entries: Vec<NewEntry>) -> Result<(), ServiceError> {
-    let rows = entries.into_iter().map(|entry| row(services, entry)).collect();
-    Ok(services.store().audit(rows).await?)
+    let rows: Vec<NewAuditEntry> = entries.into_iter().map(|entry| row(services, entry)).collect();
+    let followed = rows.iter().filter(|row| row.target_type == "workflow").map(|row| row.organization_id);
+    let followed: BTreeSet<OrganizationId> = followed.collect();
+    services.store().audit(rows).await?;
+    // Whoever follows a workflow reads what happened to it from the log.
+    services.notices().publish(followed.into_iter().map(Notice::of).collect());
+    Ok(())
 }
 
 fn row(services: &Services, entry: NewEntry) -> NewAuditEntry {

@@ -1,6 +1,7 @@
 //! Holds bulk operations, lets them go on, stops them.
 
 use ids::BulkOperationId;
+use queue::Notice;
 use serde_json::json;
 use store::{BulkOperationRow, BulkStatus};
 
@@ -61,6 +62,7 @@ async fn switch(
     viewer.origin.trail.note(change.after(status_text(status)));
     let switched = services.store().switch_bulk_operation(viewer.organization, id, status, services.now().0).await?;
     if let Some(row) = switched {
+        services.notices().publish(vec![Notice::of(viewer.organization)]);
         return Ok(row);
     }
     let now = found(services, viewer, id).await?;

@@ -9,11 +9,14 @@ use store::BulkOperationRow;
 use super::read;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
+use crate::pace::Pace;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
-/// How often it is looked at: parts of it are written about as often, and people see no more.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// It is looked at once in so long at most: parts of it are written about as often, and people see no more.
+const EVERY: Duration = Duration::from_millis(500);
+/// It is looked at without news after so long.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The operation as it is, and again whenever it has changed, until it has ended. Steps in between may be left out;
 /// the end is not.
@@ -26,11 +29,13 @@ pub async fn updates(
     id: BulkOperationId,
 ) -> Result<impl Stream<Item = Result<BulkOperationRow, ServiceError>> + Send + use<>, ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
-    let Some(first) = read::operation(services, viewer, id).await?.map(without_claim) else {
+    let mut pace = Pace::new(services.live().organization(viewer.organization), EVERY, PATIENCE);
+    let Some(first) = pace.look(read::operation(services, viewer, id)).await?.map(without_claim) else {
         let mistake = Mistake::new(Code::NotFound, "id", format!("there is no bulk operation `{id}`"));
         return Err(ServiceError::mistake(mistake.with_help("List what there is with `bulkOperations`.")));
     };
-    let follower = Follower { services: services.clone(), viewer: viewer.clone(), id, first: Some(first), last: None };
+    let (services, viewer) = (services.clone(), viewer.clone());
+    let follower = Follower { services, viewer, id, pace, first: Some(first), last: None };
     Ok(futures::stream::try_unfold(follower, |mut follower| async move {
         Ok(follower.next().await?.map(|row| (row, follower)))
     }))
@@ -40,6 +45,7 @@ struct Follower {
     services: Services,
     viewer: Viewer,
     id: BulkOperationId,
+    pace: Pace,
     /// As it was at the beginning, until it is told.
     first: Option<BulkOperationRow>,
     last: Option<BulkOperationRow>,
@@ -53,14 +59,16 @@ impl Follower {
             }
             let row = match self.first.take() {
                 Some(first) => Some(first),
-                None => read::operation(&self.services, &self.viewer, self.id).await?.map(without_claim),
+                None => {
+                    self.pace.turn().await;
+                    self.pace.look(read::operation(&self.services, &self.viewer, self.id)).await?.map(without_claim)
+                }
             };
             let Some(row) = row else { return Ok(None) };
             if self.last.as_ref() != Some(&row) {
                 self.last = Some(row.clone());
                 return Ok(Some(row));
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 }

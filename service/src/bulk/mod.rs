@@ -6,6 +6,8 @@
 mod control;
 mod follow;
 mod item;
+mod kinds;
+mod part;
 mod read;
 mod start;
 mod sweep;

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{BulkKind, BulkOperationRow, BulkStatus, ExecutionFilter};
 
-use super::walk;
+use super::{kinds, walk};
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::executions::{self, asked};
 use crate::identity::Principal;
 use crate::services::Services;
-use crate::viewer::{Permission, Viewer};
+use crate::viewer::Viewer;
 
 /// Executions in a second of an operation that says nothing.
 pub const DEFAULT_RATE: i32 = 1_000;
@@ -24,6 +24,9 @@ pub const MAX_RATE: i32 = 10_000;
 pub const MAX_IDS: usize = 1_000;
 /// Operations of one organization that have not ended, at most.
 pub const MAX_OPEN: u64 = 100;
+
+/// Longest id of a step, in bytes.
+const MAX_STEP: usize = 255;
 
 /// Which executions.
 #[derive(Debug, Clone)]
@@ -41,6 +44,12 @@ pub struct Arguments {
     /// Of a resume: merged over the data of each execution.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
+    /// Of a migration: number of the version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_version: Option<i32>,
+    /// Of a rerun: the step to begin with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_step: Option<String>,
     /// Executions that were named: those in another state are passed and counted too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_named: bool,
@@ -61,6 +70,10 @@ pub struct NewOperation {
     pub rate_per_second: Option<i32>,
     /// Of a resume: merged over the data of each execution.
     pub data: Option<Value>,
+    /// Of a migration: number of the version that they go on with.
+    pub to_version: Option<i32>,
+    /// Of a rerun: the step that the new ones begin with.
+    pub from_step: Option<String>,
 }
 
 /// Accepts an operation: durable when this returns, and done in the background. Executions that are accepted later
@@ -69,17 +82,26 @@ pub struct NewOperation {
 /// # Errors
 /// `Forbidden`; mistakes, all at once; the database away.
 pub async fn start(services: &Services, viewer: &Viewer, new: NewOperation) -> Result<BulkOperationRow, ServiceError> {
-    viewer.require(Permission::ExecutionControl)?;
+    let mut arguments = Arguments {
+        data: new.data.clone(),
+        to_version: new.to_version,
+        from_step: new.from_step.clone(),
+        is_named: false,
+    };
+    kinds::may(viewer, new.kind, &arguments)?;
     let mut mistakes = check(services, &new);
     let rate_per_second = new.rate_per_second.unwrap_or(DEFAULT_RATE);
-    let (filter, is_named) = match new.which {
+    let filter = match new.which {
         None => {
             let message = "say with which executions: give `filter` or `ids`";
             mistakes.push(Mistake::new(Code::Required, "filter", message));
-            (ExecutionFilter::default(), false)
+            ExecutionFilter::default()
         }
-        Some(Which::Fitting(filter)) => (*filter, false),
-        Some(Which::Named(ids)) => (named(services, viewer, ids, &mut mistakes).await?, true),
+        Some(Which::Fitting(filter)) => *filter,
+        Some(Which::Named(ids)) => {
+            arguments.is_named = true;
+            named(services, viewer, ids, &mut mistakes).await?
+        }
     };
     if mistakes.is_empty() && services.store().count_open_bulk_operations(viewer.organization).await? >= MAX_OPEN {
         let message = format!("{MAX_OPEN} bulk operations of the organization have not ended");
@@ -89,7 +111,6 @@ pub async fn start(services: &Services, viewer: &Viewer, new: NewOperation) -> R
         return Err(ServiceError::Mistakes(mistakes));
     }
     let now_ms = services.now().0;
-    let arguments = Arguments { data: new.data, is_named };
     let row = BulkOperationRow {
         id: BulkOperationId::new(),
         organization_id: viewer.organization,
@@ -124,7 +145,9 @@ pub async fn start(services: &Services, viewer: &Viewer, new: NewOperation) -> R
     let change =
         Change::of("bulk_operation", row.id, "").named("bulk_operation.started").because(Some(row.reason.clone()));
     viewer.origin.trail.note(change.after(json!({
-        "kind": format!("{:?}", row.kind).to_lowercase(),
+        "kind": kinds::name(row.kind),
+        "toVersion": arguments.to_version,
+        "fromStep": arguments.from_step,
         "filter": filter,
         "isDryRun": row.is_dry_run,
         "ratePerSecond": row.rate_per_second,
@@ -144,6 +167,7 @@ fn check(services: &Services, new: &NewOperation) -> Vec<Mistake> {
     if new.data.is_some() && new.kind != BulkKind::Resume {
         mistakes.push(Mistake::new(Code::Invalid, "data", "only paused executions that are resumed take data"));
     }
+    mistakes.extend(check_arguments(new));
     let limit = services.settings().max_payload_bytes;
     if new.data.as_ref().is_some_and(|data| data.to_string().len() > limit) {
         mistakes.push(Mistake::new(Code::TooLarge, "data", format!("`data` has more than {limit} bytes")));
@@ -151,6 +175,30 @@ fn check(services: &Services, new: &NewOperation) -> Vec<Mistake> {
     if new.rate_per_second.is_some_and(|rate| !(1..=MAX_RATE).contains(&rate)) {
         let message = format!("`ratePerSecond` must be 1 to {MAX_RATE}");
         mistakes.push(Mistake::new(Code::Invalid, "ratePerSecond", message));
+    }
+    mistakes
+}
+
+/// What a kind needs, and what others do not know.
+fn check_arguments(new: &NewOperation) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    match (new.kind, new.to_version) {
+        (BulkKind::Migrate, None) => {
+            let message = "say to which version: give `toVersion`";
+            mistakes.push(Mistake::new(Code::Required, "toVersion", message));
+        }
+        (BulkKind::Migrate, Some(_)) | (_, None) => {}
+        (_other, Some(_)) => {
+            mistakes.push(Mistake::new(Code::Invalid, "toVersion", "only executions that are moved take a version"));
+        }
+    }
+    if let Some(step) = &new.from_step {
+        if new.kind != BulkKind::Rerun {
+            mistakes.push(Mistake::new(Code::Invalid, "fromStep", "only executions that are repeated take a step"));
+        } else if step.is_empty() || step.len() > MAX_STEP || step.contains('\0') {
+            let message = format!("the id of a step has 1 to {MAX_STEP} bytes");
+            mistakes.push(Mistake::new(Code::Invalid, "fromStep", message));
+        }
     }
     mistakes
 }

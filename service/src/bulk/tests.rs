@@ -23,6 +23,8 @@ use crate::services::{Services, Settings};
 use crate::viewer::{Actor, ActorKind, Credential, Viewer};
 use crate::workflows::{self, ImportFile, ImportRequest};
 
+mod kinds;
+
 const NOW: i64 = 1_767_225_600_000;
 const FILES: [(&str, &str); 2] = [
     ("rests.yaml", "workflow_id: rests\nsteps:\n  - { id: rest, type: wait, wait: { event: never.comes } }\n"),
@@ -73,6 +75,8 @@ fn all(kind: BulkKind) -> NewOperation {
         is_dry_run: false,
         rate_per_second: None,
         data: None,
+        to_version: None,
+        from_step: None,
     }
 }
 
@@ -100,12 +104,16 @@ impl Bed {
     }
 
     async fn started(&self, slug: &str) -> ExecutionId {
+        self.started_under(slug, None).await
+    }
+
+    async fn started_under(&self, slug: &str, idempotency_key: Option<String>) -> ExecutionId {
         let request = StartRequest {
             workflow: WorkflowRef::Slug(slug.to_owned()),
             version: None,
             input: Some(json!({})),
             key: None,
-            idempotency_key: None,
+            idempotency_key,
             labels: Vec::new(),
             priority: None,
             trigger: Trigger::Manual { reason: None },

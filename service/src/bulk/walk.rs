@@ -1,7 +1,8 @@
 //! Which executions an operation looks at.
 
-use store::{BulkKind, BulkOperationRow, ExecutionFilter, ExecutionStatus, TimeFilter};
+use store::{BulkKind, BulkOperationRow, ExecutionFilter, TimeFilter};
 
+use super::kinds::states;
 use super::start::Arguments;
 use crate::reach;
 use crate::viewer::Viewer;
@@ -16,7 +17,9 @@ pub fn filter(
 ) -> ExecutionFilter {
     let mut filter = reach::of_executions(viewer, asked).into_owned();
     let queued_at = filter.queued_at.unwrap_or_default();
-    let lte = queued_at.lte.map_or(row.created_at_ms, |lte| Ord::min(lte, row.created_at_ms));
+    // What the operation itself starts is accepted at that moment at the earliest.
+    let last_ms = if row.kind == BulkKind::Rerun { row.created_at_ms - 1 } else { row.created_at_ms };
+    let lte = queued_at.lte.map_or(last_ms, |lte| Ord::min(lte, last_ms));
     filter.queued_at = Some(TimeFilter { lte: Some(lte), ..queued_at });
     if !arguments.is_named {
         let possible = states(row.kind);
@@ -24,22 +27,4 @@ pub fn filter(
         filter.statuses = Some(wanted.into_iter().filter(|status| possible.contains(status)).collect());
     }
     filter
-}
-
-/// States in which there is something to do.
-const fn states(kind: BulkKind) -> &'static [ExecutionStatus] {
-    match kind {
-        BulkKind::Cancel => &[
-            ExecutionStatus::Queued,
-            ExecutionStatus::Running,
-            ExecutionStatus::Waiting,
-            ExecutionStatus::Blocked,
-            ExecutionStatus::Paused,
-        ],
-        BulkKind::Pause => {
-            &[ExecutionStatus::Queued, ExecutionStatus::Running, ExecutionStatus::Waiting, ExecutionStatus::Blocked]
-        }
-        BulkKind::Resume => &[ExecutionStatus::Paused],
-        BulkKind::Retry => &[ExecutionStatus::Failed],
-    }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use engine::Timestamp;
 use engine::machine::{Signal, agrees, correlations};
 use engine::pattern::EventPattern;
 use ids::ExecutionId;
@@ -70,6 +71,6 @@ fn may_fit(services: &Services, wait: &EventWait, payload: &Value) -> Result<boo
 /// What an execution is told of an event.
 #[must_use]
 pub fn signal(row: &EventRow, payload: &Value) -> Told {
-    let what = Signal::Event { id: row.id.to_string(), event: row.event_type.clone(), payload: payload.clone() };
-    Told::Signal { what }
+    let (id, event, at) = (row.id.to_string(), row.event_type.clone(), Some(Timestamp(row.received_at_ms)));
+    Told::Signal { what: Signal::Event { id, event, payload: payload.clone(), at } }
 }

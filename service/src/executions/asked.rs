@@ -25,18 +25,23 @@ pub fn to_cancel(viewer: &Viewer, row: &ExecutionRow, reason: Option<&str>) -> R
     Ok(Some(Told::Cancel { by: Some(viewer.actor.id.clone()), reason: reason.map(str::to_owned) }))
 }
 
-/// To begin no further step; nothing when it is paused already.
+/// To begin no further step, while time limits stand still or go on; nothing when it is paused already.
 ///
 /// # Errors
 /// `WRONG_STATE` when it has ended.
-pub fn to_pause(viewer: &Viewer, row: &ExecutionRow, reason: Option<&str>) -> Result<Option<Told>, ServiceError> {
+pub fn to_pause(
+    viewer: &Viewer,
+    row: &ExecutionRow,
+    reason: Option<&str>,
+    freezes: bool,
+) -> Result<Option<Told>, ServiceError> {
     if row.status.is_ended() {
         return Err(has_ended(row, "paused"));
     }
     if row.status == ExecutionStatus::Paused {
         return Ok(None);
     }
-    Ok(Some(Told::Pause { by: Some(viewer.actor.id.clone()), reason: reason.map(str::to_owned) }))
+    Ok(Some(Told::Pause { by: Some(viewer.actor.id.clone()), reason: reason.map(str::to_owned), freezes }))
 }
 
 /// To go on now.

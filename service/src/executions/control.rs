@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use engine::Timestamp;
+use engine::definition::ResumeWhen;
 use engine::machine::MAX_PAUSE;
 use ids::ExecutionId;
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use store::ExecutionRow;
 
 use super::asked::{check_data, is_paused, to_cancel, to_pause, to_resume};
 use super::known::found;
+use super::resume_when::{AskedEvent, awaited};
 use super::wait::{WaitFor, wait_for_news};
 use crate::audit::Change;
 use crate::code::Code;
@@ -40,27 +42,48 @@ pub async fn cancel(
     told(services, viewer, row, cancel, WaitFor::Completion).await
 }
 
+/// How an execution is paused.
+#[derive(Debug, Clone)]
+pub struct PauseRequest {
+    /// Which.
+    pub id: ExecutionId,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether time limits stand still meanwhile.
+    pub freezes: bool,
+    /// When it goes on by itself.
+    pub resume_at: Option<Timestamp>,
+    /// At which event it goes on by itself, if that comes first.
+    pub resume_when: Option<AskedEvent>,
+}
+
 /// Lets an execution begin no further step. What is under way comes to its end first.
 ///
 /// # Errors
-/// As [`cancel`].
-pub async fn pause(
-    services: &Services,
-    viewer: &Viewer,
-    id: ExecutionId,
-    reason: Option<String>,
-    resume_at: Option<Timestamp>,
-) -> Result<ExecutionRow, ServiceError> {
+/// As [`cancel`]; `INVALID` for an event that cannot be waited for; `Forbidden` also for one with values or a condition
+/// without `EXECUTION_DATA_READ`.
+pub async fn pause(services: &Services, viewer: &Viewer, request: PauseRequest) -> Result<ExecutionRow, ServiceError> {
+    let PauseRequest { id, reason, freezes, resume_at, resume_when } = request;
     let row = reached(services, viewer, id, reason.as_deref()).await?;
-    let Some(pause) = to_pause(viewer, &row, reason.as_deref())? else { return Ok(row) };
+    let Some(pause) = to_pause(viewer, &row, reason.as_deref(), freezes)? else { return Ok(row) };
     check_moment("resumeAt", Some(services.now().0), resume_at)?;
-    note(viewer, &row, "execution.pause_asked", reason, Value::Null);
-    let Some(resume_at) = resume_at else {
+    let when = awaited(services, viewer, &row, "resumeWhen", resume_when.as_ref()).await?;
+    note(viewer, &row, "execution.pause_asked", reason, goes_on_by_itself(resume_at, when.as_deref()));
+    if resume_at.is_none() && when.is_none() {
         return told(services, viewer, row, pause, WaitFor::Pause).await;
-    };
+    }
     let by = Some(viewer.actor.id.clone());
-    let resume = Told::ScheduleResume { by, due_at_ms: Some(resume_at.0), data: None, at_step: None };
+    let due_at_ms = resume_at.map(|at| at.0);
+    let resume = Told::ScheduleResume { by, due_at_ms, when, data: None, at_step: None };
     told_all(services, viewer, row, &[pause, resume], WaitFor::Pause).await
+}
+
+/// What the audit log has of it: not the values that an event must have.
+fn goes_on_by_itself(at: Option<Timestamp>, when: Option<&ResumeWhen>) -> Value {
+    if at.is_none() && when.is_none() {
+        return Value::Null;
+    }
+    json!({ "resumeAt": at.map(Timestamp::to_rfc3339), "resumeWhen": when.map(|when| &when.event) })
 }
 
 /// How a paused execution goes on.
@@ -70,25 +93,28 @@ pub struct ResumeRequest {
     pub id: ExecutionId,
     /// Merged over its context.
     pub data: Option<Value>,
-    /// When; now when absent.
+    /// When; now when there is neither this nor an event.
     pub at: Option<Timestamp>,
+    /// At which event, if that comes first.
+    pub when: Option<AskedEvent>,
     /// The step to go on at.
     pub from_step: Option<String>,
     /// Why.
     pub reason: Option<String>,
 }
 
-/// Lets a paused execution go on, now or at a moment.
+/// Lets a paused execution go on, now, at a moment or at an event.
 ///
 /// # Errors
 /// As [`cancel`]; `WRONG_STATE` when it is not paused; `INVALID` for data that is no object, a step that the flow
-/// has not, or a moment at which it would have been paused for too long.
+/// has not, or a moment at which it would have been paused for too long; for an event too when it is that now;
+/// `Forbidden` also for an event with values or a condition without `EXECUTION_DATA_READ`.
 pub async fn resume(
     services: &Services,
     viewer: &Viewer,
     request: ResumeRequest,
 ) -> Result<ExecutionRow, ServiceError> {
-    let ResumeRequest { id, data, at, from_step, reason } = request;
+    let ResumeRequest { id, data, at, when, from_step, reason } = request;
     let row = reached(services, viewer, id, reason.as_deref()).await?;
     is_paused(&row)?;
     check_data(data.as_ref())?;
@@ -101,14 +127,18 @@ pub async fn resume(
             return Err(ServiceError::mistake(Mistake::new(Code::Invalid, "fromStep", message)));
         }
     }
-    check_moment("at", row.paused_at_ms, at)?;
+    check_later(row.paused_at_ms, services.now(), at, when.is_some())?;
+    let when = awaited(services, viewer, &row, "when", when.as_ref()).await?;
     // Which data, and not their values: those are in the execution, for those who may see them.
     let keys = data.as_ref().and_then(Value::as_object).map(|data| data.keys().collect::<Vec<_>>());
-    let after = json!({ "dataKeys": keys, "fromStep": from_step, "at": at.map(Timestamp::to_rfc3339) });
+    let mut after = json!({ "dataKeys": keys, "fromStep": from_step, "at": at.map(Timestamp::to_rfc3339) });
+    if let Some(when) = &when {
+        after["when"] = json!(when.event);
+    }
     note(viewer, &row, "execution.resume_asked", reason, after);
-    if let Some(at) = at {
+    if at.is_some() || when.is_some() {
         let by = Some(viewer.actor.id.clone());
-        let told_later = Told::ScheduleResume { by, due_at_ms: Some(at.0), data, at_step: from_step };
+        let told_later = Told::ScheduleResume { by, due_at_ms: at.map(|at| at.0), when, data, at_step: from_step };
         return told(services, viewer, row, told_later, WaitFor::Nothing).await;
     }
     let resume = to_resume(viewer, &row, data, from_step)?;
@@ -128,11 +158,23 @@ pub async fn cancel_resume(
     is_paused(&row)?;
     note(viewer, &row, "execution.resume_taken_back", None, Value::Null);
     let by = Some(viewer.actor.id.clone());
-    let no_more = Told::ScheduleResume { by, due_at_ms: None, data: None, at_step: None };
+    let no_more = Told::ScheduleResume { by, due_at_ms: None, when: None, data: None, at_step: None };
     told(services, viewer, row, no_more, WaitFor::Nothing).await
 }
 
-/// At the moment of its resume it may not have been paused for too long.
+/// Neither at the moment of its resume may it have been paused for too long, nor now, if that is to come by itself.
+fn check_later(
+    paused_at_ms: Option<i64>,
+    now: Timestamp,
+    at: Option<Timestamp>,
+    is_at_event: bool,
+) -> Result<(), ServiceError> {
+    check_moment("at", paused_at_ms, at)?;
+    let field = if is_at_event { "when" } else { "at" };
+    check_moment(field, paused_at_ms, (is_at_event || at.is_some()).then_some(now))
+}
+
+/// At this moment it may not have been paused for too long.
 fn check_moment(field: &str, paused_at_ms: Option<i64>, at: Option<Timestamp>) -> Result<(), ServiceError> {
     let last = paused_at_ms.map(|since| Timestamp(since).plus(MAX_PAUSE));
     let Some(last) = last.filter(|last| at.is_some_and(|at| at > *last)) else { return Ok(()) };
@@ -195,4 +237,30 @@ async fn told_all(
     tell(services, what.iter().map(|told| told.row(viewer.organization, row.id)).collect()).await?;
     let newest = wait_for_news(services, viewer, row.clone(), news, until, PATIENCE).await?;
     Ok(newest.unwrap_or(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The field that is wrong, of one that is paused since 5.
+    fn field(now: Timestamp, at: Option<Timestamp>, is_at_event: bool) -> String {
+        match check_later(Some(5), now, at, is_at_event) {
+            Err(ServiceError::Mistakes(mistakes)) => mistakes[0].field.join("."),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn after_the_longest_pause_it_goes_on_at_no_moment_and_at_no_event() {
+        let last = Timestamp(5).plus(MAX_PAUSE);
+        let fine = "Ok(())";
+        assert_eq!((field(last, Some(last), true).as_str(), field(last, None, true).as_str()), (fine, fine));
+        assert_eq!(field(Timestamp(6), Some(last.later(1)), true), "at");
+        assert_eq!(field(last.later(1), None, true), "when");
+        assert_eq!(field(last.later(1), Some(last), true), "when");
+        assert_eq!(field(last.later(1), Some(Timestamp(6)), false), "at", "a moment that is over");
+        assert_eq!(field(last.later(1), None, false), fine, "the engine says it of a resume by hand");
+        assert!(check_later(None, last.later(1), None, true).is_ok(), "it is not paused yet");
+    }
 }

@@ -1,6 +1,7 @@
 //! Labels of executions, and executions that are removed.
 
 use ids::ExecutionId;
+use queue::Notice;
 use serde_json::{Value, json};
 use store::{ExecutionRow, LabelsOutcome};
 
@@ -35,7 +36,10 @@ pub async fn label(
     note(viewer, &row, "execution.labelled", None, json!({ "set": named, "removed": remove }));
     let outcome = services.store().change_labels(viewer.organization, id, &set, &remove, MAX_LABELS).await?;
     match outcome {
-        LabelsOutcome::Changed(labels) => Ok(ExecutionRow { labels, ..row }),
+        LabelsOutcome::Changed(labels) => {
+            services.notices().publish(vec![Notice::of(viewer.organization)]);
+            Ok(ExecutionRow { labels, ..row })
+        }
         LabelsOutcome::TooMany => {
             let message = format!("an execution has at most {MAX_LABELS} labels");
             Err(ServiceError::mistake(Mistake::new(Code::TooLarge, "set", message)))
@@ -59,6 +63,7 @@ pub async fn delete(
     let row = found(services, viewer, id).await?;
     note(viewer, &row, "execution.deleted", reason, Value::Null);
     if row.status.is_ended() && services.store().delete_execution(viewer.organization, id).await? {
+        services.notices().publish(vec![Notice::of(viewer.organization)]);
         return Ok(());
     }
     let message = format!("execution {id} has not ended, so it cannot be deleted");

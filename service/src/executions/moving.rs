@@ -34,7 +34,7 @@ const LIVE: [ExecutionStatus; 5] = [
 ];
 
 /// A version to move to.
-struct Target {
+pub(crate) struct Target {
     version: Arc<LoadedVersion>,
     canonical: Value,
 }
@@ -57,14 +57,11 @@ pub async fn migrate(
     let target = target(services, viewer, row.workflow_id, to_version).await?;
     for _try in 0..TRIES {
         let row = found(services, viewer, id).await?;
-        if row.version_id == target.version.id {
-            return Ok(row);
-        }
         if relocate(services, viewer, row, &target, &reason).await? {
             return found(services, viewer, id).await;
         }
     }
-    Err(refused(id, "it went on at the same moment; try again when it rests"))
+    Err(refused(id, OVERTAKEN))
 }
 
 /// Moves it as it was read; false when somebody else has written it since.
@@ -75,7 +72,30 @@ async fn relocate(
     target: &Target,
     reason: &str,
 ) -> Result<bool, ServiceError> {
+    let before = row.clone();
+    let Some(relocation) = to_move(services, viewer, row, target, reason).await? else { return Ok(true) };
+    let Some(seq) = services.store().relocate(&relocation).await? else { return Ok(false) };
+    let after = json!({ "fromVersion": before.version_number, "toVersion": relocation.to_number });
+    note(viewer, &before, "execution.migrated", Some(reason.to_owned()), after);
+    announce(services, &[(&relocation, seq)]);
+    Ok(true)
+}
+
+/// To go on with another version, which holds for the execution as it was read; nothing when it is on that version.
+///
+/// # Errors
+/// `WRONG_STATE` with every reason why it cannot move; the database away.
+pub(crate) async fn to_move(
+    services: &Services,
+    viewer: &Viewer,
+    row: ExecutionRow,
+    target: &Target,
+    reason: &str,
+) -> Result<Option<Relocation>, ServiceError> {
     let (id, from, from_number) = (row.id, row.version_id, row.version_number);
+    if from == target.version.id {
+        return Ok(None);
+    }
     if !rests(&row) {
         return Err(refused(id, "it is at work, or has ended; it can move when it rests"));
     }
@@ -90,7 +110,7 @@ async fn relocate(
     let (by, why) = (Some(viewer.actor.id.clone()), Some(reason.to_owned()));
     let moved = Event::Moved { from: from_number, to, by, reason: why, at: now };
     let definition = target.version.plan.definition();
-    let relocation = Relocation {
+    Ok(Some(Relocation {
         organization_id: viewer.organization,
         execution_id: id,
         seq: known.seq,
@@ -98,19 +118,27 @@ async fn relocate(
         to: target.version.id,
         to_number: to,
         queue: definition.queue.clone(),
-        deadline_at_ms: definition.deadline.map(|deadline| known.origin.accepted_at.plus(deadline).0),
+        deadline_at_ms: machine::life_ends(&target.version.plan, &known.origin, &known.state).map(|ends| ends.0),
         rules: pin_anew(services, viewer.organization, &target.version, known.row.rules.as_deref()).await?,
         events: serde_json::to_string(&[moved]).expect("events are plain data"),
         at_ms: now.0,
-    };
-    let Some(seq) = services.store().relocate(&relocation).await? else { return Ok(false) };
-    let after = json!({ "fromVersion": from_number, "toVersion": to });
-    note(viewer, &known.row, "execution.migrated", Some(reason.to_owned()), after);
-    metrics::counter!("sluice_executions_migrated_total").increment(1);
-    let notice = Notice { organization: viewer.organization, execution: id, seq, ended: false };
-    services.notices().publish(vec![notice]);
-    Ok(true)
+    }))
 }
+
+/// Tells those who follow executions that they have moved.
+pub(crate) fn announce(services: &Services, moved: &[(&Relocation, i32)]) {
+    metrics::counter!("sluice_executions_migrated_total").increment(moved.len() as u64);
+    let notice = |(relocation, seq): &(&Relocation, i32)| Notice {
+        organization: relocation.organization_id,
+        execution: relocation.execution_id,
+        seq: *seq,
+        ended: false,
+    };
+    services.notices().publish(moved.iter().map(notice).collect());
+}
+
+/// Why one that could move has not.
+pub(crate) const OVERTAKEN: &str = "it went on at the same moment; try again when it rests";
 
 const fn rests(row: &ExecutionRow) -> bool {
     matches!(row.status, ExecutionStatus::Waiting | ExecutionStatus::Blocked | ExecutionStatus::Paused)
@@ -196,7 +224,11 @@ pub async fn plan_migration(
     Ok(plan)
 }
 
-async fn target(
+/// A version of a workflow, to move executions to.
+///
+/// # Errors
+/// `NOT_FOUND`, or the database is away.
+pub(crate) async fn target(
     services: &Services,
     viewer: &Viewer,
     workflow: WorkflowId,

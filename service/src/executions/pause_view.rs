@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use engine::Timestamp;
-use engine::machine::{self, Command, Decided, Event, Signal, WaitKind};
+use engine::machine::{self, Command, Decided, Event, ResumeOn, Signal, State, WaitKind};
 use ids::ExecutionId;
 use store::{ExecutionRow, ExecutionStatus};
 
@@ -22,7 +22,7 @@ const MAX_PARTS: usize = 20;
 const MAX_STEPS: usize = 100;
 
 /// A pause.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PauseView {
     /// Since when.
     pub at: Timestamp,
@@ -30,8 +30,14 @@ pub struct PauseView {
     pub by: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// Whether time limits stand still.
+    pub freezes: bool,
     /// When it goes on by itself.
     pub resumes_at: Option<Timestamp>,
+    /// At which event it goes on by itself.
+    pub resumes_on: Option<ResumeOn>,
+    /// Since when such an event counts.
+    pub resumes_on_since: Option<Timestamp>,
     /// What resuming would set free.
     pub pending: ResumePreview,
 }
@@ -76,7 +82,17 @@ pub async fn pause_view(
         _held_by_a_retry => (None, None),
     };
     let pending = preview(&known, &since, told, services.now());
-    Ok(Some(PauseView { at, by, reason, resumes_at: known.state.resumes_at(), pending }))
+    let on = known.state.resumes_on();
+    Ok(Some(PauseView {
+        at,
+        by,
+        reason,
+        freezes: known.state.is_frozen(),
+        resumes_at: known.state.resumes_at(),
+        resumes_on: on.map(|(on, _since)| on.clone()),
+        resumes_on_since: on.map(|(_on, since)| since),
+        pending,
+    }))
 }
 
 /// What waits for the execution and is not in its journal yet.
@@ -103,20 +119,19 @@ fn preview(known: &Known, since: &[&Event], told: Vec<Told>, now: Timestamp) -> 
     }
     let (plan, origin) = (&known.version.plan, &known.origin);
     let mut state = known.state.clone();
+    let mut steps = BTreeSet::new();
     for one in told {
         match &one {
             Told::Signal { what: Signal::Approval { .. } } => shown.decided_approvals += 1,
             Told::Signal { .. } => shown.signals += 1,
             _control => {}
         }
-        // What makes no sense in this state is dropped by the worker as well.
-        let _refused = machine::advance(plan, origin, &mut state, one.into_command(), now);
+        // What makes no sense in this state is dropped by the worker as well. It may end the pause itself.
+        if let Ok(decided) = machine::advance(plan, origin, &mut state, one.into_command(), now) {
+            note_steps(&decided, &mut steps, &mut shown.next_steps);
+        }
     }
-    let is_timer = |kind: WaitKind| !matches!(kind, WaitKind::Resume | WaitKind::Pause | WaitKind::Deadline);
-    let waits = machine::waits(plan, origin, &state);
-    let due = waits.iter().filter(|wait| is_timer(wait.kind) && wait.due_at.is_some_and(|due_at| due_at <= now));
-    shown.due_timers = u32::try_from(due.count()).unwrap_or(u32::MAX);
-    let mut steps = BTreeSet::new();
+    let mut paused = Some(state.clone());
     let mut command = Command::Resume { by: None, data: None, at_step: None };
     for _part in 0..MAX_PARTS {
         let decided = match machine::advance(plan, origin, &mut state, command, now) {
@@ -126,6 +141,9 @@ fn preview(known: &Known, since: &[&Event], told: Vec<Told>, now: Timestamp) -> 
                 return shown;
             }
         };
+        if let Some(paused) = paused.take() {
+            shown.due_timers = due_timers(known, paused, &decided, now);
+        }
         note_steps(&decided, &mut steps, &mut shown.next_steps);
         if !decided.goes_on {
             break;
@@ -134,6 +152,18 @@ fn preview(known: &Known, since: &[&Event], told: Vec<Told>, now: Timestamp) -> 
     }
     shown.ends = state.has_ended();
     shown
+}
+
+/// How many waits are over as soon as the pause is: how late they are due depends on how long it was.
+fn due_timers(known: &Known, mut paused: State, decided: &Decided, now: Timestamp) -> u32 {
+    let Some(resumed) = decided.events.first().filter(|event| matches!(event, Event::Unpaused { .. })) else {
+        return 0;
+    };
+    machine::apply(&mut paused, resumed);
+    let is_timer = |kind: WaitKind| !matches!(kind, WaitKind::Resume | WaitKind::Pause | WaitKind::Deadline);
+    let waits = machine::waits(&known.version.plan, &known.origin, &paused);
+    let due = waits.iter().filter(|wait| is_timer(wait.kind) && wait.due_at.is_some_and(|due_at| due_at <= now));
+    u32::try_from(due.count()).unwrap_or(u32::MAX)
 }
 
 fn note_steps(decided: &Decided, known: &mut BTreeSet<String>, shown: &mut Vec<String>) {

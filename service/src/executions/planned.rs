@@ -47,11 +47,27 @@ pub async fn start_planned(
     if rows.is_empty() {
         return Ok(results.into_iter().flatten().collect());
     }
+    let mut settled = start_rows(services, rows).await?.into_iter();
+    let missing =
+        || ServiceError::Internal { what: "the database answered for fewer executions", source: "short".into() };
+    let each = |result: Option<_>| result.or_else(|| settled.next()).unwrap_or_else(|| Err(missing()));
+    Ok(results.into_iter().map(each).collect())
+}
+
+/// Starts what was prepared, each for itself; the results are in the same order. What was started before, under the
+/// same id or the same key, is found.
+///
+/// # Errors
+/// As [`start_planned`].
+pub(crate) async fn start_rows(
+    services: &Services,
+    rows: Vec<NewExecution>,
+) -> Result<Vec<Result<ExecutionId, ServiceError>>, ServiceError> {
     let mut pushes: Vec<Option<Push>> = rows.iter().map(|row| Some(Push::of(row))).collect();
     let ids: Vec<ExecutionId> = rows.iter().map(|row| row.id).collect();
     let outcomes = record(services, rows).await?;
     let mut new = Vec::with_capacity(ids.len());
-    let mut settled = outcomes.into_iter().enumerate().map(|(index, outcome)| match outcome {
+    let settled = outcomes.into_iter().enumerate().map(|(index, outcome)| match outcome {
         Ok(outcome @ StartOutcome::New { .. }) => {
             new.extend(pushes[index].take());
             settle(ids[index], outcome).map(|started| started.execution)
@@ -61,13 +77,9 @@ pub async fn start_planned(
         Err(StoreError::Conflict { constraint, .. }) if is_own_id(&constraint) => Ok(ids[index]),
         Err(problem) => Err(problem.into()),
     });
-    let missing =
-        || ServiceError::Internal { what: "the database answered for fewer executions", source: "short".into() };
-    let results =
-        results.into_iter().map(|result| result.or_else(|| settled.next()).unwrap_or_else(|| Err(missing()))).collect();
-    drop(settled);
+    let settled = settled.collect();
     announce(services, new);
-    Ok(results)
+    Ok(settled)
 }
 
 /// In parts, so that what is large waits for its turn rather than for ever.

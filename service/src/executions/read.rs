@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use engine::machine::{Event, Origin, Trace};
 use ids::ExecutionId;
-use store::{ExecutionFilter, ExecutionOrder, ExecutionRow, ExecutionStatus, Page, PageRequest};
+use store::{ExecutionFilter, ExecutionOrder, ExecutionRow, Page, PageRequest};
 
 use super::follow::JournalEvent;
 use crate::error::ServiceError;
@@ -65,31 +65,6 @@ pub async fn count(
 ) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
     Ok(services.store().count_executions(viewer.organization, &reach::of_executions(viewer, filter)).await?)
-}
-
-/// How many executions fit in each state, all states in order; each counted up to 10,000.
-///
-/// # Errors
-/// `Forbidden`, a filter that nests too deep, or the database is away.
-pub async fn counts(
-    services: &Services,
-    viewer: &Viewer,
-    filter: &ExecutionFilter,
-) -> Result<Vec<(ExecutionStatus, u64)>, ServiceError> {
-    viewer.require(Permission::ExecutionRead)?;
-    let filter = reach::of_executions(viewer, filter);
-    let mut counts = Vec::with_capacity(ExecutionStatus::ALL.len());
-    for status in ExecutionStatus::ALL {
-        let is_wanted = filter.statuses.as_ref().is_none_or(|statuses| statuses.contains(status));
-        let count = if is_wanted {
-            let of_status = ExecutionFilter { statuses: Some(vec![*status]), ..filter.as_ref().clone() };
-            services.store().count_executions(viewer.organization, &of_status).await?.0
-        } else {
-            0
-        };
-        counts.push((*status, count));
-    }
-    Ok(counts)
 }
 
 /// What happened in each of several executions, folded from their journals for people to read.

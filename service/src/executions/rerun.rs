@@ -5,18 +5,18 @@ use std::time::Duration;
 use engine::machine::taken_over;
 use ids::ExecutionId;
 use serde_json::Value;
-use store::ExecutionRow;
+use store::{ExecutionRow, NewExecution};
 
 use super::control::check_reason;
 use super::known::{Known, found};
-use super::prepare::{Label, Repeat, StartRequest, Trigger};
+use super::prepare::{Label, Repeat, StartRequest, Trigger, prepare};
 use super::start::{Started, start};
 use super::wait::WaitFor;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::plans::WorkflowRef;
 use crate::services::Services;
-use crate::viewer::{Permission, Viewer};
+use crate::viewer::{Forbidden, Permission, Viewer};
 
 /// What to repeat, and what shall be different.
 #[derive(Debug, Clone)]
@@ -48,11 +48,7 @@ pub async fn rerun(
     viewer: &Viewer,
     request: RerunRequest,
 ) -> Result<(Started, Option<ExecutionRow>), ServiceError> {
-    viewer.require(Permission::ExecutionStart)?;
-    if request.from_step.is_some() {
-        // It passes over whatever stands before the step, a decision of people too.
-        viewer.require(Permission::ExecutionRepair)?;
-    }
+    may_rerun(viewer, request.from_step.is_some())?;
     check_reason(request.reason.as_deref())?;
     if request.context.as_ref().is_some_and(|data| !data.is_object()) {
         return Err(invalid("context", "the data must be an object: its keys are merged over the data"));
@@ -61,6 +57,36 @@ pub async fn rerun(
         return Err(invalid("context", "without `fromStep` it begins with its input alone: change `input` instead"));
     }
     let row = found(services, viewer, request.id).await?;
+    let request = repeated(services, request, row).await?;
+    start(services, viewer, request, WaitFor::Nothing, Duration::ZERO).await
+}
+
+/// Whether somebody may let executions be repeated, at a step or from their beginning.
+pub(crate) fn may_rerun(viewer: &Viewer, at_step: bool) -> Result<(), Forbidden> {
+    viewer.require(Permission::ExecutionStart)?;
+    if at_step {
+        // It passes over whatever stands before the step, a decision of people too.
+        viewer.require(Permission::ExecutionRepair)?;
+    }
+    Ok(())
+}
+
+/// A new execution that repeats another one, checked and not yet started.
+///
+/// # Errors
+/// As [`rerun`], but for the permissions.
+pub(crate) async fn to_rerun(
+    services: &Services,
+    viewer: &Viewer,
+    request: RerunRequest,
+    row: ExecutionRow,
+) -> Result<NewExecution, ServiceError> {
+    let request = repeated(services, request, row).await?;
+    Ok(prepare(services, viewer, request).await?.execution)
+}
+
+/// What is started to repeat an execution.
+async fn repeated(services: &Services, request: RerunRequest, row: ExecutionRow) -> Result<StartRequest, ServiceError> {
     let read = |text: &str| {
         serde_json::from_str::<Value>(text)
             .map_err(|error| ServiceError::Internal { what: "a stored execution cannot be read", source: error.into() })
@@ -86,7 +112,7 @@ pub async fn rerun(
         repeat.from_step = Some(step);
     }
     start_request.trigger = Trigger::Rerun(Box::new(repeat));
-    start(services, viewer, start_request, WaitFor::Nothing, Duration::ZERO).await
+    Ok(start_request)
 }
 
 fn invalid(field: &str, message: &str) -> ServiceError {

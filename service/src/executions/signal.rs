@@ -68,7 +68,8 @@ pub async fn signal(
     }
     let id = request.idempotency_key.map_or_else(|| EventId::new().to_string(), |key| format!("signal/{key}"));
     note(viewer, &row, "execution.signalled", None, json!({ "name": request.name }));
-    let told = Told::Signal { what: Signal::Named { id, name: request.name, data } };
+    let what = Signal::Named { id, name: request.name, data, at: Some(services.now()) };
+    let told = Told::Signal { what };
     tell(services, vec![told.row(viewer.organization, row.id)]).await?;
     Ok(row)
 }

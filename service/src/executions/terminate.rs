@@ -6,7 +6,7 @@ use engine::machine::{self, Command, Event, State};
 use ids::ExecutionId;
 use queue::Notice;
 use serde_json::Value;
-use store::{Ended, ExecutionRow, ExecutionStatus, NewSignal, Ruled, Ruling, SlotKey};
+use store::{Ended, ExecutionRow, ExecutionStatus, NewSignal, Ruled, Ruling, RulingWritten, SlotKey};
 
 use super::control::{check_reason, has_ended, note};
 use super::known::{Known, found};
@@ -67,16 +67,37 @@ async fn end(
     by: Option<String>,
     reason: Option<String>,
 ) -> Result<bool, ServiceError> {
+    let Some(ending) = to_end(services, row, by, reason).await? else { return Ok(false) };
+    let Some(written) = services.store().rule(&ending.ruling).await? else { return Ok(false) };
+    ending.announce(services, &written).await?;
+    Ok(true)
+}
+
+/// That an execution ends in the database.
+pub(crate) struct Ending {
+    /// To be written; it holds for the execution as it was looked at.
+    pub ruling: Ruling,
+    /// The place that it leaves to others.
+    slot: Option<SlotKey>,
+}
+
+/// To end at once, whether a worker answers or not; nothing when somebody else has ended it since the row was read.
+///
+/// # Errors
+/// When the database is away.
+pub(crate) async fn to_end(
+    services: &Services,
+    row: ExecutionRow,
+    by: Option<String>,
+    reason: Option<String>,
+) -> Result<Option<Ending>, ServiceError> {
     let (organization, id, parent, now) = (row.organization_id, row.id, row.parent_id, services.now());
     let known = Known::read(services, row).await?;
     let mut state = known.state.clone();
     let command = Command::Cancel { by, reason };
-    // Somebody else has ended it since the row was read.
     let Ok(decided) = machine::advance(&known.version.plan, &known.origin, &mut state, command, now) else {
-        return Ok(false);
+        return Ok(None);
     };
-    let sends = sends(&known, &state, parent);
-    let told: Vec<ExecutionId> = sends.iter().map(|signal| signal.execution_id).collect();
     let ended = Ended {
         status: ExecutionStatus::Cancelled,
         result: None,
@@ -91,14 +112,26 @@ async fn end(
         events: events_text(&decided.events),
         at_ms: now.0,
         what: Ruled::Ended(ended),
-        sends,
+        sends: sends(&known, &state, parent),
     };
-    let Some(written) = services.store().rule(&ruling).await? else { return Ok(false) };
-    metrics::counter!("sluice_executions_ended_total", "status" => state.status().name()).increment(1);
-    services.notices().publish(vec![Notice { organization, execution: id, seq: written.seq, ended: true }]);
-    deliver(services, &told).await?;
-    free_slot(services, &known).await?;
-    Ok(true)
+    Ok(Some(Ending { ruling, slot: slot(services, &known) }))
+}
+
+impl Ending {
+    /// Tells whom it concerns, once it is written.
+    ///
+    /// # Errors
+    /// When the database is away: reconcilers make good what is not done.
+    pub(crate) async fn announce(&self, services: &Services, written: &RulingWritten) -> Result<(), ServiceError> {
+        let Ruling { organization_id: organization, execution_id: execution, .. } = self.ruling;
+        metrics::counter!("sluice_executions_ended_total", "status" => "cancelled").increment(1);
+        services.notices().publish(vec![Notice { organization, execution, seq: written.seq, ended: true }]);
+        let told: Vec<ExecutionId> = self.ruling.sends.iter().map(|signal| signal.execution_id).collect();
+        deliver(services, &told).await?;
+        let Some(key) = &self.slot else { return Ok(()) };
+        let given = services.store().free_slot(execution, key, &slots::told(), services.now().0).await?;
+        deliver(services, &given).await
+    }
 }
 
 /// Whom its end concerns: the executions that it waits for, and the one that waits for it.
@@ -115,11 +148,9 @@ fn sends(known: &Known, ended: &State, parent: Option<ExecutionId>) -> Vec<NewSi
     sends
 }
 
-async fn free_slot(services: &Services, known: &Known) -> Result<(), ServiceError> {
-    let Ok(Some(slot)) = machine::slot(&known.version.plan, &known.origin, services.now()) else { return Ok(()) };
-    let key = SlotKey { workflow_id: known.row.workflow_id, key: slot.key };
-    let given = services.store().free_slot(known.row.id, &key, &slots::told(), services.now().0).await?;
-    deliver(services, &given).await
+fn slot(services: &Services, known: &Known) -> Option<SlotKey> {
+    let slot = machine::slot(&known.version.plan, &known.origin, services.now()).ok().flatten()?;
+    Some(SlotKey { workflow_id: known.row.workflow_id, key: slot.key })
 }
 
 fn events_text(events: &[Event]) -> String {

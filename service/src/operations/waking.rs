@@ -88,9 +88,13 @@ fn reasons(one: &Waking, waits: &[WaitRow], workers: &BTreeMap<WorkerId, WorkerR
             vec![plain(WakeKind::Lease, summary, until)]
         }
         ExecutionStatus::Paused => {
-            let resumes = waits.iter().find(|wait| wait.kind == "resume").and_then(|wait| wait.due_at_ms);
+            let of_resume = |wait: &&WaitRow| wait.kind == "resume";
+            let resumes = waits.iter().filter(of_resume).find_map(|wait| wait.due_at_ms);
+            let event = waits.iter().filter(of_resume).find_map(|wait| wait.event.as_ref());
+            let at_event = event.map_or_else(String::new, |event| format!(", or by itself at event `{event}`"));
             let until = resumes.map_or_else(String::new, |at| format!(", or by itself at {}", moment(at)));
-            let held = plain(WakeKind::Hold, format!("paused: it goes on when somebody resumes it{until}"), resumes);
+            let summary = format!("paused: it goes on when somebody resumes it{at_event}{until}");
+            let held = plain(WakeKind::Hold, summary, resumes);
             std::iter::once(held).chain(waits.iter().filter(|wait| wait.event.is_some()).map(of_wait)).collect()
         }
         ExecutionStatus::Waiting | ExecutionStatus::Blocked => waits.iter().map(of_wait).collect(),
@@ -111,6 +115,11 @@ fn of_wait(wait: &WaitRow) -> WakeReason {
             let event = wait.event.as_deref().unwrap_or("unknown");
             let about = wait.correlation.as_ref().map_or_else(String::new, |about| format!(" about {about}"));
             (WakeKind::Event, format!("event `{event}`{about}{at_most}"))
+        }
+        // Not what it is about: whoever asked for it chose the path, and the value is of the execution's data.
+        "resume" if wait.event.is_some() => {
+            let event = wait.event.as_deref().unwrap_or("unknown");
+            (WakeKind::Event, format!("event `{event}`, which ends the pause"))
         }
         "approval" => (WakeKind::Approval, format!("decision of approval {target}{at_most}")),
         "child" => (WakeKind::Child, format!("end of execution {target}{at_most}")),

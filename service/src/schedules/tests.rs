@@ -281,6 +281,7 @@ async fn end_as(bed: &Bed, has_failed: bool) {
             sends: Vec::new(),
             approvals: store::ApprovalWrites::default(),
             told_at_most: None,
+            deadline: store::Deadline::default(),
             measures: store::Measures::default(),
         };
         store.commit(checkpoint).await.unwrap();

@@ -1,5 +1,6 @@
 //! Use cases of statistics: what happened in a part of time, from what committers have counted.
 
+mod follow;
 mod numbers;
 mod retention;
 mod series;
@@ -16,6 +17,7 @@ use crate::error::{Mistake, ServiceError};
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
+pub use follow::{DEFAULT_EVERY, MIN_EVERY, Update, updates};
 pub use numbers::{Durations, Numbers};
 pub(crate) use retention::sweep;
 pub use series::{MAX_POINTS, Width};
@@ -63,13 +65,23 @@ pub struct StepNumbers {
     pub numbers: Numbers,
 }
 
+/// What totals consist of.
+const OF_TOTALS: [Measured; 7] = [
+    Measured::Started,
+    Measured::Executed,
+    Measured::Allowed,
+    Measured::Blocked,
+    Measured::Failed,
+    Measured::Cancelled,
+    Measured::StepRetried,
+];
+
 /// What was counted of executions as a whole, and attempts of steps beyond the first.
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
 pub async fn totals(services: &Services, viewer: &Viewer, scope: &Scope) -> Result<Numbers, ServiceError> {
-    let what = Measured::OF_EXECUTIONS.into_iter().chain([Measured::StepRetried]);
-    let rows = read(services, viewer, scope, what.collect(), RollupBy::Nothing).await?;
+    let rows = read(services, viewer, scope, OF_TOTALS.to_vec(), RollupBy::Nothing).await?;
     Ok(folded(&rows))
 }
 

@@ -99,7 +99,8 @@ pub async fn create(services: &Services, viewer: &Viewer, new: NewEndpoint) -> R
         updated_at_ms: now_ms,
     };
     let from = services.store().current_change_cursor(viewer.organization).await?;
-    if !services.store().insert_webhook_endpoint(row.clone(), &from).await? {
+    let approvals = services.store().current_approval_cursor(viewer.organization).await?;
+    if !services.store().insert_webhook_endpoint(row.clone(), &from, &approvals).await? {
         return Err(ServiceError::Unauthenticated);
     }
     viewer.origin.trail.note(change(&row, "webhook_endpoint.created").after(shown(&row)));

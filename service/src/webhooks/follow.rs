@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ids::{ExecutionId, OrganizationId, WorkflowId};
+use ids::{ApprovalId, ExecutionId, OrganizationId, WorkflowId};
 use store::{ChangeCursor, ExecutionRow, JournalRow, WebhookDeliveryRow, WebhookEndpointRow, WorkflowRow};
 use tracing::error;
 
@@ -44,8 +44,18 @@ pub async fn follow(services: &Services, turn: &mut Option<OrganizationId>) -> R
     Ok(count)
 }
 
-/// Writes down messages for what happened in one organization behind `place`; returns how many.
-async fn tell(services: &Services, organization: OrganizationId, mut place: ChangeCursor) -> Result<u64, ServiceError> {
+/// Writes down messages for what happened in one organization behind `place` and to its approvals; returns how many.
+async fn tell(services: &Services, organization: OrganizationId, place: ChangeCursor) -> Result<u64, ServiceError> {
+    // Each for itself: what cannot be read of the one does not keep the other back.
+    let (told, withdrawn) = (journals(services, organization, place).await, approvals(services, organization).await);
+    Ok(told? + withdrawn?)
+}
+
+async fn journals(
+    services: &Services,
+    organization: OrganizationId,
+    mut place: ChangeCursor,
+) -> Result<u64, ServiceError> {
     let mut count = 0;
     for _part in 0..PARTS {
         let changed = services.store().changes_after(organization, &place, ROWS).await?;
@@ -65,14 +75,51 @@ async fn tell(services: &Services, organization: OrganizationId, mut place: Chan
     Ok(count)
 }
 
+/// The same for approvals that were withdrawn.
+async fn approvals(services: &Services, organization: OrganizationId) -> Result<u64, ServiceError> {
+    let store = services.store();
+    let Some(mut place) = store.webhook_approval_place(organization).await? else {
+        // Followed since before this was told: from now on.
+        let now = store.current_approval_cursor(organization).await?;
+        store.tell_approval_webhooks(organization, None, &now, &[]).await?;
+        return Ok(0);
+    };
+    let mut count = 0;
+    for _part in 0..PARTS {
+        let changed = store.approval_changes_after(organization, &place, ROWS).await?;
+        let Some(last) = changed.last().map(|change| change.cursor) else { break };
+        let ids: Vec<ApprovalId> =
+            changed.iter().filter(|change| change.withdraws).map(|change| change.approval_id).collect();
+        let withdrawn = store.approvals_by_ids(organization, &ids).await?;
+        let all: Vec<_> = withdrawn.iter().map(|row| (row.execution_id, message::withdrawn(row))).collect();
+        let endpoints = listeners(services, organization).await?;
+        let deliveries = deliveries(services, organization, &endpoints, &all).await?;
+        if !store.tell_approval_webhooks(organization, Some(&place), &last, &deliveries).await? {
+            // Somebody else is at it.
+            break;
+        }
+        count += deliveries.len() as u64;
+        place = last;
+        if (changed.len() as u64) < ROWS {
+            break;
+        }
+    }
+    Ok(count)
+}
+
+/// The addresses that are switched on.
+async fn listeners(services: &Services, organization: OrganizationId) -> Result<Vec<Listener>, ServiceError> {
+    let endpoints = services.store().all_webhook_endpoints(organization).await?;
+    Ok(endpoints.into_iter().filter_map(Listener::of).collect())
+}
+
 /// What these rows of journals tell, to each address that wants to know it.
 async fn messages(
     services: &Services,
     organization: OrganizationId,
     rows: &[(ExecutionId, i32)],
 ) -> Result<Vec<WebhookDeliveryRow>, ServiceError> {
-    let endpoints = services.store().all_webhook_endpoints(organization).await?;
-    let endpoints: Vec<Listener> = endpoints.into_iter().filter_map(Listener::of).collect();
+    let endpoints = listeners(services, organization).await?;
     if endpoints.is_empty() {
         return Ok(Vec::new());
     }
@@ -86,10 +133,23 @@ async fn messages(
         let events = parse_events(&row.events)?;
         all.extend(events.iter().filter_map(message::of).map(|news| (key.0, news)));
     }
-    let known = Known::read(services, organization, &all).await?;
+    deliveries(services, organization, &endpoints, &all).await
+}
+
+/// What is written down of news, for each address that wants to know it.
+async fn deliveries(
+    services: &Services,
+    organization: OrganizationId,
+    endpoints: &[Listener],
+    all: &[(ExecutionId, News)],
+) -> Result<Vec<WebhookDeliveryRow>, ServiceError> {
+    if endpoints.is_empty() || all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = Known::read(services, organization, all).await?;
     let now_ms = services.now().0;
     let mut deliveries = Vec::new();
-    for (id, news) in &all {
+    for (id, news) in all {
         let Some(execution) = known.executions.get(id) else { continue };
         let mut body = None;
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.wants(news, execution)) {

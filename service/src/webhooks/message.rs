@@ -6,10 +6,10 @@ use engine::Timestamp;
 use engine::machine::Event;
 use ids::WorkflowId;
 use serde_json::{Map, Value, json};
-use store::{ExecutionRow, WorkflowRow};
+use store::{ApprovalRow, ExecutionRow, WorkflowRow};
 
 /// Everything that can be told.
-pub const EVENT_TYPES: [&str; 11] = [
+pub const EVENT_TYPES: [&str; 12] = [
     "execution.started",
     "execution.paused",
     "execution.resumed",
@@ -21,6 +21,7 @@ pub const EVENT_TYPES: [&str; 11] = [
     "approval.approved",
     "approval.rejected",
     "approval.expired",
+    "approval.cancelled",
 ];
 
 /// What a test of an address tells, whatever it is told otherwise.
@@ -61,7 +62,10 @@ pub fn of(event: &Event) -> Option<News> {
     let (event_type, detail) = match event {
         Event::Started { .. } => ("execution.started", json!({})),
         Event::Paused { by, reason, .. } => ("execution.paused", json!({ "by": by, "reason": reason })),
-        Event::Unpaused { by, at_step, .. } => ("execution.resumed", json!({ "by": by, "fromStep": at_step })),
+        Event::Unpaused { by, at_step, event, .. } => {
+            let event = event.as_ref().map(|event| json!({ "id": event.id, "type": event.name }));
+            ("execution.resumed", json!({ "by": by, "fromStep": at_step, "event": event }))
+        }
         Event::Retried { by, reason, step, .. } => {
             ("execution.retried", json!({ "by": by, "reason": reason, "fromStep": step }))
         }
@@ -83,6 +87,15 @@ pub fn of(event: &Event) -> Option<News> {
     };
     let at = event.at()?;
     Some(News { event_type: event_type.to_owned(), at, detail: fields(detail) })
+}
+
+/// What is told of an approval that was withdrawn, which stands in no journal.
+pub fn withdrawn(row: &ApprovalRow) -> News {
+    News {
+        event_type: "approval.cancelled".to_owned(),
+        at: Timestamp(row.decided_at_ms.unwrap_or(row.requested_at_ms)),
+        detail: fields(json!({ "approval": { "id": row.id }, "stepPath": row.step_path })),
+    }
 }
 
 /// Those that say something.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use engine::Timestamp;
 use engine::machine::Event;
-use ids::{WebhookDeliveryId, WorkerId, WorkflowId};
+use ids::{ApprovalId, ExecutionId, WebhookDeliveryId, WorkerId, WorkflowId};
 use queue::{Notices, WorkQueue};
 use serde_json::{Value, json};
 use store::{
-    ApprovalWrites, Checkpoint, DatabaseUrl, PageRequest, Patch, Store, StoreConfig, WebhookDeliveryRow,
-    WebhookEndpointRow, WebhookStatus,
+    ApprovalStatus, ApprovalWrites, Checkpoint, DatabaseUrl, NewApproval, PageRequest, Patch, Store, StoreConfig,
+    WebhookDeliveryRow, WebhookEndpointRow, WebhookStatus,
 };
 
 use super::{
@@ -77,7 +77,7 @@ impl Bed {
     }
 
     /// An execution in whose journal a worker writes `events`.
-    async fn happens(&self, slug: &str, events: &[Event]) {
+    async fn happens(&self, slug: &str, events: &[Event]) -> ExecutionId {
         let request = StartRequest {
             workflow: WorkflowRef::Slug(slug.to_owned()),
             version: None,
@@ -90,6 +90,16 @@ impl Bed {
         };
         let started = executions::start(&self.services, &self.viewer, request, WaitFor::Nothing, Duration::ZERO);
         let id = started.await.unwrap().0.execution;
+        self.writes(id, events, ApprovalWrites::default()).await;
+        id
+    }
+
+    /// What a worker writes of an execution.
+    async fn writes(&self, id: ExecutionId, events: &[Event], approvals: ApprovalWrites) {
+        self.writes_text(id, serde_json::to_string(events).unwrap(), approvals).await;
+    }
+
+    async fn writes_text(&self, id: ExecutionId, events: String, approvals: ApprovalWrites) {
         let (store, worker, at_ms) = (self.services.store(), WorkerId::new(), self.services.now().0);
         let claimed = store.claim(worker, &[id], at_ms).await.unwrap().remove(0);
         let checkpoint = Checkpoint {
@@ -99,21 +109,27 @@ impl Bed {
             worker_id: worker,
             epoch: claimed.epoch,
             seq: claimed.seq,
-            events: serde_json::to_string(events).unwrap(),
+            events,
             decision: None,
             at_ms,
             patch: Patch::Released { state: "{}".to_owned() },
             taken: Vec::new(),
             sends: Vec::new(),
-            approvals: ApprovalWrites::default(),
+            approvals,
             told_at_most: None,
+            deadline: store::Deadline::default(),
             measures: store::Measures::default(),
         };
         store.commit(checkpoint).await.unwrap();
     }
 
     fn paused(&self) -> Event {
-        Event::Paused { by: Some("usr_1".to_owned()), reason: Some("stock".to_owned()), at: self.services.now() }
+        Event::Paused {
+            by: Some("usr_1".to_owned()),
+            reason: Some("stock".to_owned()),
+            freezes: true,
+            at: self.services.now(),
+        }
     }
 
     async fn sent_to(&self, row: &WebhookEndpointRow) -> Vec<WebhookDeliveryRow> {
@@ -137,6 +153,26 @@ impl Bed {
 
     async fn message(&self, id: WebhookDeliveryId) -> WebhookDeliveryRow {
         self.services.store().webhook_delivery(self.viewer.organization, id).await.unwrap().unwrap()
+    }
+}
+
+fn asks(id: ApprovalId, status: ApprovalStatus) -> NewApproval {
+    NewApproval {
+        id,
+        step_path: "ask".to_owned(),
+        status,
+        request: "{}".to_owned(),
+        entity: None,
+        entity_id: None,
+        quorum: 1,
+        allow_self: false,
+        requested_at_ms: NOW,
+        expires_at_ms: None,
+        remind_at_ms: None,
+        escalate_at_ms: None,
+        escalated_role: None,
+        mail_at_ms: None,
+        assignees: Vec::new(),
     }
 }
 
@@ -173,6 +209,40 @@ async fn what_happens_is_told_once_to_those_who_want_to_know_and_without_data() 
     assert_eq!(body["data"]["execution"]["key"], "o-7");
     assert!(!told[0].body.contains("hunter2"));
     assert!(bed.sent_to(&approvals).await.is_empty() && bed.sent_to(&returns).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_approval_that_is_withdrawn_is_told_once_and_one_that_was_decided_is_not() {
+    let bed = Bed::new().await;
+    let address = bed.address(&["approval.cancelled"]).await;
+    let id = bed.happens("orders", &[]).await;
+    let (open, expired) = (ApprovalId::new(), ApprovalId::new());
+    let opened = vec![asks(open, ApprovalStatus::Pending), asks(expired, ApprovalStatus::Expired)];
+    bed.writes(id, &[], ApprovalWrites { opened, ..ApprovalWrites::default() }).await;
+    assert_eq!(follow(&bed.services, &mut None).await.unwrap(), 0);
+    bed.writes(id, &[], ApprovalWrites { withdraws_all: true, ..ApprovalWrites::default() }).await;
+    assert_eq!(follow(&bed.services, &mut None).await.unwrap(), 1);
+    assert_eq!(follow(&bed.services, &mut None).await.unwrap(), 0, "nothing is told twice");
+    let told = bed.sent_to(&address).await;
+    let body: Value = serde_json::from_str(&told[0].body).unwrap();
+    assert_eq!((&body["type"], &body["data"]["approval"]["id"]), (&json!("approval.cancelled"), &json!(open)));
+    assert_eq!((&body["data"]["stepPath"], &body["data"]["execution"]["id"]), (&json!("ask"), &json!(id)));
+}
+
+#[tokio::test]
+async fn an_approval_that_is_withdrawn_is_told_although_a_journal_cannot_be_read() {
+    let bed = Bed::new().await;
+    let address = bed.address(&["approval.cancelled"]).await;
+    let id = bed.happens("orders", &[]).await;
+    let opened = vec![asks(ApprovalId::new(), ApprovalStatus::Pending)];
+    bed.writes(id, &[], ApprovalWrites { opened, ..ApprovalWrites::default() }).await;
+    follow(&bed.services, &mut None).await.unwrap();
+    let withdraws = ApprovalWrites { withdraws_all: true, ..ApprovalWrites::default() };
+    bed.writes_text(id, "of a later release".to_owned(), withdraws).await;
+    for _tick in 0..2 {
+        follow(&bed.services, &mut None).await.unwrap();
+        assert_eq!(bed.sent_to(&address).await.len(), 1, "once");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod create;
 mod diff;
 mod draft;
 mod export;
+mod follow;
 mod import;
 mod publish;
 mod read;
@@ -23,6 +24,7 @@ pub use create::{CreateRequest, create};
 pub use diff::{DefinitionDiff, diff_draft, diff_texts, diff_versions};
 pub use draft::{DraftCheck, DraftRequest, check_draft, discard as discard_draft, save as save_draft};
 pub use export::{ExportFile, Exported, export};
+pub use follow::{Update, UpdateKind, updates};
 pub use import::{ImportFile, ImportOutcome, ImportRequest, Imported, import};
 pub use publish::{PublishRequest, PublishResult, publish};
 pub use read::{

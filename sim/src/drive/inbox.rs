@@ -22,7 +22,7 @@ impl Drive {
             let Some(Ok(pattern)) = wait.event.as_deref().map(EventPattern::parse) else { continue };
             for index in 0..world.database.events.len() {
                 let event = &world.database.events[index];
-                let fits = event.received_at.0 >= since
+                let fits = event.received_at.0 >= wait.since.map_or(since, |wanted| wanted.0.max(since))
                     && pattern.matches(&event.name)
                     && machine::agrees(&wait.keys, &event.payload, world.now);
                 if !fits {
@@ -97,7 +97,7 @@ impl Drive {
             _other => None,
         };
         let control = match &command {
-            Command::Pause { .. } => Some(Told::Pause),
+            Command::Pause { freezes, .. } => Some(Told::Pause { freezes: *freezes }),
             Command::Resume { .. } => Some(Told::Resume { at_step: None }),
             _other => None,
         };
@@ -127,7 +127,9 @@ impl Drive {
             let is_new = !before.contains(child);
             match &control {
                 Some(told) => self.sends.push((*child, told.clone())),
-                None if is_new && self.state.is_pausing() => self.sends.push((*child, Told::Pause)),
+                None if is_new && self.state.is_pausing() => {
+                    self.sends.push((*child, Told::Pause { freezes: self.state.is_frozen() }))
+                }
                 None => {}
             }
         }

@@ -39,19 +39,19 @@ impl Store {
                     lease.end(&rows);
                     rows
                 };
-                let rows: Vec<(String, i64, Uuid, bool)> = tenants.pass(call).await?;
+                let rows: Vec<(String, i64, Uuid, String)> = tenants.pass(call).await?;
                 rows.into_iter()
-                    .map(|(transaction, position, id, opens)| Ok(change(number(transaction)?, position, id, opens)))
+                    .map(|(transaction, position, id, kind)| Ok(change(number(transaction)?, position, id, &kind)))
                     .collect()
             }
             Backend::Sqlite(sqlite) => {
-                let rows: Vec<(i64, Uuid, bool)> = sqlx::query_as(include_str!("changes_after_sqlite.sql"))
+                let rows: Vec<(i64, Uuid, String)> = sqlx::query_as(include_str!("changes_after_sqlite.sql"))
                     .bind(organization.uuid())
                     .bind(cursor.position)
                     .bind(limit)
                     .fetch_all(&sqlite.read_pool)
                     .await?;
-                Ok(rows.into_iter().map(|(position, id, opens)| change(0, position, id, opens)).collect())
+                Ok(rows.into_iter().map(|(position, id, kind)| change(0, position, id, &kind)).collect())
             }
         }
     }
@@ -76,7 +76,11 @@ impl Store {
     }
 }
 
-fn change(transaction: u64, position: i64, id: Uuid, opens: bool) -> ApprovalChangeRow {
-    let cursor = ChangeCursor { transaction, position };
-    ApprovalChangeRow { cursor, approval_id: ApprovalId::from_uuid(id), opens }
+fn change(transaction: u64, position: i64, id: Uuid, kind: &str) -> ApprovalChangeRow {
+    ApprovalChangeRow {
+        cursor: ChangeCursor { transaction, position },
+        approval_id: ApprovalId::from_uuid(id),
+        opens: kind == "requested",
+        withdraws: kind == "cancelled",
+    }
 }

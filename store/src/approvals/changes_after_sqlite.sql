@@ -1,4 +1,4 @@
-select position, approval_id, kind = 'requested' as opens
+select position, approval_id, kind
 from approval_event
 where organization_id = ?1 and position > ?2
 order by position

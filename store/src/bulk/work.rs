@@ -10,10 +10,14 @@ use super::read::of;
 use super::record::{failure_model, operation_row};
 use crate::backend::WriteTransaction;
 use crate::clean::check_texts;
+use crate::commit::rollup::Rollups;
 use crate::error::StoreError;
 use crate::model::bulk::{BulkFailureRow, BulkOperationRow, BulkPart, BulkStatus, BulkWritten};
+use crate::model::ruling::{Ruling, RulingWritten};
+use crate::operations::delete_ended_of;
+use crate::rulings::{self, moved};
+use crate::signals;
 use crate::store::Store;
-use crate::{rulings, signals};
 
 /// Executions of one operation that could not be changed and are kept with the reason; the others are only counted.
 const MAX_FAILURES: i64 = 1_000;
@@ -63,31 +67,47 @@ impl Store {
     }
 
     /// Writes a part of an operation and ends the claim; durable when this returns. None, and nothing written, when
-    /// somebody held or stopped the operation since, or somebody else claimed it.
+    /// somebody held or stopped the operation since, or somebody else claimed it. What has happened already is written
+    /// all the same by whoever has the claim.
     ///
     /// # Errors
     /// `Invalid`, or the database is away: then it may have been written all the same.
     pub async fn write_bulk_part(&self, part: &BulkPart) -> Result<Option<BulkWritten>, StoreError> {
         rulings::check_all(&part.rulings)?;
+        part.relocations.iter().try_for_each(|(relocation, _)| moved::check(relocation))?;
+        check_texts(part.relocations.iter().map(|(_, failure)| ("message", Some(failure.message.as_str()))))?;
         check_texts(part.sends.iter().map(|signal| ("data", Some(signal.data.as_str()))))?;
         check_texts(part.failures.iter().map(|failure| ("message", Some(failure.message.as_str()))))?;
         let transaction = self.backend.begin().await?;
         let held = of(part.organization_id)
             .filter(Column::Id.eq(part.operation_id.uuid()))
             .filter(Column::Epoch.eq(part.epoch))
-            .filter(Column::Status.is_in([BulkStatus::Pending.code(), BulkStatus::Running.code()]))
+            .filter(Column::Status.is_in(statuses(part).iter().map(|status| status.code())))
             .lock_exclusive()
             .one(&*transaction)
             .await?;
         let Some(row) = held.map(operation_row).transpose()? else { return Ok(None) };
+        // Before the rulings: what an execution was told is void once it has ended.
+        signals::insert(&transaction, &part.sends, part.at_ms).await?;
+        let mut counted = Rollups::default();
         let mut written = Vec::with_capacity(part.rulings.len());
         for ruling in &part.rulings {
-            written.push(rulings::write(&transaction, self.backend.shard(), ruling).await?);
+            written.push(rulings::write(&transaction, ruling, &mut counted).await?);
         }
-        signals::insert(&transaction, &part.sends, part.at_ms).await?;
-        keep(&transaction, &part.failures, MAX_FAILURES - row.failed).await?;
-        let missed = written.iter().filter(|ruling| ruling.is_none()).count();
-        let row = after(row, part, i64::try_from(missed).unwrap_or(i64::MAX));
+        let mut relocations = Vec::with_capacity(part.relocations.len());
+        let mut failures = part.failures.clone();
+        for (relocation, failure) in &part.relocations {
+            let seq = moved::write(&transaction, relocation).await?;
+            failures.extend(seq.is_none().then(|| failure.clone()));
+            relocations.push(seq);
+        }
+        let deleted = delete_ended_of(&transaction, part.organization_id, &part.deletions).await?;
+        keep(&transaction, &failures, MAX_FAILURES - row.failed).await?;
+        let missed = Missed {
+            skipped: skipped(part, &written) + number(part.deletions.len()) - number(deleted.len()),
+            failed: number(relocations.iter().filter(|seq| seq.is_none()).count()),
+        };
+        let row = after(row, part, missed);
         Entity::update_many()
             .col_expr(Column::Status, Expr::val(row.status.code()))
             .col_expr(Column::Total, Expr::val(row.total))
@@ -104,27 +124,58 @@ impl Store {
             .filter(Column::Id.eq(part.operation_id.uuid()))
             .exec(&*transaction)
             .await?;
+        counted.write_in(&transaction, self.backend.shard()).await?;
         transaction.commit().await?;
-        Ok(Some(BulkWritten { operation: row, rulings: written }))
+        Ok(Some(BulkWritten { operation: row, rulings: written, relocations, deleted }))
     }
+}
+
+/// Where an operation may stand for a part to be written.
+const fn statuses(part: &BulkPart) -> &'static [BulkStatus] {
+    if part.has_happened {
+        &[BulkStatus::Pending, BulkStatus::Running, BulkStatus::Paused, BulkStatus::Cancelled]
+    } else {
+        &[BulkStatus::Pending, BulkStatus::Running]
+    }
+}
+
+/// What of a part was counted as changed and is not.
+struct Missed {
+    skipped: i64,
+    failed: i64,
+}
+
+/// How many rulings were not written, and their executions not told anything either.
+fn skipped(part: &BulkPart, written: &[Option<RulingWritten>]) -> i64 {
+    let is_told = |ruling: &Ruling| part.sends.iter().any(|signal| signal.execution_id == ruling.execution_id);
+    let missed = part.rulings.iter().zip(written).filter(|(ruling, written)| written.is_none() && !is_told(ruling));
+    number(missed.count())
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// The operation after a part of it. What was counted and did not come, or came and was not counted, left the filter
 /// or entered it in between: at the end the numbers add up all the same.
-fn after(row: BulkOperationRow, part: &BulkPart, missed: i64) -> BulkOperationRow {
-    let failed = row.failed + i64::try_from(part.failures.len()).unwrap_or(i64::MAX);
-    let succeeded = row.succeeded + part.succeeded - missed;
-    let mut skipped = row.skipped + part.skipped + missed;
+fn after(row: BulkOperationRow, part: &BulkPart, missed: Missed) -> BulkOperationRow {
+    // What somebody held or stopped meanwhile stays so.
+    let is_held = matches!(row.status, BulkStatus::Paused | BulkStatus::Cancelled);
+    let (status, due_at_ms) = if is_held { (row.status, None) } else { (part.status, part.due_at_ms) };
+    let ended_at_ms = if is_held { row.ended_at_ms } else { status.is_ended().then_some(part.at_ms) };
+    let failed = row.failed + number(part.failures.len()) + missed.failed;
+    let succeeded = row.succeeded + part.succeeded - missed.skipped - missed.failed;
+    let mut skipped = row.skipped + part.skipped + missed.skipped;
     let mut total = row.total + part.counted;
     if part.is_counted {
         let passed = succeeded + failed + skipped;
-        if part.status == BulkStatus::Completed {
+        if status == BulkStatus::Completed {
             skipped += Ord::max(total - passed, 0);
         }
         total = Ord::max(total, passed);
     }
     BulkOperationRow {
-        status: part.status,
+        status,
         total,
         is_counted: part.is_counted,
         succeeded,
@@ -132,9 +183,9 @@ fn after(row: BulkOperationRow, part: &BulkPart, missed: i64) -> BulkOperationRo
         skipped,
         position: part.position,
         lease_until_ms: 0,
-        due_at_ms: part.due_at_ms,
+        due_at_ms,
         status_reason: part.status_reason.clone(),
-        ended_at_ms: part.status.is_ended().then_some(part.at_ms),
+        ended_at_ms,
         ..row
     }
 }

@@ -105,6 +105,8 @@ pub struct NewApproval {
     pub escalate_at_ms: Option<i64>,
     /// The role that may decide too, when they were asked within the same checkpoint.
     pub escalated_role: Option<String>,
+    /// Since when whoever may decide is owed a mail, Unix milliseconds; absent when none is set up.
+    pub mail_at_ms: Option<i64>,
     /// `role:NAME`, `user:ID` or `user:ADDRESS`, each once.
     pub assignees: Vec<String>,
 }
@@ -121,8 +123,29 @@ pub struct ApprovalChange {
     pub escalated_role: Option<String>,
     /// The next reminder, Unix milliseconds.
     pub remind_at_ms: Option<i64>,
+    /// When it is due from now on: what is absent there is due no more.
+    pub times: Option<ApprovalTimes>,
     /// When, Unix milliseconds.
     pub at_ms: i64,
+}
+
+impl ApprovalChange {
+    /// Nothing of this approval changes yet.
+    #[must_use]
+    pub const fn of(id: ApprovalId, at_ms: i64) -> Self {
+        Self { id, status: None, escalated_role: None, remind_at_ms: None, times: None, at_ms }
+    }
+}
+
+/// When something happens to an approval by itself, Unix milliseconds; nothing of it while that stands still.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ApprovalTimes {
+    /// It closes.
+    pub expires_at_ms: Option<i64>,
+    /// People are reminded.
+    pub remind_at_ms: Option<i64>,
+    /// Others are asked too.
+    pub escalate_at_ms: Option<i64>,
 }
 
 /// Something that happened to an approval by itself.
@@ -323,4 +346,6 @@ pub struct ApprovalChangeRow {
     pub approval_id: ApprovalId,
     /// It was opened.
     pub opens: bool,
+    /// It was withdrawn: nobody is asked any more.
+    pub withdraws: bool,
 }

@@ -3,7 +3,7 @@
 use ids::{BulkOperationId, ExecutionId, OrganizationId};
 
 use super::code::{UnknownCode, codes};
-use super::ruling::{Ruling, RulingWritten};
+use super::ruling::{Relocation, Ruling, RulingWritten};
 use super::signal::NewSignal;
 
 codes! {
@@ -17,6 +17,14 @@ codes! {
         Resume = 2,
         /// It goes on from where it failed.
         Retry = 3,
+        /// It is ended at once, whether a worker answers or not.
+        Terminate = 4,
+        /// A new one repeats it.
+        Rerun = 5,
+        /// It goes on with another version.
+        Migrate = 6,
+        /// It is removed with its history, when it has ended.
+        Delete = 7,
     }
 }
 
@@ -125,13 +133,21 @@ pub struct BulkPart {
     pub epoch: i32,
     /// What executions are told; to be delivered afterwards.
     pub sends: Vec<NewSignal>,
-    /// What is decided over executions that no worker has; in the order of their ids.
+    /// What is decided over executions that no worker has; in the order of their ids. One that is not written counts
+    /// as skipped, unless the execution is told something too.
     pub rulings: Vec<Ruling>,
+    /// Executions that go on with another version, in the order of their ids, each with what is kept when it cannot.
+    pub relocations: Vec<(Relocation, BulkFailureRow)>,
+    /// Executions that are removed; one that goes on, or is gone, counts as skipped.
+    pub deletions: Vec<ExecutionId>,
+    /// What counts as changed is so already, once whoever repeats it: so this is written, too, when somebody held or
+    /// stopped the operation meanwhile, which stays so.
+    pub has_happened: bool,
     /// Executions that could not be changed; all of them count, and only so many are kept.
     pub failures: Vec<BulkFailureRow>,
     /// Executions counted.
     pub counted: i64,
-    /// Executions changed, those of `rulings` included.
+    /// Executions changed, those of `rulings`, `relocations` and `deletions` included.
     pub succeeded: i64,
     /// Executions with which nothing was to be done.
     pub skipped: i64,
@@ -156,4 +172,8 @@ pub struct BulkWritten {
     pub operation: BulkOperationRow,
     /// What came of each ruling; none for an execution that was changed by somebody else at the same moment.
     pub rulings: Vec<Option<RulingWritten>>,
+    /// The journal row of each relocation; none for an execution that went on at the same moment.
+    pub relocations: Vec<Option<i32>>,
+    /// Which of `deletions` are gone with it, in the order of their ids.
+    pub deleted: Vec<ExecutionId>,
 }

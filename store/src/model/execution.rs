@@ -362,6 +362,8 @@ pub struct Checkpoint {
     /// Commits only if it has been told no more than this many things, those in `taken` included: what it closes
     /// because nobody decided in time may have been decided a moment ago. Absent, whatever it was told.
     pub told_at_most: Option<i32>,
+    /// What becomes of the end of its whole life.
+    pub deadline: super::deadline::Deadline,
     /// What it adds to the statistics.
     pub measures: Measures,
 }

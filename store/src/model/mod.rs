@@ -8,6 +8,7 @@ pub mod audit;
 pub mod bulk;
 pub mod change;
 pub mod code;
+pub mod deadline;
 pub mod event;
 pub mod execution;
 pub mod failure;

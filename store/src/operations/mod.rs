@@ -13,6 +13,7 @@ use crate::error::StoreError;
 pub use check::{Damage, Damaged, JournalSpan, Phase, Place};
 pub use queues::QueueRow;
 pub use reconcilers::{ReconcilerRow, ReconcilerRun};
+pub(crate) use retention::delete_ended_of;
 pub use retention::{Retention, RetentionScope, Sweep, Swept};
 pub use waking::{WaitingFor, Waking};
 

@@ -2,11 +2,12 @@
 
 use entity::{event, event_key, event_told, execution, execution_label, journal, signal, start_key, wait};
 use ids::{ExecutionId, OrganizationId, WorkflowId};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value};
 use uuid::Uuid;
 
 use super::{change, rows};
 use crate::approvals;
+use crate::backend::WriteTransaction;
 use crate::error::{StoreError, UnreadableRow};
 use crate::model::execution::ExecutionStatus;
 use crate::store::Store;
@@ -209,16 +210,7 @@ impl Store {
         use execution::Column;
         let Some(shortest) = sweep.retention.shortest_ms() else { return Ok(Swept::default()) };
         // Ids carry the time of acceptance, and nothing ends before that.
-        let old: Vec<Old> = execution::Entity::find()
-            .select_only()
-            .columns([
-                Column::Id,
-                Column::Status,
-                Column::EndedAtMs,
-                Column::IdempotencyKey,
-                Column::QueuedAtMs,
-                Column::Labels,
-            ])
+        let old: Vec<Old> = old()
             .filter(Column::OrganizationId.eq(sweep.organization.uuid()))
             .filter(Column::WorkflowId.eq(sweep.workflow.uuid()))
             .filter(Column::Id.gt(sweep.after.map_or(Uuid::nil(), ExecutionId::uuid)))
@@ -241,69 +233,17 @@ impl Store {
     /// # Errors
     /// When the database is away: then nothing was deleted.
     pub async fn delete_execution(&self, organization: OrganizationId, id: ExecutionId) -> Result<bool, StoreError> {
-        use execution::Column;
-        let found = execution::Entity::find()
-            .select_only()
-            .columns([
-                Column::Id,
-                Column::Status,
-                Column::EndedAtMs,
-                Column::IdempotencyKey,
-                Column::QueuedAtMs,
-                Column::Labels,
-            ])
-            .filter(Column::OrganizationId.eq(organization.uuid()))
-            .filter(Column::Id.eq(id.uuid()))
-            .filter(Column::EndedAtMs.is_not_null())
-            .into_model::<Old>()
-            .one(&self.backend.reads_of(organization))
-            .await?;
-        let Some(found) = found else { return Ok(false) };
-        Ok(self.delete_ended(organization, &[found]).await? > 0)
+        let transaction = self.backend.begin().await?;
+        let deleted = delete_ended_of(&transaction, organization, &[id]).await?;
+        transaction.commit().await?;
+        Ok(!deleted.is_empty())
     }
 
     async fn delete_ended(&self, organization: OrganizationId, due: &[Old]) -> Result<u64, StoreError> {
-        let organization = organization.uuid();
-        let ids = || due.iter().map(|one| one.id);
         let transaction = self.backend.begin().await?;
-        let on = &*transaction;
-        // What was retried since it was read lives, or has ended once more: later than all of these.
-        let last_end = due.iter().filter_map(|one| one.ended_at_ms).max();
-        let deleted = execution::Entity::delete_many()
-            .filter(execution::Column::Id.is_in(ids()))
-            .filter(execution::Column::OrganizationId.eq(organization))
-            .filter(execution::Column::EndedAtMs.lte(last_end))
-            .exec(on)
-            .await?;
-        let still: Vec<Uuid> = execution::Entity::find()
-            .select_only()
-            .column(execution::Column::Id)
-            .filter(execution::Column::Id.is_in(ids()))
-            .filter(execution::Column::OrganizationId.eq(organization))
-            .into_tuple()
-            .all(on)
-            .await?;
-        let due: Vec<&Old> = due.iter().filter(|one| !still.contains(&one.id)).collect();
-        let ids = || due.iter().map(|one| one.id);
-        let labels = labels_of(organization, &due)?;
-        let keys = keys_of(organization, &due);
-        journal::Entity::delete_many().filter(journal::Column::ExecutionId.is_in(ids())).exec(on).await?;
-        wait::Entity::delete_many().filter(wait::Column::ExecutionId.is_in(ids())).exec(on).await?;
-        signal::Entity::delete_many().filter(signal::Column::ExecutionId.is_in(ids())).exec(on).await?;
-        approvals::forget(on, ids().collect()).await?;
-        let slots = include_str!("sql/forget_slots.sql")
-            .replace("{ids}", &super::id_list(sea_orm::ConnectionTrait::get_database_backend(on), 1));
-        change(on, &slots, [super::join_ids(ids()).into()]).await?;
-        for part in labels.chunks(CONDITIONS) {
-            let any = part.iter().cloned().fold(Condition::any(), Condition::add);
-            execution_label::Entity::delete_many().filter(any).exec(on).await?;
-        }
-        for part in keys.chunks(CONDITIONS) {
-            let any = part.iter().cloned().fold(Condition::any(), Condition::add);
-            start_key::Entity::delete_many().filter(any).exec(on).await?;
-        }
+        let deleted = delete_ended(&transaction, organization, due).await?;
         transaction.commit().await?;
-        Ok(deleted.rows_affected)
+        Ok(deleted)
     }
 
     /// Deletes up to `limit` routed events of an organization that were accepted before `before_ms`, the oldest
@@ -362,6 +302,88 @@ impl Store {
         transaction.commit().await?;
         Ok(deleted.rows_affected)
     }
+}
+
+/// Deletes those of these executions that have ended, as [`Store::delete_execution`] does; answers which, in the order
+/// of their ids. They are locked before: none of them is deleted by somebody else or goes on meanwhile.
+pub async fn delete_ended_of(
+    transaction: &WriteTransaction,
+    organization: OrganizationId,
+    ids: &[ExecutionId],
+) -> Result<Vec<ExecutionId>, StoreError> {
+    use execution::Column;
+    let ended: Vec<Old> = old()
+        .filter(Column::OrganizationId.eq(organization.uuid()))
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .filter(Column::EndedAtMs.is_not_null())
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .into_model()
+        .all(&**transaction)
+        .await?;
+    if !ended.is_empty() {
+        delete_ended(transaction, organization, &ended).await?;
+    }
+    Ok(ended.into_iter().map(|one| ExecutionId::from_uuid(one.id)).collect())
+}
+
+async fn delete_ended(
+    transaction: &WriteTransaction,
+    organization: OrganizationId,
+    due: &[Old],
+) -> Result<u64, StoreError> {
+    let organization = organization.uuid();
+    let ids = || due.iter().map(|one| one.id);
+    let on = &**transaction;
+    // What was retried since it was read lives, or has ended once more: later than all of these.
+    let last_end = due.iter().filter_map(|one| one.ended_at_ms).max();
+    let deleted = execution::Entity::delete_many()
+        .filter(execution::Column::Id.is_in(ids()))
+        .filter(execution::Column::OrganizationId.eq(organization))
+        .filter(execution::Column::EndedAtMs.lte(last_end))
+        .exec(on)
+        .await?;
+    let still: Vec<Uuid> = execution::Entity::find()
+        .select_only()
+        .column(execution::Column::Id)
+        .filter(execution::Column::Id.is_in(ids()))
+        .filter(execution::Column::OrganizationId.eq(organization))
+        .into_tuple()
+        .all(on)
+        .await?;
+    let due: Vec<&Old> = due.iter().filter(|one| !still.contains(&one.id)).collect();
+    let ids = || due.iter().map(|one| one.id);
+    let labels = labels_of(organization, &due)?;
+    let keys = keys_of(organization, &due);
+    journal::Entity::delete_many().filter(journal::Column::ExecutionId.is_in(ids())).exec(on).await?;
+    wait::Entity::delete_many().filter(wait::Column::ExecutionId.is_in(ids())).exec(on).await?;
+    signal::Entity::delete_many().filter(signal::Column::ExecutionId.is_in(ids())).exec(on).await?;
+    approvals::forget(on, ids().collect()).await?;
+    let slots = include_str!("sql/forget_slots.sql")
+        .replace("{ids}", &super::id_list(sea_orm::ConnectionTrait::get_database_backend(on), 1));
+    change(on, &slots, [super::join_ids(ids()).into()]).await?;
+    for part in labels.chunks(CONDITIONS) {
+        let any = part.iter().cloned().fold(Condition::any(), Condition::add);
+        execution_label::Entity::delete_many().filter(any).exec(on).await?;
+    }
+    for part in keys.chunks(CONDITIONS) {
+        let any = part.iter().cloned().fold(Condition::any(), Condition::add);
+        start_key::Entity::delete_many().filter(any).exec(on).await?;
+    }
+    Ok(deleted.rows_affected)
+}
+
+/// What has to be known of an execution to delete it.
+fn old() -> Select<execution::Entity> {
+    use execution::Column;
+    execution::Entity::find().select_only().columns([
+        Column::Id,
+        Column::Status,
+        Column::EndedAtMs,
+        Column::IdempotencyKey,
+        Column::QueuedAtMs,
+        Column::Labels,
+    ])
 }
 
 fn scope_id(organization: OrganizationId, scope: RetentionScope) -> Uuid {

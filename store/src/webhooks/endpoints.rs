@@ -19,8 +19,8 @@ use crate::store::Store;
 const DELETED_AT_ONCE: u64 = 500;
 
 impl Store {
-    /// Records an address; its organization is followed from `from` on, unless it is already. False when the
-    /// organization is gone.
+    /// Records an address; its organization is followed from `from` on, and its approvals from `approvals`, unless it is
+    /// already. False when the organization is gone.
     ///
     /// # Errors
     /// `Invalid`, or the database is away.
@@ -28,6 +28,7 @@ impl Store {
         &self,
         row: WebhookEndpointRow,
         from: &ChangeCursor,
+        approvals: &ChangeCursor,
     ) -> Result<bool, StoreError> {
         check(&row)?;
         let transaction = self.backend.begin().await?;
@@ -37,6 +38,7 @@ impl Store {
         let place = webhook_place::ActiveModel {
             organization_id: Set(row.organization_id.uuid()),
             place: Set(place_text(from)),
+            approval_place: Set(Some(place_text(approvals))),
         };
         let known = OnConflict::column(webhook_place::Column::OrganizationId).do_nothing().to_owned();
         webhook_place::Entity::insert(place).on_conflict(known).exec_without_returning(&*transaction).await?;

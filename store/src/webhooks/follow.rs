@@ -14,7 +14,7 @@ use crate::model::webhook::WebhookDeliveryRow;
 use crate::store::Store;
 
 /// Rows in one statement: SQLite takes 32,766 parameters.
-const ROWS: usize = 1_000;
+pub(super) const ROWS: usize = 1_000;
 
 impl Store {
     /// Up to `limit` organizations with addresses behind `after`, in the order of their ids, and how far each has been

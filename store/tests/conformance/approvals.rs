@@ -1,8 +1,8 @@
 use ids::{ApprovalId, ExecutionId, WorkerId};
 use store::{
-    ApprovalChange, ApprovalFilter, ApprovalNote, ApprovalOrder, ApprovalRow, ApprovalStatus, ApprovalWrites,
-    Checkpoint, Claimed, CommitOutcome, Decider, DecisionOutcome, ExecutionStatus, NewApproval, NewDecision,
-    NewExecution, PageRequest, Patch,
+    ApprovalChange, ApprovalFilter, ApprovalNote, ApprovalOrder, ApprovalRow, ApprovalStatus, ApprovalTimes,
+    ApprovalWrites, Checkpoint, Claimed, CommitOutcome, Decider, DecisionOutcome, ExecutionStatus, NewApproval,
+    NewDecision, NewExecution, PageRequest, Patch,
 };
 
 use crate::harness::{Database, completed, parked};
@@ -28,6 +28,7 @@ pub fn new_approval(database: &Database) -> NewApproval {
         remind_at_ms: Some(7),
         escalate_at_ms: Some(8),
         escalated_role: None,
+        mail_at_ms: None,
         assignees: vec!["role:manager".to_owned(), "user:ada@example.com".to_owned()],
     }
 }
@@ -37,7 +38,7 @@ pub fn opens(new: NewApproval) -> ApprovalWrites {
 }
 
 fn closes(id: ApprovalId, status: ApprovalStatus, at_ms: i64) -> ApprovalWrites {
-    let change = ApprovalChange { id, status: Some(status), escalated_role: None, remind_at_ms: None, at_ms };
+    let change = ApprovalChange { status: Some(status), ..ApprovalChange::of(id, at_ms) };
     ApprovalWrites { changed: vec![change], ..ApprovalWrites::default() }
 }
 
@@ -269,7 +270,7 @@ on_both_databases! {
         let worker = WorkerId::new();
         let claimed = claim_again(database, worker, execution).await;
         let role = Some("director".to_owned());
-        let change = ApprovalChange { id, status: None, escalated_role: role.clone(), remind_at_ms: Some(99), at_ms: 50 };
+        let change = ApprovalChange { escalated_role: role.clone(), remind_at_ms: Some(99), ..ApprovalChange::of(id, 50) };
         let noted = ApprovalNote { id, kind: "escalated", detail: role, at_ms: 50 };
         let approvals = ApprovalWrites { changed: vec![change], noted: vec![noted], ..ApprovalWrites::default() };
         let checkpoint = Checkpoint { approvals, ..database.checkpoint(&claimed, worker, crate::harness::running()) };
@@ -290,6 +291,28 @@ on_both_databases! {
         assert_eq!(row.status, ApprovalStatus::Cancelled);
         assert!(row.decided_at_ms.is_some());
         assert_eq!(kinds(database, id).await, ["requested", "escalated", "cancelled"]);
+    }
+
+    async fn what_is_due_of_an_approval_stands_still_and_is_due_later(database: &Database) {
+        let (execution, id) = asks(database, new_approval(database)).await;
+        let before = found(database, id).await;
+        let put_off = async |at_ms: i64, times: ApprovalTimes| {
+            database.damage("update execution set status = 0 where status = 2").await;
+            let worker = WorkerId::new();
+            let claimed = claim_again(database, worker, execution).await;
+            let change = ApprovalChange { times: Some(times), ..ApprovalChange::of(id, at_ms) };
+            let approvals = ApprovalWrites { changed: vec![change], ..ApprovalWrites::default() };
+            let checkpoint = Checkpoint { approvals, ..database.checkpoint(&claimed, worker, parked(&[])) };
+            database.store.commit(checkpoint).await.unwrap();
+            found(database, id).await
+        };
+        let row = put_off(50, ApprovalTimes::default()).await;
+        assert_eq!((row.expires_at_ms, row.remind_at_ms, row.escalate_at_ms), (None, None, None));
+        assert!(row.is_open(i64::MAX), "nobody is too late while it stands still");
+        let times = ApprovalTimes { expires_at_ms: Some(900), remind_at_ms: None, escalate_at_ms: Some(700) };
+        let row = put_off(60, times).await;
+        assert_eq!((row.expires_at_ms, row.remind_at_ms, row.escalate_at_ms), (Some(900), None, Some(700)));
+        assert_eq!((row.status, row.decided_at_ms, row.requested_at_ms), (before.status, None, before.requested_at_ms));
     }
 
     async fn people_find_what_they_may_decide(database: &Database) {

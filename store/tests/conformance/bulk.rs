@@ -1,13 +1,15 @@
 //! Work on many executions: claimed by one at a time, written in parts that count once.
 
-use ids::{BulkOperationId, ExecutionId, OrganizationId};
+use ids::{BulkOperationId, ExecutionId, OrganizationId, WorkerId, WorkflowId};
 use store::{
-    BulkFailureRow, BulkKind, BulkOperationRow, BulkPart, BulkStatus, ExecutionFilter, ExecutionStatus, NewSignal,
-    PageRequest, Ruled, Ruling,
+    BulkFailureRow, BulkKind, BulkOperationRow, BulkPart, BulkStatus, Ended, ExecutionFilter, ExecutionStatus,
+    Measured, NewExecution, NewSignal, PageRequest, Relocation, RollupBy, RollupQuery, Ruled, Ruling, slice_of,
 };
 
-use crate::harness::{Database, EPOCH_MS, failed};
+use crate::harness::{Database, EPOCH_MS, failed, start_key};
 use crate::on_both_databases;
+use crate::reconcilers::heartbeat;
+use crate::versions::{relocation, resting};
 
 /// An operation over everything, accepted at the start of time.
 pub fn operation(organization: OrganizationId) -> BulkOperationRow {
@@ -46,6 +48,9 @@ pub fn part_of(row: &BulkOperationRow) -> BulkPart {
         epoch: row.epoch,
         sends: Vec::new(),
         rulings: Vec::new(),
+        relocations: Vec::new(),
+        deletions: Vec::new(),
+        has_happened: false,
         failures: Vec::new(),
         counted: 0,
         succeeded: 0,
@@ -78,6 +83,19 @@ fn tells(database: &Database, execution: ExecutionId) -> NewSignal {
 async fn claimed(database: &Database) -> BulkOperationRow {
     assert!(database.store.insert_bulk_operation(operation(database.organization)).await.unwrap());
     database.store.claim_bulk_operation(EPOCH_MS, i64::MAX).await.unwrap().unwrap()
+}
+
+/// Ends at once what was accepted and is in nobody's hands.
+fn ends(database: &Database, execution_id: ExecutionId) -> Ruling {
+    Ruling {
+        organization_id: database.organization,
+        execution_id,
+        seq: 1,
+        events: r#"["ended"]"#.to_owned(),
+        at_ms: database.now(),
+        what: Ruled::Ended(Ended { status: ExecutionStatus::Cancelled, result: None, ..failed() }),
+        sends: Vec::new(),
+    }
 }
 
 async fn now(database: &Database, id: BulkOperationId) -> BulkOperationRow {
@@ -199,6 +217,122 @@ on_both_databases! {
         assert_eq!((written.operation.succeeded, written.operation.skipped), (1, 1));
         let found = store.execution(database.organization, rulings[0].execution_id).await.unwrap().unwrap();
         assert_eq!(found.status, ExecutionStatus::Queued);
+    }
+
+    async fn what_no_worker_has_is_ended_and_what_one_has_is_told_and_both_count(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let worker = WorkerId::new();
+        store.heartbeat(heartbeat(worker, database.now())).await.unwrap();
+        let (free, held) = (database.started(database.new_execution()).await, database.claimed(worker).await.id);
+        let row = claimed(database).await;
+        let part = BulkPart {
+            sends: vec![tells(database, free), tells(database, held)],
+            rulings: vec![ends(database, free), ends(database, held)],
+            succeeded: 2,
+            ..part_of(&row)
+        };
+        let written = store.write_bulk_part(&part).await.unwrap().unwrap();
+        assert_eq!(written.rulings.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
+        assert_eq!((written.operation.succeeded, written.operation.skipped), (2, 0));
+        let ended = store.execution(organization, free).await.unwrap().unwrap();
+        assert_eq!(ended.status, ExecutionStatus::Cancelled);
+        assert_eq!(store.signals(organization, free).await.unwrap(), [], "it needs to be told nothing");
+        store.deliver_signals(&[held], EPOCH_MS).await.unwrap();
+        assert_eq!(store.signals(organization, held).await.unwrap().len(), 1);
+    }
+
+    async fn parts_that_end_executions_of_the_same_workflows_count_them_without_locking_each_other_out(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let workflows: Vec<WorkflowId> = (0..6).map(|_| WorkflowId::new()).collect();
+        for _round in 0..4 {
+            let mut parts = Vec::new();
+            for is_backwards in [false, true] {
+                let row = claimed(database).await;
+                let mut order: Vec<WorkflowId> = workflows.repeat(3);
+                if is_backwards {
+                    order.reverse();
+                }
+                let mut rulings = Vec::new();
+                for workflow_id in order {
+                    let id = database.started(NewExecution { workflow_id, ..database.new_execution() }).await;
+                    rulings.push(ends(database, id));
+                }
+                let (succeeded, status) = (18, BulkStatus::Completed);
+                parts.push(BulkPart { rulings, succeeded, status, due_at_ms: None, ..part_of(&row) });
+            }
+            let (one, other) = tokio::join!(store.write_bulk_part(&parts[0]), store.write_bulk_part(&parts[1]));
+            for written in [one, other] {
+                assert_eq!(written.unwrap().unwrap().operation.succeeded, 18);
+            }
+        }
+        let from = slice_of(EPOCH_MS);
+        let (what, by) = (Measured::ENDS.to_vec(), RollupBy::Nothing);
+        let query = RollupQuery { from, to: from + 1, workflows: None, folders: None, steps: None, what, by };
+        let counted = store.rollups(organization, &query).await.unwrap();
+        assert_eq!(counted.iter().map(|row| row.sum.count).sum::<i64>(), 4 * 2 * 18);
+    }
+
+    async fn what_has_ended_is_deleted_and_what_has_not_is_skipped(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let row = claimed(database).await;
+        let gone = database.ended(database.new_execution(), failed()).await;
+        let lives = database.started(database.new_execution()).await;
+        let part = BulkPart { deletions: vec![gone, lives], succeeded: 2, ..part_of(&row) };
+        let written = store.write_bulk_part(&part).await.unwrap().unwrap();
+        assert_eq!(written.deleted, [gone]);
+        let written = written.operation;
+        assert_eq!((written.succeeded, written.skipped), (1, 1));
+        assert_eq!(store.execution(organization, gone).await.unwrap(), None);
+        assert_eq!(store.journal(organization, gone, 0, 10).await.unwrap(), []);
+        assert!(store.execution(organization, lives).await.unwrap().is_some());
+    }
+
+    async fn what_was_repeated_is_found_by_what_it_repeats_together_with_its_key(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let one = database.started(database.new_execution()).await;
+        let other = database.started(database.new_execution()).await;
+        for (rerun_of, key) in [(Some(one), "bulk/one"), (Some(one), "mine"), (None, "bulk/other")] {
+            let start_key = start_key(key, "f");
+            database.started(NewExecution { rerun_of, start_key, ..database.new_execution() }).await;
+        }
+        let asked = [(one, "bulk/one"), (other, "bulk/other"), (other, "mine"), (one, "bulk/other")];
+        let asked = asked.map(|(id, key)| (id, key.to_owned()));
+        assert_eq!(store.repeated_under(organization, &asked).await.unwrap(), [one]);
+        assert!(store.repeated_under(organization, &asked[1..]).await.unwrap().is_empty());
+    }
+
+    async fn what_rests_moves_and_what_went_on_is_kept_as_a_failure(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let row = claimed(database).await;
+        let mut relocations = Vec::new();
+        for seq in [2, 1] {
+            let new = database.new_execution();
+            let (from, to) = (new.version_id, ids::WorkflowVersionId::new());
+            let id = resting(database, new, 5_000).await;
+            relocations.push((Relocation { seq, ..relocation(database, id, from, to) }, failure(&row, id)));
+        }
+        let part = BulkPart { relocations: relocations.clone(), succeeded: 2, ..part_of(&row) };
+        let written = store.write_bulk_part(&part).await.unwrap().unwrap();
+        assert_eq!(written.relocations, [Some(3), None]);
+        assert_eq!((written.operation.succeeded, written.operation.failed), (1, 1));
+        let moved = store.execution(organization, relocations[0].0.execution_id).await.unwrap().unwrap();
+        assert_eq!(moved.version_id, relocations[0].0.to);
+        let kept = store.bulk_failures(organization, row.id, &PageRequest::first(10)).await.unwrap();
+        assert_eq!(kept.rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>(), [relocations[1].1.clone()]);
+    }
+
+    async fn what_has_happened_counts_although_somebody_held_or_stopped_the_operation(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        for status in [BulkStatus::Paused, BulkStatus::Cancelled] {
+            let row = claimed(database).await;
+            let switched = store.switch_bulk_operation(organization, row.id, status, EPOCH_MS + 1).await.unwrap().unwrap();
+            let place = ExecutionId::new();
+            let part = BulkPart { succeeded: 3, has_happened: true, position: Some(place), ..part_of(&row) };
+            let written = store.write_bulk_part(&part).await.unwrap().unwrap().operation;
+            assert_eq!((written.status, written.succeeded, written.position), (status, 3, Some(place)));
+            assert_eq!((written.due_at_ms, written.ended_at_ms), (None, switched.ended_at_ms));
+            assert_eq!(now(database, row.id).await, written);
+        }
     }
 
     async fn a_thousand_failures_are_kept_and_all_are_counted(database: &Database) {

@@ -1,5 +1,5 @@
 use ids::{OrganizationId, WorkerId};
-use store::{Checkpoint, CommitOutcome, ExecutionResult, ExecutionStatus, Patch};
+use store::{Checkpoint, CommitOutcome, Deadline, ExecutionResult, ExecutionStatus, Patch};
 
 use crate::harness::{Database, completed, failed, parked, released, running};
 use crate::on_both_databases;
@@ -22,6 +22,26 @@ on_both_databases! {
         assert_eq!((row.ended_at_ms, row.decision.is_some()), (Some(at_ms), true));
         let journal = database.store.journal(database.organization, claimed.id, 1, 10).await.unwrap();
         assert_eq!(journal.iter().map(|row| (row.seq, row.epoch)).collect::<Vec<_>>(), [(2, 1), (3, 1)]);
+    }
+
+    async fn a_checkpoint_leaves_moves_or_takes_back_the_end_of_the_whole_life(database: &Database) {
+        let worker = WorkerId::new();
+        let claimed = database.claimed(worker).await;
+        let steps = [
+            (Deadline::At(9), Some(9)),
+            (Deadline::Stays, Some(9)),
+            (Deadline::Never, None),
+            (Deadline::Stays, None),
+            (Deadline::At(12), Some(12)),
+        ];
+        for (seq, (deadline, wanted)) in (claimed.seq..).zip(steps) {
+            let checkpoint = Checkpoint { seq, deadline, ..database.checkpoint(&claimed, worker, running()) };
+            database.store.commit(checkpoint).await.unwrap();
+            let row = database.store.execution(database.organization, claimed.id).await.unwrap().unwrap();
+            assert_eq!(row.deadline_at_ms, wanted, "{deadline:?}");
+        }
+        assert_eq!(Deadline::change(Some(1), Some(1)), Deadline::Stays);
+        assert_eq!((Deadline::change(None, Some(1)), Deadline::change(Some(1), None)), (Deadline::At(1), Deadline::Never));
     }
 
     async fn a_failure_is_recorded_with_its_cause(database: &Database) {

@@ -1,3 +1,4 @@
+use ids::uuid::Builder;
 use ids::{EventId, ExecutionId};
 use store::{
     Direction, EventFilter, EventOrder, EventOrderField, EventOutcome, NewEvent, PageRequest, StringFilter, TimeFilter,
@@ -131,6 +132,40 @@ on_both_databases! {
             let filter = EventFilter { outcomes: Some(outcomes), ..EventFilter::default() };
             assert_eq!(found(database, &filter, order).await, expected, "{filter:?}");
         }
+    }
+
+    async fn events_after_one_are_those_that_were_accepted_since_a_moment_whatever_their_ids_say(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let about = |thing: &str| Some(format!("order.id=s{thing}"));
+        let base = 1_700_000_000_000;
+        // Of each, how far the clock that made its id was off, when it was accepted, and what it is about.
+        let cases = [
+            (-3_600_000, base - 1, about("a")),
+            (3_600_000, base - 1, about("a")),
+            (-3_600_000, base, about("a")),
+            (0, base + 1, None),
+            (0, base + 2, about("b")),
+            (3_600_000, base, about("a")),
+        ];
+        let mut ids = Vec::new();
+        for (off_ms, received_at_ms, about) in cases {
+            let millis = u64::try_from(received_at_ms + off_ms).unwrap();
+            let id = EventId::from_uuid(Builder::from_unix_timestamp_millis(millis, &[1; 10]).into_uuid());
+            let new = NewEvent { id, received_at_ms, about, ..new_event(database, "order.paid") };
+            store.insert_event(new).await.unwrap();
+            ids.push(id);
+        }
+        let before = u64::try_from(base - 3_900_000).unwrap();
+        let first = EventId::from_uuid(Builder::from_unix_timestamp_millis(before, &[0; 10]).into_uuid());
+        let read = async |name: Option<&str>, about: Option<&str>, after: EventId, limit: u64| {
+            let rows = store.events_after(organization, name, about, after, base, limit).await.unwrap();
+            rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+        };
+        assert_eq!(read(None, None, first, 10).await, [ids[2], ids[3], ids[4], ids[5]]);
+        assert_eq!(read(Some("order.paid"), Some("order.id=sa"), first, 10).await, [ids[2], ids[3], ids[5]]);
+        assert_eq!(read(Some("order.paid"), None, first, 2).await, [ids[2], ids[3]], "page by page");
+        assert_eq!(read(None, None, ids[3], 10).await, [ids[4], ids[5]]);
+        assert_eq!(read(Some("order.sent"), None, first, 10).await, []);
     }
 
     async fn who_was_told_of_an_event_is_noted_once_and_in_order(database: &Database) {

@@ -99,6 +99,51 @@ fn decider(database: &Database, person: &str, assignees: &[&str]) -> Decider {
 }
 
 on_both_databases! {
+    async fn a_mail_that_is_owed_is_settled_once_with_its_links_and_not_for_what_is_closed(database: &Database) {
+        let (store, of) = (&database.store, database.organization);
+        let owing = |mail_at_ms| NewApproval { mail_at_ms, ..new_approval(database) };
+        let (_asks, late) = asks(database, owing(Some(7))).await;
+        let (_asks, early) = asks(database, owing(Some(5))).await;
+        let (_asks, silent) = asks(database, owing(None)).await;
+        let owed = async |now_ms| -> Vec<ApprovalId> {
+            store.approvals_to_mail(now_ms, 10).await.unwrap().into_iter().map(|row| row.id).collect()
+        };
+        assert_eq!((owed(6).await, owed(7).await), (vec![early], vec![early, late]));
+        let settles = (0..8).map(|number| {
+            let links = vec![link(database, early, &format!("hash {number}"), 1_000)];
+            store.settle_approval_mail(of, early, links, database.now())
+        });
+        let settled: Vec<bool> = futures::future::join_all(settles).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(settled.iter().filter(|settled| **settled).count(), 1, "one of many sends it");
+        let winner = settled.iter().position(|settled| *settled).unwrap();
+        for number in 0..8 {
+            let found = store.approval_link(&format!("hash {number}")).await.unwrap();
+            assert_eq!(found.is_some(), number == winner, "the links of others count for nothing");
+        }
+        let decided = store.decide_approval(says(database, late, "usr_ada", true)).await.unwrap();
+        assert!(matches!(decided, DecisionOutcome::Recorded { .. }), "{decided:?}");
+        let links = vec![link(database, late, "late", 1_000)];
+        assert!(!store.settle_approval_mail(of, late, links, database.now()).await.unwrap(), "it is closed");
+        assert_eq!(store.approval_link("late").await.unwrap(), None);
+        assert!(!store.settle_approval_mail(of, silent, Vec::new(), database.now()).await.unwrap());
+        assert_eq!(owed(i64::MAX).await, Vec::<ApprovalId>::new());
+    }
+
+    async fn a_mail_that_is_owed_is_taken_on_by_one_until_its_time_is_over(database: &Database) {
+        let (store, of) = (&database.store, database.organization);
+        let (_asks, id) = asks(database, NewApproval { mail_at_ms: Some(5), ..new_approval(database) }).await;
+        let (_asks, silent) = asks(database, NewApproval { mail_at_ms: None, ..new_approval(database) }).await;
+        let claims = (0..8).map(|_one| store.claim_approval_mail(of, id, 5, 30));
+        let claimed: Vec<bool> = futures::future::join_all(claims).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(claimed.iter().filter(|claimed| **claimed).count(), 1, "one of many looks at it");
+        assert_eq!(store.approvals_to_mail(29, 10).await.unwrap(), []);
+        assert!(!store.claim_approval_mail(of, id, 29, 60).await.unwrap());
+        assert!(store.claim_approval_mail(of, id, 30, 60).await.unwrap(), "whoever had it is gone");
+        assert!(store.settle_approval_mail(of, id, Vec::new(), database.now()).await.unwrap(), "also by who was slow");
+        assert!(!store.claim_approval_mail(of, id, i64::MAX, i64::MAX).await.unwrap(), "it is settled");
+        assert!(!store.claim_approval_mail(of, silent, i64::MAX, i64::MAX).await.unwrap(), "nothing is owed");
+    }
+
     async fn what_is_handed_over_is_judged_anew_and_leaves_the_inbox_of_whoever_had_it(database: &Database) {
         let (_execution, id) = asks(database, new_approval(database)).await;
         let ada = || decider(database, "usr_ada", &["role:manager", "user:ada@example.com", "user:usr_ada"]);

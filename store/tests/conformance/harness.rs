@@ -192,6 +192,7 @@ impl Database {
             sends: Vec::new(),
             approvals: store::ApprovalWrites::default(),
             told_at_most: None,
+            deadline: store::Deadline::default(),
             measures: store::Measures::default(),
         }
     }

@@ -48,7 +48,7 @@ fn again(version: VersionRow, revision: i32, path: &str, event: &str) -> Republi
 }
 
 /// One that rests, with a wait that is due at `due_ms`.
-async fn resting(database: &Database, new: NewExecution, due_ms: i64) -> ExecutionId {
+pub async fn resting(database: &Database, new: NewExecution, due_ms: i64) -> ExecutionId {
     let worker = WorkerId::new();
     let id = database.started(new).await;
     let claimed = database.store.claim(worker, &[id], database.now()).await.unwrap().remove(0);
@@ -57,7 +57,7 @@ async fn resting(database: &Database, new: NewExecution, due_ms: i64) -> Executi
     id
 }
 
-fn relocation(database: &Database, id: ExecutionId, from: WorkflowVersionId, to: WorkflowVersionId) -> Relocation {
+pub fn relocation(database: &Database, id: ExecutionId, from: WorkflowVersionId, to: WorkflowVersionId) -> Relocation {
     Relocation {
         rules: None,
         organization_id: database.organization,

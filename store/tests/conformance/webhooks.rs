@@ -1,9 +1,13 @@
 //! Outgoing webhooks: each row of a journal is told once, each message settled by whoever has it.
 
 use ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WorkerId};
-use store::{ChangeCursor, WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow, WebhookStatus, WebhookTried};
+use store::{
+    ChangeCursor, Ended, ExecutionStatus, Ruled, Ruling, WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow,
+    WebhookStatus, WebhookTried,
+};
 
-use crate::harness::{Database, EPOCH_MS, running};
+use crate::approvals::{asks, new_approval};
+use crate::harness::{Database, EPOCH_MS, failed, running};
 use crate::on_both_databases;
 
 pub fn endpoint(organization: OrganizationId) -> WebhookEndpointRow {
@@ -70,7 +74,7 @@ fn from_the_start() -> ChangeCursor {
 
 async fn known(database: &Database) -> WebhookEndpointRow {
     let row = endpoint(database.organization);
-    assert!(database.store.insert_webhook_endpoint(row.clone(), &from_the_start()).await.unwrap());
+    assert!(database.store.insert_webhook_endpoint(row.clone(), &from_the_start(), &from_the_start()).await.unwrap());
     row
 }
 
@@ -102,6 +106,39 @@ on_both_databases! {
         assert_eq!([first.unwrap(), second.unwrap()].iter().filter(|done| **done).count(), 1);
         assert_eq!(place(database).await, to);
         assert_eq!(store.count_webhook_deliveries(organization, row.id, false).await.unwrap(), (1, true));
+    }
+
+    async fn of_two_who_tell_that_an_approval_was_withdrawn_one_does(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        let row = known(database).await;
+        let (execution, approval) = asks(database, new_approval(database)).await;
+        let seq = store.execution(organization, execution).await.unwrap().unwrap().seq;
+        let ended = Ended { status: ExecutionStatus::Cancelled, result: None, ..failed() };
+        let (events, at_ms) = (r#"["ended"]"#.to_owned(), database.now());
+        let (what, sends) = (Ruled::Ended(ended), Vec::new());
+        let ruling = Ruling { organization_id: organization, execution_id: execution, seq, events, at_ms, what, sends };
+        assert!(store.rule(&ruling).await.unwrap().is_some());
+        let (from, changed) = loop {
+            let from = store.webhook_approval_place(organization).await.unwrap().unwrap();
+            let changed = store.approval_changes_after(organization, &from, 10).await.unwrap();
+            if changed.len() == 2 {
+                break (from, changed);
+            }
+        };
+        assert_eq!(changed.iter().map(|one| (one.approval_id, one.opens, one.withdraws)).collect::<Vec<_>>(), [
+            (approval, true, false),
+            (approval, false, true),
+        ]);
+        let to = changed[1].cursor;
+        let (one, other) = ([message(&row)], [message(&row)]);
+        let (first, second) = tokio::join!(
+            store.tell_approval_webhooks(organization, Some(&from), &to, &one),
+            store.tell_approval_webhooks(organization, Some(&from), &to, &other),
+        );
+        assert_eq!([first.unwrap(), second.unwrap()].iter().filter(|done| **done).count(), 1);
+        assert_eq!(store.webhook_approval_place(organization).await.unwrap(), Some(to));
+        assert_eq!(store.count_webhook_deliveries(organization, row.id, false).await.unwrap(), (1, true));
+        assert!(!store.tell_approval_webhooks(organization, None, &from, &[]).await.unwrap(), "it has a place");
     }
 
     async fn rows_of_journals_are_found_by_execution_and_number(database: &Database) {

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine::Timestamp;
-use engine::machine::{ApprovalRequest, Command, Event, Ruling, Signal};
+use engine::machine::{ApprovalRequest, Command, Event, OpenApproval, Ruling, Signal, State};
 use ids::ApprovalId;
 use service::signals::Told;
-use store::{ApprovalChange, ApprovalNote, ApprovalStatus, ApprovalWrites, NewApproval};
+use store::{ApprovalChange, ApprovalNote, ApprovalStatus, ApprovalTimes, ApprovalWrites, NewApproval};
 
 use super::DriveError;
 use super::execution::Execution;
@@ -27,11 +27,23 @@ impl Execution {
     }
 
     /// What the commit of `events` writes of approvals.
-    pub(super) fn approval_writes(&self, events: &[Event], now: Timestamp) -> Result<ApprovalWrites, DriveError> {
+    pub(super) fn approval_writes(
+        &self,
+        context: &Context,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<ApprovalWrites, DriveError> {
         if self.asked.is_empty() && self.state.approvals().is_empty() && !events.iter().any(opens) {
             return Ok(ApprovalWrites::default());
         }
-        writes(events, &self.asked, &self.open_approvals(), now)
+        let mut written = writes(events, &self.asked, &self.open_approvals(), now)?;
+        write_times(&self.state, events, &mut written, now);
+        if context.services.settings().mailer.is_on() {
+            for new in &mut written.opened {
+                new.mail_at_ms = Some(new.requested_at_ms);
+            }
+        }
+        Ok(written)
     }
 
     /// Lets happen what is due. People who have decided are heard first.
@@ -50,6 +62,37 @@ impl Execution {
     pub(super) fn is_overtaken_by(&self, told: &Told) -> bool {
         let Told::Signal { what: Signal::Approval { approval, .. } } = told else { return false };
         self.pending.iter().any(|event| expired(event) == Some(approval))
+    }
+}
+
+/// Writes when approvals are due where that changes: it stands still during a pause, and is later after it.
+fn write_times(state: &State, events: &[Event], written: &mut ApprovalWrites, now: Timestamp) {
+    let changes = events
+        .iter()
+        .any(|event| matches!(event, Event::Paused { freezes: true, .. } | Event::Unpaused { frozen: Some(_), .. }));
+    if !changes && !state.is_frozen() {
+        return;
+    }
+    for (id, open) in state.approvals() {
+        let Some(id) = id_of(id) else { continue };
+        let times = if state.is_frozen() { ApprovalTimes::default() } else { times(open) };
+        if let Some(new) = written.opened.iter_mut().find(|new| new.id == id) {
+            let ApprovalTimes { expires_at_ms, remind_at_ms, escalate_at_ms } = times;
+            (new.expires_at_ms, new.remind_at_ms, new.escalate_at_ms) = (expires_at_ms, remind_at_ms, escalate_at_ms);
+        } else if let Some(change) = written.changed.iter_mut().find(|change| change.id == id) {
+            change.times = Some(times);
+        } else if changes {
+            written.changed.push(ApprovalChange { times: Some(times), ..ApprovalChange::of(id, now.0) });
+        }
+    }
+}
+
+fn times(open: &OpenApproval) -> ApprovalTimes {
+    let ms = |at: Option<Timestamp>| at.map(|at| at.0);
+    ApprovalTimes {
+        expires_at_ms: ms(open.request.expires_at),
+        remind_at_ms: ms(open.remind_at),
+        escalate_at_ms: ms(open.escalate_at),
     }
 }
 
@@ -136,8 +179,7 @@ impl Folded {
 
     fn change(&mut self, approval: &str, at_ms: i64) -> Option<&mut ApprovalChange> {
         let id = id_of(approval)?;
-        let new = ApprovalChange { id, status: None, escalated_role: None, remind_at_ms: None, at_ms };
-        Some(self.changed.entry(approval.to_owned()).or_insert(new))
+        Some(self.changed.entry(approval.to_owned()).or_insert(ApprovalChange::of(id, at_ms)))
     }
 
     fn close(&mut self, approval: &str, status: ApprovalStatus, at_ms: i64) {
@@ -178,13 +220,14 @@ fn opened(id: ApprovalId, path: &str, request: &ApprovalRequest, at: Timestamp) 
         remind_at_ms: None,
         escalate_at_ms: None,
         escalated_role: None,
+        mail_at_ms: None,
         assignees: assignees.into_iter().collect(),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use engine::machine::Verdict;
+    use engine::machine::{self, Frozen, Verdict};
     use serde_json::Value;
 
     use super::*;
@@ -241,6 +284,34 @@ mod tests {
         changed.sort();
         expected.sort();
         assert_eq!(changed, expected);
+    }
+
+    #[test]
+    fn during_a_pause_nothing_is_due_and_after_it_everything_is_due_later() {
+        let [known, new] = [(); 2].map(|()| ApprovalId::new().to_string());
+        let paused = Event::Paused { by: None, reason: None, freezes: true, at: Timestamp(2) };
+        let mut state = State::new();
+        for event in [ask(&known), paused.clone(), ask(&new)] {
+            machine::apply(&mut state, &event);
+        }
+        let after = ids(&[&known, &new]);
+        let mut written = writes(&[ask(&new)], &ids(&[&known]), &after, Timestamp(3)).unwrap();
+        write_times(&state, &[ask(&new)], &mut written, Timestamp(3));
+        assert_eq!((written.opened[0].escalate_at_ms, written.changed.len()), (None, 0));
+        write_times(&state, &[paused], &mut written, Timestamp(3));
+        assert_eq!(written.changed[0].times, Some(ApprovalTimes::default()));
+
+        let frozen = Some(Box::new(Frozen { ms: 10, stays: Vec::new() }));
+        let (by, data, at_step, event) = (None, Value::Null, None, None);
+        let unpaused = Event::Unpaused { by, data, at_step, event, frozen, at: Timestamp(12) };
+        machine::apply(&mut state, &unpaused);
+        let mut written = ApprovalWrites::default();
+        write_times(&state, &[unpaused], &mut written, Timestamp(12));
+        let due: Vec<_> = written.changed.iter().map(|change| change.times.unwrap().escalate_at_ms).collect();
+        assert_eq!(due, [Some(15), Some(15)]);
+        let mut later = ApprovalWrites::default();
+        write_times(&state, &[], &mut later, Timestamp(13));
+        assert!(later.is_empty());
     }
 
     #[test]

@@ -7,8 +7,8 @@ use ids::ExecutionId;
 use queue::Notice;
 use service::signals::Told;
 use store::{
-    ApprovalWrites, Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionStatus, Patch, Runnable,
-    WaitRow,
+    ApprovalWrites, Checkpoint, Claimed, CommitOutcome, Deadline, Ended, ExecutionResult, ExecutionStatus, Patch,
+    Runnable, WaitRow,
 };
 use tracing::warn;
 
@@ -52,6 +52,7 @@ pub(super) async fn give_up_unread(
         // What it has asked is not known: all of it.
         approvals: ApprovalWrites { withdraws_all: true, ..ApprovalWrites::default() },
         told_at_most: None,
+        deadline: Deadline::Stays,
         measures,
     };
     match context.store().commit(checkpoint).await? {
@@ -167,10 +168,11 @@ impl Execution {
         let events_text = serde_json::to_string(&events).map_err(DriveError::Write)?;
         let written = (events_text.len(), state_size(&patch));
         let sends = std::mem::take(&mut self.sends);
-        let approvals = self.approval_writes(&events, context.now())?;
+        let approvals = self.approval_writes(context, &events, context.now())?;
         let told_at_most = super::approvals::closes_unheard(&events).then(|| self.inbox.known());
         let told: Vec<ExecutionId> = sends.iter().map(|signal| signal.execution_id).collect();
         let at_ms = context.now().0;
+        let life_ends = machine::life_ends(&self.version.plan, &self.origin, &self.state).map(|at| at.0);
         let (begun, causes) = (&mut self.begun, &context.causes);
         let measures = measures::of_commit(begun, causes, &self.claimed, self.seq, &events, &patch, at_ms);
         let checkpoint = Checkpoint {
@@ -188,11 +190,13 @@ impl Execution {
             sends,
             approvals,
             told_at_most,
+            deadline: Deadline::change(self.deadline, life_ends),
             measures,
         };
         match context.store().commit(checkpoint).await? {
             CommitOutcome::Committed { seq, signals } => {
                 self.seq = seq;
+                self.deadline = life_ends;
                 self.asked = self.open_approvals();
                 self.unsaved.written(written.0, written.1);
                 self.inbox.counted(signals);

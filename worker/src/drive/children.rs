@@ -15,7 +15,7 @@ pub(super) struct Family {
 }
 
 enum Control {
-    Pause(Option<String>),
+    Pause(Option<String>, bool),
     Resume,
 }
 
@@ -26,7 +26,7 @@ impl Family {
             _other => None,
         };
         let control = match command {
-            Command::Pause { reason, .. } => Some(Control::Pause(reason.clone())),
+            Command::Pause { reason, freezes, .. } => Some(Control::Pause(reason.clone(), *freezes)),
             Command::Resume { .. } => Some(Control::Resume),
             _other => None,
         };
@@ -47,14 +47,14 @@ impl Family {
         for child in &after {
             let is_new = !self.before.contains(child);
             match &control {
-                Some(Control::Pause(reason)) => {
-                    messages.push((child, Told::Pause { by: None, reason: reason.clone() }));
+                Some(Control::Pause(reason, freezes)) => {
+                    messages.push((child, Told::Pause { by: None, reason: reason.clone(), freezes: *freezes }));
                 }
                 Some(Control::Resume) => {
                     messages.push((child, Told::Resume { by: None, data: None, at_step: None }));
                 }
                 None if is_new && state.is_pausing() => {
-                    messages.push((child, Told::Pause { by: None, reason: None }));
+                    messages.push((child, Told::Pause { by: None, reason: None, freezes: state.is_frozen() }));
                 }
                 None => {}
             }

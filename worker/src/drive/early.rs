@@ -6,11 +6,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use engine::Timestamp;
 use engine::machine::{self, WaitRow};
 use engine::pattern::EventPattern;
 use ids::EventId;
 use ids::uuid::Builder;
 use serde_json::Value;
+use service::clock::APART_MS;
 use store::ToldRow;
 
 use super::DriveError;
@@ -23,6 +25,30 @@ const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 const PAGE: u64 = 200;
 /// Events looked through for one wait at most; older ones count, since the first that fits is taken.
 const MOST: u64 = 20_000;
+
+/// How far the machine's clock, which makes the ids of events, may be behind: an hour, and a reserve. In milliseconds.
+/// Whether an event came before a pause is told by the moment at which it was accepted, which all processes agree on.
+const SKEW_MS: i64 = 65 * 60_000;
+
+/// The least id of events from this moment on: ids are UUIDv7, of which the first 48 bits are the milliseconds.
+fn first_of(at_ms: i64) -> EventId {
+    let millis = u64::try_from(at_ms).unwrap_or(0);
+    EventId::from_uuid(Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+}
+
+/// The id behind which those events come that a wait may be for, and the earliest moment at which they were accepted.
+///
+/// Those for a pause are looked for from as far back on as a clock may be behind. Those for a step are not: steps wait
+/// often, and each would read through the events of an hour before its execution was there.
+fn bounds(since: i64, wanted: Option<Timestamp>) -> (EventId, i64) {
+    match wanted {
+        Some(wanted) => {
+            let least = since.max(wanted.0);
+            (first_of(least.saturating_sub(SKEW_MS)), least)
+        }
+        None => (first_of(since), since.saturating_sub(APART_MS)),
+    }
+}
 
 impl Execution {
     /// The waits for events, as the database knows them or should.
@@ -38,10 +64,8 @@ impl Execution {
         waits: Vec<WaitRow>,
     ) -> Result<(), DriveError> {
         let since = self.origin.accepted_at.0.max(context.now().0 - KEPT_MS);
-        let millis = u64::try_from(since).unwrap_or(0);
-        // Ids are UUIDv7: the first 48 bits are the milliseconds.
-        let first = EventId::from_uuid(Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid());
         for wait in waits {
+            let (first, least) = bounds(since, wait.since);
             let Some(event) = &wait.event else { continue };
             let Ok(pattern) = EventPattern::parse(event) else { continue };
             let exact = (!event.contains('*')).then_some(event.as_str());
@@ -49,7 +73,8 @@ impl Execution {
             let about = wait.correlation.as_deref().filter(|about| about.starts_with(&format!("{entity}.id=")));
             let (mut after, mut seen) = (first, 0);
             'looking: while seen < MOST {
-                let page = context.store().events_after(self.organization(), exact, about, after, PAGE).await?;
+                let store = context.store();
+                let page = store.events_after(self.organization(), exact, about, after, least, PAGE).await?;
                 let is_last = (page.len() as u64) < PAGE;
                 seen += page.len() as u64;
                 for row in page {

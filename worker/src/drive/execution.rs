@@ -81,6 +81,8 @@ pub(super) struct Execution {
     pub(super) recorded: BTreeSet<(String, (u32, u32))>,
     /// The approvals that are open in the database.
     pub(super) asked: BTreeSet<String>,
+    /// The end of its whole life in the database, Unix milliseconds.
+    pub(super) deadline: Option<i64>,
     /// When its steps began, for the statistics.
     pub(super) begun: Begun,
 }
@@ -109,7 +111,7 @@ impl Execution {
         let seq = claimed.seq;
         let asked = state.approvals().keys().cloned().collect();
         let inbox = Inbox::new(claimed.signals > 0);
-        let begun = Begun::of(&state);
+        let (begun, deadline) = (Begun::of(&state), claimed.deadline_at_ms);
         Ok(Self {
             claimed,
             version,
@@ -126,6 +128,7 @@ impl Execution {
             // earlier, so both are done again.
             recorded: BTreeSet::new(),
             asked,
+            deadline,
             begun,
         })
     }

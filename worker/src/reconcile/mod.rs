@@ -4,6 +4,7 @@
 //! once, and may run at any moment: on the tick, on a signal, twice in a row. A failure is logged
 //! and counted; the next tick tries again.
 
+mod approval_mails;
 mod bulk;
 mod due_waits;
 mod lost_workers;
@@ -51,6 +52,8 @@ pub enum Reconciler {
     Bulk,
     /// Tells addresses what happened.
     Webhooks,
+    /// Asks by mail whoever may decide.
+    ApprovalMails,
     /// Gives slots that are free to executions that wait for one.
     Slots,
     /// Hands back claims of this worker that it does not drive.
@@ -79,7 +82,7 @@ pub enum ReconcileError {
 
 impl Reconciler {
     /// Every reconciler, in the order in which a tick runs them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::LostWorkers,
         Self::OwnClaims,
         Self::DueWaits,
@@ -90,6 +93,7 @@ impl Reconciler {
         Self::Requeue,
         Self::Bulk,
         Self::Webhooks,
+        Self::ApprovalMails,
         Self::Retention,
         Self::Organizations,
         Self::SignIns,
@@ -107,6 +111,7 @@ impl Reconciler {
             Self::Schedules => "schedules",
             Self::Bulk => "bulk",
             Self::Webhooks => "webhooks",
+            Self::ApprovalMails => "approval_mails",
             Self::Slots => "slots",
             Self::OwnClaims => "own_claims",
             Self::Retention => "retention",
@@ -125,6 +130,7 @@ impl Reconciler {
             Self::Schedules => schedules::run(context).await,
             Self::Bulk => bulk::run(context).await,
             Self::Webhooks => webhooks::run(context).await,
+            Self::ApprovalMails => approval_mails::run(context).await,
             Self::Slots => slots::run(context).await,
             Self::OwnClaims => own_claims::run(context).await,
             Self::Retention => retention::run(context).await,

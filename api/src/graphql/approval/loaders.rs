@@ -14,6 +14,7 @@ use crate::graphql::loaders::Reader;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct StandingOf(pub(super) ApprovalId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<StandingOf> for Reader {
     type Value = Result<(), approvals::Hindrance>;
     type Error = Arc<ServiceError>;
@@ -29,6 +30,7 @@ impl Loader<StandingOf> for Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct AssigneesOf(pub(super) ApprovalId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<AssigneesOf> for Reader {
     type Value = Arc<(Vec<String>, Vec<String>)>;
     type Error = Arc<ServiceError>;
@@ -44,6 +46,7 @@ impl Loader<AssigneesOf> for Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct DecisionsOf(pub(super) ApprovalId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<DecisionsOf> for Reader {
     type Value = Arc<Vec<DecisionRow>>;
     type Error = Arc<ServiceError>;
@@ -59,6 +62,7 @@ impl Loader<DecisionsOf> for Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct EventsOf(pub(super) ApprovalId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<EventsOf> for Reader {
     type Value = Arc<Vec<ApprovalEventRow>>;
     type Error = Arc<ServiceError>;
@@ -74,6 +78,7 @@ impl Loader<EventsOf> for Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct DelegationsOf(pub(super) ApprovalId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<DelegationsOf> for Reader {
     type Value = Vec<DelegationRow>;
     type Error = Arc<ServiceError>;

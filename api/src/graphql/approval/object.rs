@@ -183,7 +183,7 @@ impl Approval {
         self.0.escalate_at_ms.map(DateTime::from_ms)
     }
 
-    /// When it closes by itself.
+    /// When it closes by itself; null while that stands still in a pause of its execution.
     async fn expires_at(&self) -> Option<DateTime> {
         self.0.expires_at_ms.map(DateTime::from_ms)
     }

@@ -29,6 +29,10 @@ pub struct BulkOperationStartInput {
     dry_run: bool,
     /// Not faster than this, at most 10,000; 1,000 when absent.
     rate_per_second: Option<i32>,
+    /// For MIGRATE: number of the version, of the workflow of each.
+    to_version: Option<i32>,
+    /// For RERUN: the step to begin with; the permission EXECUTION_REPAIR is needed too.
+    from_step: Option<String>,
     /// For RESUME: merged into the data of each.
     data: Option<Json>,
 }
@@ -87,6 +91,8 @@ impl BulkOperationStartInput {
             is_dry_run: self.dry_run,
             rate_per_second: self.rate_per_second,
             data: self.data.map(|data| data.0),
+            to_version: self.to_version,
+            from_step: self.from_step,
         })
     }
 }
@@ -98,7 +104,8 @@ pub struct BulkMutation;
 /// Changes of bulk operations.
 #[Object]
 impl BulkMutation {
-    /// Cancels, pauses, resumes or retries many.
+    /// Cancels, terminates, pauses, resumes, retries, reruns, migrates or deletes many. RERUN needs EXECUTION_START too,
+    /// MIGRATE and DELETE need EXECUTION_REPAIR.
     #[graphql(directive = authorized::apply(Permission::ExecutionControl))]
     async fn bulk_operation_start(
         &self,

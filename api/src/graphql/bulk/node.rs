@@ -16,12 +16,20 @@ use crate::graphql::viewer_of;
 pub enum BulkOperationKind {
     /// Cancel executions.
     Cancel,
+    /// Terminate executions.
+    Terminate,
     /// Pause executions.
     Pause,
     /// Resume executions.
     Resume,
     /// Retry failed executions.
     Retry,
+    /// Rerun executions that have ended.
+    Rerun,
+    /// Move executions to another version.
+    Migrate,
+    /// Delete executions that have ended.
+    Delete,
 }
 
 /// Where a bulk operation stands.

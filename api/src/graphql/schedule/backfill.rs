@@ -23,6 +23,7 @@ use crate::graphql::viewer_of;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct ProgressOf(BackfillId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<ProgressOf> for Reader {
     type Value = BackfillProgress;
     type Error = Arc<ServiceError>;

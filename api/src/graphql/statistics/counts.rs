@@ -21,6 +21,11 @@ impl StatusCount {
         Self { status: status.into(), count: int(count) }
     }
 
+    /// Of what is in each state now.
+    pub(super) fn of_states(counts: Vec<(Status, u64)>) -> Vec<Self> {
+        counts.into_iter().map(|(status, count)| Self::new(status, i64::try_from(count).unwrap_or(i64::MAX))).collect()
+    }
+
     /// Of what ended.
     pub(super) fn of_ended(numbers: &Numbers) -> Vec<Self> {
         vec![

@@ -3,8 +3,10 @@
 mod approvals;
 mod counts;
 mod durations;
+mod live;
 mod object;
 mod queries;
 mod series;
 
+pub use live::StatisticsSubscription;
 pub use queries::{StatisticsFilter, StatisticsQuery};

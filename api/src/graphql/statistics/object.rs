@@ -73,6 +73,10 @@ impl Statistics {
         let numbers = statistics::totals(services, viewer, &scope).await.graphql()?;
         Ok(Self { scope, numbers })
     }
+
+    pub(super) const fn of(scope: Scope, numbers: Numbers) -> Self {
+        Self { scope, numbers }
+    }
 }
 
 /// Numbers over a time window. Rates are over ended executions only.

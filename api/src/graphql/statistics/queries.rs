@@ -73,11 +73,7 @@ impl StatisticsQuery {
         let read = async {
             let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
             let filter = filter.unwrap_or_default().resolve(services, viewer).await?;
-            let counts = executions::counts(services, viewer, &filter).await.graphql()?;
-            let shown = counts
-                .into_iter()
-                .map(|(status, count)| StatusCount::new(status, i64::try_from(count).unwrap_or(i64::MAX)));
-            Ok(shown.collect())
+            Ok(StatusCount::of_states(executions::counts(services, viewer, &filter).await.graphql()?))
         };
         or_null(ctx, read.await)
     }

@@ -19,6 +19,7 @@ use crate::graphql::scalars::{DateTime, Duration};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct AttemptsOf(WebhookDeliveryId);
 
+#[async_graphql::async_trait::async_trait]
 impl Loader<AttemptsOf> for Reader {
     type Value = Vec<WebhookAttemptRow>;
     type Error = Arc<ServiceError>;

@@ -27,12 +27,20 @@ pub async fn run(options: BulkOptions, format: Format) -> Result<ExitCode, Failu
     let server = Server::new(&options.server)?;
     match options.what {
         None | Some(BulkCommand::List) => list(&server, format).await,
-        Some(BulkCommand::Cancel(many)) => start(&server, "CANCEL", many, Value::Null, format).await,
-        Some(BulkCommand::Pause(many)) => start(&server, "PAUSE", many, Value::Null, format).await,
-        Some(BulkCommand::Retry(many)) => start(&server, "RETRY", many, Value::Null, format).await,
+        Some(BulkCommand::Cancel(many)) => start(&server, "CANCEL", many, Map::new(), format).await,
+        Some(BulkCommand::Pause(many)) => start(&server, "PAUSE", many, Map::new(), format).await,
+        Some(BulkCommand::Retry(many)) => start(&server, "RETRY", many, Map::new(), format).await,
+        Some(BulkCommand::Terminate(many)) => start(&server, "TERMINATE", many, Map::new(), format).await,
+        Some(BulkCommand::Delete(many)) => start(&server, "DELETE", many, Map::new(), format).await,
         Some(BulkCommand::Resume { many, data }) => {
             let data = optional_json("--data", data.as_deref())?;
-            start(&server, "RESUME", many, data, format).await
+            start(&server, "RESUME", many, with("data", data), format).await
+        }
+        Some(BulkCommand::Rerun { many, from_step }) => {
+            start(&server, "RERUN", many, with("fromStep", json!(from_step)), format).await
+        }
+        Some(BulkCommand::Migrate { many, to }) => {
+            start(&server, "MIGRATE", many, with("toVersion", json!(to)), format).await
         }
         Some(BulkCommand::Show { id }) => show(&server, &id, format).await,
         Some(BulkCommand::Watch { id }) => progress::follow(&server, &id, format).await,
@@ -42,19 +50,27 @@ pub async fn run(options: BulkOptions, format: Format) -> Result<ExitCode, Failu
     }
 }
 
+/// What a kind takes beside the executions.
+fn with(name: &str, value: Value) -> Map<String, Value> {
+    Map::from_iter([(name.to_owned(), value)])
+}
+
 async fn start(
     server: &Server,
     kind: &str,
     many: ManyOptions,
-    data: Value,
+    more: Map<String, Value>,
     format: Format,
 ) -> Result<ExitCode, Failure> {
     let (ids, filter) =
         if many.ids.is_empty() { (Value::Null, filter(&many)?) } else { (json!(many.ids), Value::Null) };
-    let input = json!({
+    let mut input = json!({
         "kind": kind, "filter": filter, "ids": ids, "reason": many.reason, "dryRun": many.dry_run,
-        "ratePerSecond": many.rate, "data": data,
+        "ratePerSecond": many.rate,
     });
+    for (name, value) in more {
+        input[name] = value;
+    }
     let mut payload = server.run("bulkOperationStart", START, json!({ "input": input })).await?;
     let operation = payload["bulkOperation"].take();
     let id = text(&operation["id"]);

@@ -2,6 +2,7 @@
 
 mod diff;
 mod export;
+mod follow;
 mod moving;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ const ROLLBACK: &str = "mutation($input: WorkflowRollbackInput!) { workflowRollb
 
 pub async fn run(command: VersionsCommand, format: Format) -> Result<ExitCode, Failure> {
     match command {
+        VersionsCommand::Versions(options) if options.watch => follow::run(options, format).await,
         VersionsCommand::Versions(options) => list(options, format).await,
         VersionsCommand::Diff(options) => diff::run(options, format).await,
         VersionsCommand::Rollback(options) => rollback(options, format).await,

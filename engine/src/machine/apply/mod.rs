@@ -5,6 +5,8 @@ mod context;
 mod record;
 mod scopes;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 pub(super) use self::context::collect_leaves;
@@ -13,7 +15,9 @@ use self::record::{action_finished, action_put_off, action_started, error_value,
 pub(super) use self::scopes::scope_at;
 use self::scopes::{active_at, at_step_again, began, close, count_step, drop_below, finish, open};
 use super::event::Event;
+use super::freeze::thaw;
 use super::outcome::Outcome;
+use super::resume_on::AwaitedResume;
 use super::state::{
     Awaited, Awaiting, Children, KeptSignal, OpenApproval, Phase, PutOff, ROOT, ScheduledResume, ScopeState, State,
     Status, Written,
@@ -126,6 +130,7 @@ pub fn apply(state: &mut State, event: &Event) {
         | Event::Paused { .. }
         | Event::Unpaused { .. }
         | Event::ResumeScheduled { .. }
+        | Event::ResumeUnmet { .. }
         | Event::PausedLong { .. }
         | Event::Retried { .. }
         | Event::TakenOver { .. } => by_hand(state, event),
@@ -163,21 +168,28 @@ fn by_hand(state: &mut State, event: &Event) {
                 write(state, ROOT, path, value);
             }
         }
-        Event::Paused { at, .. } => {
+        Event::Paused { freezes, at, .. } => {
             state.paused_at = Some(*at);
+            state.freezes = *freezes;
             if state.running_since.is_none() {
                 state.status = Status::Paused;
             }
         }
-        Event::Unpaused { data, at_step, .. } => unpaused(state, data, at_step.as_deref()),
+        Event::Unpaused { data, at_step, event, frozen, at, .. } => {
+            if let Some(frozen) = frozen {
+                thaw(state, frozen, *at);
+            }
+            state.resumed_by.extend(event.iter().map(|event| event.id.clone()));
+            unpaused(state, data, at_step.as_deref());
+        }
         Event::SignalKept { id, name, data, .. } => {
             state.kept.push(KeptSignal { id: id.clone(), name: name.clone(), data: data.clone() });
         }
-        Event::ResumeScheduled { by, due_at, data, at_step, .. } => {
-            state.resumes = due_at.map(|due_at| {
-                let (by, data, at_step) = (by.clone(), data.clone(), at_step.clone());
-                Box::new(ScheduledResume { by, due_at, data, at_step })
-            });
+        Event::ResumeScheduled { .. } => resume_scheduled(state, event),
+        Event::ResumeUnmet { event, .. } => {
+            if let Some(awaited) = &mut state.resumes_on {
+                awaited.unmet.insert(event.id.clone());
+            }
         }
         Event::PausedLong { .. } => state.paused_long = true,
         Event::Retried { step, .. } => again::retried(state, step.as_deref()),
@@ -189,6 +201,21 @@ fn by_hand(state: &mut State, event: &Event) {
         }
         _by_itself => {}
     }
+}
+
+/// It is to go on by itself, or no more; what was said of that before counts no more.
+fn resume_scheduled(state: &mut State, event: &Event) {
+    let Event::ResumeScheduled { by, due_at, when, data, at_step, event: came, at } = event else { return };
+    let (by, data, at_step) = (by.clone(), data.clone(), at_step.clone());
+    state.resumed_by.extend(came.iter().map(|event| event.id.clone()));
+    state.resumes_on = when.as_deref().map(|on| {
+        let since = on.since.unwrap_or(*at);
+        let (by, on, data, at_step) = (by.clone(), on.clone(), data.clone(), at_step.clone());
+        Box::new(AwaitedResume { by, on, since, data, at_step, unmet: BTreeSet::new() })
+    });
+    state.resumes_named = state.resumes_named.saturating_add(u32::from(when.is_some()));
+    let scheduled = |due_at| Box::new(ScheduledResume { by, due_at, data, at_step, event: came.clone() });
+    state.resumes = due_at.map(scheduled);
 }
 
 /// An approval is opened, changed or decided.
@@ -241,7 +268,12 @@ fn end(state: &mut State, status: Status, result: Option<Outcome>, at: Timestamp
     if status != Status::Failed {
         state.passages.clear();
         state.events_taken.clear();
+        state.resumed_by.clear();
         state.kept.clear();
+    }
+    // It may be retried: what stood still until now has stood still.
+    if let Some(since) = state.paused_at.filter(|_| state.freezes) {
+        state.frozen_ms = state.frozen_ms.saturating_add(at.0.saturating_sub(since.0).max(0));
     }
     no_pause(state);
 }
@@ -261,7 +293,9 @@ fn at_rest(state: &State) -> Status {
 /// No pause, and nothing that belongs to one.
 fn no_pause(state: &mut State) {
     state.paused_at = None;
+    state.freezes = false;
     state.resumes = None;
+    state.resumes_on = None;
     state.paused_long = false;
 }
 

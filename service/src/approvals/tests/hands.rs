@@ -9,8 +9,8 @@ use store::ApprovalStatus;
 
 use super::{Asks, Bed, NOW, code, no, yes};
 use crate::approvals::{
-    Assignee, Hindrance, LinkView, NewSubstitution, Ruling, by_token, claim, decide, decide_by_token, decisions,
-    delegate, delete_substitution, reassign, release, remind, set_substitution,
+    Assignee, Hindrance, LinkView, NewSubstitution, Ruling, ask_by_mail, by_token, claim, decide, decide_by_token,
+    decisions, delegate, delete_substitution, reassign, release, remind, set_substitution,
 };
 use crate::code::Code;
 use crate::error::ServiceError;
@@ -227,6 +227,72 @@ async fn a_reminder_sends_each_who_may_decide_a_link_that_decides_once_in_their_
     assert_eq!((view.row.status, view.standing), (ApprovalStatus::Approved, Err(Code::LinkUsed)));
     let second = decide_by_token(&bed.services, &token(&mails[1]), yes(None), &origin).await;
     assert_eq!(code(second), Code::Conflict, "ada was first");
+}
+
+#[tokio::test]
+async fn who_may_decide_is_asked_by_mail_once_and_the_link_decides() {
+    let (mailer, mut received) = Mailer::to_channel();
+    let bed = Bed::with(Settings { mailer, ..Settings::default() }).await;
+    bed.member("ada", "manager", true).await;
+    let (eve, sue) = (bed.member("eve", "director", true).await, bed.member("sue", "manager", true).await);
+    bed.member("unconfirmed", "manager", false).await;
+    let users = vec![id(&eve).to_string()];
+    let approval = bed.asks(Asks { users, started_by: Some(sue.actor.id.clone()), ..Asks::default() }).await;
+    assert_eq!(ask_by_mail(&bed.services).await.unwrap(), 1);
+    assert_eq!(ask_by_mail(&bed.services).await.unwrap(), 0, "once");
+    let mails = mails(&mut received, 2).await;
+    let to: Vec<&str> = mails.iter().map(|mail| mail.to.as_str()).collect();
+    assert_eq!(to, ["ada@example.com", "eve@example.com"], "by role and by name, and not who started it");
+    assert!(received.try_recv().is_err());
+    let decided = decide_by_token(&bed.services, &token(&mails[1]), yes(None), &Origin::default()).await.unwrap();
+    assert_eq!((decided.row.id, decided.row.decided_by.as_deref()), (approval, Some(eve.actor.id.as_str())));
+}
+
+#[tokio::test]
+async fn what_has_no_place_among_the_mails_on_their_way_is_asked_later() {
+    let (mailer, mut received) = Mailer::to_channel();
+    let bed = Bed::with(Settings { mailer: mailer.clone(), ..Settings::default() }).await;
+    bed.member("ada", "manager", true).await;
+    bed.asks(Asks::default()).await;
+    let kept = mailer.keep(u32::try_from(mailer.free()).unwrap() - 1);
+    assert_eq!(ask_by_mail(&bed.services).await.unwrap(), 0);
+    assert_eq!(bed.services.store().approvals_to_mail(NOW, 10).await.unwrap().len(), 1, "it is still owed");
+    drop(kept);
+    assert_eq!(ask_by_mail(&bed.services).await.unwrap(), 1);
+    assert_eq!(mails(&mut received, 1).await[0].to, "ada@example.com");
+}
+
+#[tokio::test]
+async fn what_somebody_else_has_taken_on_is_asked_by_others_only_once_they_are_gone() {
+    let (mailer, mut received) = Mailer::to_channel();
+    let bed = Bed::with(Settings { mailer, ..Settings::default() }).await;
+    bed.member("ada", "manager", true).await;
+    let approval = bed.asks(Asks::default()).await;
+    let gone = Duration::from_secs(30);
+    let until_ms = Timestamp(NOW).plus(gone).0;
+    assert!(bed.services.store().claim_approval_mail(bed.organization, approval, NOW, until_ms).await.unwrap());
+    assert_eq!(ask_by_mail(&bed.services).await.unwrap(), 0);
+    bed.clock.advance(gone);
+    assert_eq!(ask_by_mail(&bed.services).await.unwrap(), 1);
+    assert_eq!(mails(&mut received, 1).await.len(), 1);
+    assert!(received.try_recv().is_err(), "once");
+}
+
+#[tokio::test]
+async fn nobody_is_asked_by_mail_about_what_is_closed_or_where_no_mail_is_set_up() {
+    let (mailer, mut received) = Mailer::to_channel();
+    let bed = Bed::with(Settings { mailer, ..Settings::default() }).await;
+    bed.member("ada", "manager", true).await;
+    bed.asks(Asks { expires_at_ms: Some(NOW + 5), ..Asks::default() }).await;
+    bed.clock.advance(Duration::from_millis(5));
+    assert_eq!(ask_by_mail(&bed.services).await.unwrap(), 0);
+    assert!(received.try_recv().is_err());
+    let owed = bed.services.store().approvals_to_mail(i64::MAX, 10).await.unwrap();
+    assert_eq!(owed, [], "it is settled all the same");
+    let silent = Bed::with(Settings::default()).await;
+    silent.member("ada", "manager", true).await;
+    silent.asks(Asks::default()).await;
+    assert_eq!(silent.services.store().approvals_to_mail(i64::MAX, 10).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -66,6 +66,7 @@ pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<Comm
         .bind(rollups.of(|_key, sum| sum.least_ms))
         .bind(rollups.of(|_key, sum| sum.most_ms))
         .bind(i64::try_from(items.len()).unwrap_or(i64::MAX))
+        .bind(item.of(|item| item.deadline.column()))
         .fetch_all(&mut connection)
         .await;
     postgres.checkpoints.give_back(connection, &written).await;

@@ -5,11 +5,11 @@ given as (
     from unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::int4[], $5::int4[], $6::int8[], $7::text[], $8::text[], $9::int2[], $10::text[],
         $11::int2[], $12::text[], $13::text[], $14::text[], $15::int8[], $16::text[], $17::text[], $18::int4[], $19::text[],
-        $20::text[], $21::int4[], $22::int8[], $23::text[], $25::text[]
+        $20::text[], $21::int4[], $22::int8[], $23::text[], $25::text[], $37::int8[]
     ) with ordinality as given (
         execution_id, organization_id, worker_id, epoch, seq, at_ms, events, decision, status, state, result, error_code,
         error_message, failed_step, wake_at_ms, waits, taken, taken_count, sends, approvals, told_at_most, paused_at_ms, measures,
-        failure, ordinal
+        failure, deadline_at_ms, ordinal
     )
 ),
 -- only while the claim still holds and nothing was written since; any commit shows that the claim got somewhere.
@@ -38,6 +38,11 @@ written as (
         failed_step = given.failed_step,
         wake_at_ms = given.wake_at_ms,
         paused_at_ms = given.paused_at_ms,
+        -- seldom another one: null leaves it, and less than nothing is none
+        deadline_at_ms = case
+            when given.deadline_at_ms is null then execution.deadline_at_ms
+            when given.deadline_at_ms >= 0 then given.deadline_at_ms
+        end,
         pushed_at_ms = case when given.status in (0, 2, 3, 4) then given.at_ms else execution.pushed_at_ms end,
         ended_at_ms = case when given.status >= 5 then given.at_ms end
     from given

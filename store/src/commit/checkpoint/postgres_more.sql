@@ -26,7 +26,8 @@ asked as (
     from written
     cross join lateral json_to_recordset(written.approvals::json -> 'opened') as one (
         id uuid, step_path text, status int2, request text, entity text, entity_id text, quorum int4, allow_self bool,
-        requested_at_ms int8, expires_at_ms int8, remind_at_ms int8, escalate_at_ms int8, escalated_role text, assignees json
+        requested_at_ms int8, expires_at_ms int8, remind_at_ms int8, escalate_at_ms int8, escalated_role text, mail_at_ms int8,
+        assignees json
     )
     where written.approvals is not null
 ),
@@ -35,7 +36,7 @@ opened as (
     insert into approval (
         id, organization_id, execution_id, workflow_id, step_path, status, request, entity, entity_id, quorum, votes,
         allow_self, requester, revision, requested_at_ms, expires_at_ms, remind_at_ms, escalate_at_ms,
-        escalated_role, decided_at_ms
+        escalated_role, decided_at_ms, mail_at_ms
     )
     select
         asked.id, asked.organization_id, asked.execution_id, asked.workflow_id, asked.step_path, asked.status, asked.request,
@@ -53,19 +54,20 @@ opened as (
             select above.started_by from above order by above.height desc limit 1
         ),
         1, asked.requested_at_ms, asked.expires_at_ms, asked.remind_at_ms, asked.escalate_at_ms,
-        asked.escalated_role, case when asked.status <> 0 then asked.requested_at_ms end
+        asked.escalated_role, case when asked.status <> 0 then asked.requested_at_ms end,
+        case when asked.status = 0 then asked.mail_at_ms end
     from asked
 ),
 -- what changes of those that are open
 changes as (
-    select written.organization_id, one.id, one.status, one.escalated_role, one.remind_at_ms, one.at_ms
+    select written.organization_id, one.id, one.status, one.escalated_role, one.remind_at_ms, one.times, one.at_ms
     from written
     cross join lateral json_to_recordset(written.approvals::json -> 'changed') as one (
-        id uuid, status int2, escalated_role text, remind_at_ms int8, at_ms int8
+        id uuid, status int2, escalated_role text, remind_at_ms int8, times json, at_ms int8
     )
     where written.approvals is not null
     union all
-    select written.organization_id, approval.id, 4::int2, null, null, written.at_ms
+    select written.organization_id, approval.id, 4::int2, null, null, null, written.at_ms
     from written
     join approval on approval.execution_id = written.execution_id and approval.status = 0
     where written.approvals is not null and (written.approvals::json ->> 'withdraws_all')::bool
@@ -76,8 +78,19 @@ changed as (
         status = coalesce(changes.status, approval.status),
         decided_at_ms = case when changes.status is not null then changes.at_ms end,
         escalated_role = coalesce(changes.escalated_role, approval.escalated_role),
-        escalate_at_ms = case when changes.escalated_role is null then approval.escalate_at_ms end,
-        remind_at_ms = coalesce(changes.remind_at_ms, approval.remind_at_ms),
+        expires_at_ms = case
+            when changes.times is null then approval.expires_at_ms
+            else (changes.times ->> 'expires_at_ms')::int8
+        end,
+        escalate_at_ms = case
+            when changes.escalated_role is not null then null
+            when changes.times is null then approval.escalate_at_ms
+            else (changes.times ->> 'escalate_at_ms')::int8
+        end,
+        remind_at_ms = case
+            when changes.times is null then coalesce(changes.remind_at_ms, approval.remind_at_ms)
+            else (changes.times ->> 'remind_at_ms')::int8
+        end,
         revision = approval.revision + 1
     from changes
     where approval.id = changes.id and approval.organization_id = changes.organization_id and approval.status = 0

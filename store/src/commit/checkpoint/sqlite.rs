@@ -47,6 +47,7 @@ async fn write_one(
         .bind(i64::try_from(item.taken.len()).unwrap_or(i64::MAX))
         .bind(item.told_at_most)
         .bind(patch.paused_at_ms)
+        .bind(item.deadline.column())
         .fetch_optional(&mut *connection)
         .await?;
     let Some((signals,)) = written else { return Ok(CommitOutcome::Fenced) };

@@ -17,6 +17,8 @@ set
     failed_step = ?13,
     wake_at_ms = ?14,
     paused_at_ms = ?17,
+    -- seldom another one: null leaves it, and less than nothing is none
+    deadline_at_ms = case when ?18 is null then deadline_at_ms when ?18 >= 0 then ?18 end,
     pushed_at_ms = case when ?8 in (0, 2, 3, 4) then ?6 else pushed_at_ms end,
     ended_at_ms = case when ?8 >= 5 then ?6 end
 where id = ?1 and organization_id = ?2 and worker_id = ?3 and epoch = ?4 and seq = ?5 and (?16 is null or signals <= ?16)

@@ -22,7 +22,7 @@ pub async fn write(connection: &mut SqliteConnection, item: &Checkpoint) -> Resu
         for (id,) in open {
             let id = ids::ApprovalId::from_uuid(id);
             let status = Some(ApprovalStatus::Cancelled);
-            let change = ApprovalChange { id, status, escalated_role: None, remind_at_ms: None, at_ms: item.at_ms };
+            let change = ApprovalChange { status, ..ApprovalChange::of(id, item.at_ms) };
             self::change(connection, item, &change).await?;
         }
     }
@@ -50,6 +50,7 @@ async fn open(connection: &mut SqliteConnection, item: &Checkpoint, new: &NewApp
         .bind(new.remind_at_ms)
         .bind(new.escalate_at_ms)
         .bind(&new.escalated_role)
+        .bind(new.mail_at_ms)
         .execute(&mut *connection)
         .await?;
     for assignee in &new.assignees {
@@ -90,6 +91,10 @@ async fn change(
         .bind(change.at_ms)
         .bind(&change.escalated_role)
         .bind(change.remind_at_ms)
+        .bind(change.times.is_some())
+        .bind(change.times.and_then(|times| times.expires_at_ms))
+        .bind(change.times.and_then(|times| times.remind_at_ms))
+        .bind(change.times.and_then(|times| times.escalate_at_ms))
         .execute(&mut *connection)
         .await?;
     if let Some(role) = &change.escalated_role {

@@ -27,6 +27,7 @@ pub async fn approval(
         entity_id: Some(canary.to_owned()),
         assignees: vec![format!("user:{canary}"), "role:same".to_owned()],
         quorum: 2,
+        mail_at_ms: Some(1),
         ..new_approval(database)
     };
     let id = new.id;
@@ -41,6 +42,12 @@ pub async fn approval(
     assert!(is_done(ask!(asked, store, remind_approval(reminded(organization, id, canary)))));
     ask!(asked, store, set_substitution(substitution(organization, SubstitutionId::new(), canary)));
     id
+}
+
+/// Takes on what is owed of an approval, or sends it.
+async fn mailed(asked: &mut Asked, database: &Database, organization: OrganizationId, id: ApprovalId) -> bool {
+    let is_taken_on = ask!(asked, database.store, claim_approval_mail(organization, id, 1, 1));
+    is_taken_on || ask!(asked, database.store, settle_approval_mail(organization, id, Vec::new(), 1))
 }
 
 fn handed(organization: OrganizationId, id: ApprovalId, person: &str) -> HandOver {
@@ -149,5 +156,8 @@ pub async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, 
     for row in store.substitutions(victim.id, SubstitutionFilter::default(), 100).await.unwrap() {
         assert!(!ask!(asked, store, delete_substitution(intruder.id, row.id)));
     }
+    assert!(!mailed(asked, database, intruder.id, victim.approval).await);
+    let owed = store.approvals_to_mail(i64::MAX, 100).await.unwrap();
+    assert!(owed.iter().any(|row| row.id == victim.approval), "the mail of the victim is still owed");
     assert_eq!(ask!(asked, store, comment_approval(comment(intruder.id, victim.approval, "mine now"))), None);
 }

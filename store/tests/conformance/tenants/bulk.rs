@@ -39,6 +39,8 @@ pub async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId,
         format!("{:?}", ask!(asked, store, walk_executions(of, &ExecutionFilter::default(), None, 100))),
     ];
     for one in all {
+        let repeats = [(one.execution, "second".to_owned())];
+        seen.push(format!("{:?}", ask!(asked, store, repeated_under(of, &repeats))));
         seen.push(format!("{:?}", ask!(asked, store, bulk_operation(of, one.operation))));
         seen.push(format!("{:?}", ask!(asked, store, bulk_failures(of, one.operation, &page))));
         seen.push(format!("{:?}", ask!(asked, store, count_bulk_failures(of, one.operation))));

@@ -130,7 +130,8 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         start_key: start_key(key, "same"),
         ..new_execution(id, database.now())
     };
-    let (first, second) = (start("first"), start("second"));
+    let first = start("first");
+    let second = NewExecution { rerun_of: Some(first.id), ..start("second") };
     let (execution, ended) = (first.id, second.id);
     assert_eq!(ask!(asked, store, start(first)), StartOutcome::New { seq: 1 }, "{slug}");
     let many = ask!(asked, store, start_many(vec![second]));
@@ -319,7 +320,7 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
     note(format!("{:?}", ask!(asked, store, event_waits(of, "order.paid", Some(&correlations), 0, 100))));
     note(format!("{:?}", ask!(asked, store, waking(of, &executions))));
     let first = EventId::from_uuid(ids::uuid::Uuid::nil());
-    note(format!("{:?}", ask!(asked, store, events_after(of, None, None, first, 100))));
+    note(format!("{:?}", ask!(asked, store, events_after(of, None, None, first, 0, 100))));
     note(format!("{:?}", ask!(asked, store, events_by_ids(of, &events))));
     let nothing: EventCursor = serde_json::from_value(json!({ "x": 0, "p": 0, "e": first.uuid() })).unwrap();
     note(format!("{:?}", ask!(asked, store, event_arrivals_after(of, &nothing, 100))));

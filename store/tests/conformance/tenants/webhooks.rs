@@ -30,11 +30,13 @@ pub async fn address(
 ) -> (WebhookEndpointId, WebhookDeliveryId) {
     let (store, start) = (&database.store, from_the_start());
     let row = row(id, canary);
-    assert!(ask!(asked, store, insert_webhook_endpoint(row.clone(), &start)));
+    assert!(ask!(asked, store, insert_webhook_endpoint(row.clone(), &start, &start)));
     let first = sent(&row, canary);
     ask!(asked, store, insert_webhook_delivery(&first));
     let told = [sent(&row, canary)];
     assert!(ask!(asked, store, tell_webhooks(id, &start, &start, &told)));
+    let told = [sent(&row, canary)];
+    assert!(ask!(asked, store, tell_approval_webhooks(id, Some(&start), &start, &told)));
     (row.id, first.id)
 }
 
@@ -48,6 +50,7 @@ pub async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId,
         format!("{:?}", ask!(asked, store, count_webhook_endpoints(of))),
         format!("{:?}", ask!(asked, store, journal_rows(of, &rows))),
         format!("{:?}", ask!(asked, store, webhook_attempts_of(of, &messages, 10))),
+        format!("{:?}", ask!(asked, store, webhook_approval_place(of))),
     ];
     for one in all {
         seen.push(format!("{:?}", ask!(asked, store, webhook_endpoint(of, one.address.0))));
