@@ -1,5 +1,6 @@
 //! Where the time comes from: the only place that looks at a clock for the engine and the store.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -45,6 +46,7 @@ impl DatabaseClock {
     ///
     /// # Errors
     /// When the database is away.
+    #[boxed]
     pub async fn read(store: &Store) -> Result<Self, StoreError> {
         let asked = Instant::now();
         let now_ms = store.now_ms().await?;
@@ -57,6 +59,7 @@ impl DatabaseClock {
     ///
     /// # Errors
     /// When the database is away: then this clock goes on by itself.
+    #[boxed]
     pub async fn adjust(&self, store: &Store) -> Result<(), StoreError> {
         let asked = Instant::now();
         let theirs_ms = store.now_ms().await?;

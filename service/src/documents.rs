@@ -1,5 +1,6 @@
 //! GraphQL documents that callers of an organization sent once and then name by their digest.
 
+use async_recursion::async_recursion as boxed;
 use sha2::{Digest, Sha256};
 
 use crate::error::ServiceError;
@@ -19,6 +20,7 @@ pub fn digest(document: &str) -> String {
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn find(services: &Services, viewer: &Viewer, digest: &str) -> Result<Option<String>, ServiceError> {
     Ok(services.store().persisted_document(viewer.organization, digest).await?)
 }
@@ -27,6 +29,7 @@ pub async fn find(services: &Services, viewer: &Viewer, digest: &str) -> Result<
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn keep(services: &Services, viewer: &Viewer, document: &str) -> Result<(), ServiceError> {
     let now = services.now().0;
     services.store().keep_document(viewer.organization, &digest(document), document, KEPT, now).await?;

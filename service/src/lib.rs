@@ -3,6 +3,8 @@
 //! Every use case takes the [`Viewer`] and checks its permission first; every read and write is in
 //! the viewer's organization. The API and the worker call these and nothing below.
 
+use async_recursion::async_recursion as boxed;
+
 pub mod admission;
 pub mod approvals;
 pub mod audit;
@@ -53,6 +55,7 @@ pub use viewer::{Origin, Viewer};
 ///
 /// # Errors
 /// When the database is away, or has no such organization.
+#[boxed]
 pub async fn organization(services: &Services, viewer: &Viewer) -> Result<store::OrganizationRow, ServiceError> {
     let row = services.store().organization(viewer.organization).await?;
     row.ok_or_else(|| ServiceError::Internal {

@@ -5,6 +5,7 @@
 //! another process may start the version before for up to a second after a publish. The same holds for rules: which
 //! versions of them an execution has is recorded when it is started, and never changes.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +106,7 @@ impl Plans {
     ///
     /// # Errors
     /// When the database is away, or the stored definition no longer compiles.
+    #[boxed]
     pub async fn version(
         &self,
         store: &Store,
@@ -119,6 +121,7 @@ impl Plans {
     ///
     /// # Errors
     /// When the database is away, or what is stored no longer compiles.
+    #[boxed]
     pub async fn runnable(
         &self,
         store: &Store,
@@ -145,6 +148,7 @@ impl Plans {
     ///
     /// # Errors
     /// When the database is away.
+    #[boxed]
     pub async fn current_rules(
         &self,
         store: &Store,
@@ -171,6 +175,7 @@ impl Plans {
     }
 
     /// Forgets which content of a rule is the current one, after it was changed here.
+    #[boxed]
     pub async fn forget_rule(&self, organization: OrganizationId, slug: &str) {
         self.rules.invalidate(&(organization, slug.to_owned())).await;
     }
@@ -196,6 +201,7 @@ impl Plans {
     ///
     /// # Errors
     /// When the database is away, or the stored definition no longer compiles.
+    #[boxed]
     pub async fn published(
         &self,
         store: &Store,
@@ -225,6 +231,7 @@ impl Plans {
     }
 
     /// Forgets which version of a workflow is published, after it was changed here.
+    #[boxed]
     pub async fn forget(&self, organization: OrganizationId, workflow: WorkflowId, slug: &str) {
         self.published.invalidate(&(organization, WorkflowRef::Id(workflow))).await;
         self.published.invalidate(&(organization, WorkflowRef::Slug(slug.to_owned()))).await;

@@ -1,5 +1,6 @@
 //! How much a caller may ask for: whose bucket pays, and how large it is.
 
+use async_recursion::async_recursion as boxed;
 use std::net::IpAddr;
 
 use ids::HookId;
@@ -88,6 +89,7 @@ impl Rates {
     }
 
     /// Takes `points` from whoever pays, or none of them.
+    #[boxed]
     pub async fn charge(&self, payer: &Payer, points: u32) -> Verdict {
         let verdict = self.buckets.take(&payer.key, payer.rate, points).await;
         if !verdict.is_admitted {

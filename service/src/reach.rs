@@ -1,6 +1,7 @@
 //! Folders: what of workflows and executions a viewer reaches. What they do not reach does not exist for them; whoever
 //! has no folders pays nothing for the question.
 
+use async_recursion::async_recursion as boxed;
 use std::borrow::Cow;
 
 use ids::{ExecutionId, WorkflowId};
@@ -16,6 +17,7 @@ pub fn has(viewer: &Viewer, workflow: &WorkflowRow) -> bool {
 }
 
 /// Whether the workflow with this id is within reach; one that does not exist is not.
+#[boxed]
 pub async fn workflow(services: &Services, viewer: &Viewer, id: WorkflowId) -> Result<bool, ServiceError> {
     if viewer.folders.is_none() {
         return Ok(true);
@@ -25,6 +27,7 @@ pub async fn workflow(services: &Services, viewer: &Viewer, id: WorkflowId) -> R
 }
 
 /// The execution, if its workflow is within reach.
+#[boxed]
 pub async fn execution(
     services: &Services,
     viewer: &Viewer,
@@ -37,6 +40,7 @@ pub async fn execution(
 }
 
 /// Those of `ids` that are within reach.
+#[boxed]
 pub async fn executions<'a>(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! How long ended executions and events are kept, and deleting what is older.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::{BTreeMap, VecDeque};
 
 use ids::{ExecutionId, OrganizationId, WorkflowId};
@@ -46,6 +47,7 @@ pub struct RetentionPlace {
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn sweep(services: &Services, place: &mut RetentionPlace) -> Result<u64, ServiceError> {
     let now_ms = services.now().0;
     if now_ms < place.rests_until_ms {
@@ -177,6 +179,7 @@ impl Policies {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn of_workflows(
     services: &Services,
     viewer: &Viewer,
@@ -191,6 +194,7 @@ pub async fn of_workflows(
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn of_organization(services: &Services, viewer: &Viewer) -> Result<Retention, ServiceError> {
     Ok(Policies::read(services, viewer.organization, &[]).await?.default)
 }
@@ -199,6 +203,7 @@ pub async fn of_organization(services: &Services, viewer: &Viewer) -> Result<Ret
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; the database away.
+#[boxed]
 pub async fn set_for_workflow(
     services: &Services,
     viewer: &Viewer,
@@ -221,6 +226,7 @@ pub async fn set_for_workflow(
 ///
 /// # Errors
 /// `Forbidden`; the database away.
+#[boxed]
 pub async fn set_for_organization(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! What every use case works with: store, queue, notices, plans and clock.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,6 +94,7 @@ impl Services {
     ///
     /// # Errors
     /// When the database is away or not migrated.
+    #[boxed]
     pub async fn new(
         store: Store,
         queue: WorkQueue,

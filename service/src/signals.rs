@@ -1,5 +1,6 @@
 //! Tells executions what happened outside: recorded first, then delivered, which wakes them.
 
+use async_recursion::async_recursion as boxed;
 use engine::Timestamp;
 use engine::definition::ResumeWhen;
 use engine::machine::{Command, Signal};
@@ -133,6 +134,7 @@ impl Told {
 /// # Errors
 /// When the database is away: then perhaps nothing was recorded. What was recorded is delivered by a
 /// reconciler at the latest.
+#[boxed]
 pub async fn tell(services: &Services, rows: Vec<NewSignal>) -> Result<(), ServiceError> {
     let executions: Vec<ExecutionId> = rows.iter().map(|row| row.execution_id).collect();
     services.store().send_signals(rows, services.now().0).await?;
@@ -143,6 +145,7 @@ pub async fn tell(services: &Services, rows: Vec<NewSignal>) -> Result<(), Servi
 ///
 /// # Errors
 /// When the database is away; a reconciler delivers it then.
+#[boxed]
 pub async fn deliver(services: &Services, executions: &[ExecutionId]) -> Result<(), ServiceError> {
     let delivered = services.store().deliver_signals(executions, services.now().0).await?;
     wake::push(services, delivered.runnable);
@@ -157,6 +160,7 @@ pub async fn deliver(services: &Services, executions: &[ExecutionId]) -> Result<
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn deliver_forgotten(services: &Services, older_than_ms: i64, limit: u64) -> Result<u64, ServiceError> {
     let executions = services.store().undelivered_signals(older_than_ms, limit).await?;
     deliver(services, &executions).await?;

@@ -1,5 +1,6 @@
 //! Slots of workflows that limit how many of their executions may be under way.
 
+use async_recursion::async_recursion as boxed;
 use store::SlotKey;
 
 use crate::error::ServiceError;
@@ -17,6 +18,7 @@ pub fn told() -> String {
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn give(
     services: &Services,
     after: Option<SlotKey>,

@@ -139,7 +139,7 @@ async fn whole_end(api: &Api) {
     api.import(&[("r.yaml", RESTS_LONGER)]).await;
     let moved = begin(api, json!({ "kind": "MIGRATE", "filter": {}, "toVersion": 2 })).await;
     assert_eq!(numbers(&ended(api, &moved).await), ("COMPLETED", 60, 60, 0, 0));
-    assert_eq!(count(api, json!({ "versionNumber": 2 })).await, 60);
+    assert_eq!(count(api, json!({ "workflow": { "slug": "rests" }, "versionNumber": 2 })).await, 60);
     wait_for(api, "WAITING", 60).await;
     let nowhere = begin(api, json!({ "kind": "MIGRATE", "filter": {}, "toVersion": 9, "dryRun": true })).await;
     let nowhere = ended(api, &nowhere).await;
@@ -152,7 +152,7 @@ async fn whole_end(api: &Api) {
     let repeated = begin(api, json!({ "kind": "RERUN", "filter": { "statuses": ["CANCELLED"] } })).await;
     assert_eq!(numbers(&ended(api, &repeated).await), ("COMPLETED", 60, 60, 0, 0));
     wait_for(api, "WAITING", 60).await;
-    assert_eq!(count(api, json!({ "versionNumber": 2 })).await, 120);
+    assert_eq!(count(api, json!({ "workflow": { "slug": "rests" }, "versionNumber": 2 })).await, 120);
     let deleted = begin(api, json!({ "kind": "DELETE", "filter": {} })).await;
     assert_eq!(numbers(&ended(api, &deleted).await), ("COMPLETED", 60, 60, 0, 0));
     assert_eq!((count(api, json!({})).await, count(api, json!({ "statuses": ["WAITING"] })).await), (60, 60));

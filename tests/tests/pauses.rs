@@ -105,7 +105,7 @@ async fn an_event_comes(api: &Api) {
     let condition = json!({ "field": "event.amount", "operator": "gte", "value": 5 });
     let when = json!({ "event": "truck.*", "match": ["order.id"], "condition": condition });
     let pause = json!({ "id": id, "reason": "no room", "resumeAt": "2999-01-01T00:00:00Z", "resumeWhen": when });
-    assert_eq!(ask(api, "executionPause", pause).await["userErrors"][0]["field"], json!(["resumeAt"]));
+    assert_eq!(ask(api, "executionPause", pause).await["userErrors"][0]["field"], json!(["input", "resumeAt"]));
     done(api, "executionPause", json!({ "id": id, "reason": "no room", "resumeWhen": when })).await;
     let held = is(api, &id, "PAUSED").await;
     let shown_when = &held["pause"]["resumeWhen"];
@@ -165,15 +165,19 @@ async fn what_is_wrong_is_told(api: &Api) {
     assert_eq!(
         fields,
         [
-            json!(["resumeWhen", "event"]),
-            json!(["resumeWhen", "match"]),
-            json!(["resumeWhen", "condition", "and", "0", "operator"]),
+            json!(["input", "resumeWhen", "event"]),
+            json!(["input", "resumeWhen", "match"]),
+            json!(["input", "resumeWhen", "condition", "and", "0", "operator"]),
         ],
         "{payload}"
     );
     assert!(api.data(RULE, json!({})).await["ruleCreate"]["userErrors"] == json!([]));
     let (fields, payload) = refused(json!({ "event": "a.b", "condition": { "rule_id": "is-large" } })).await;
-    assert_eq!(fields, [json!(["resumeWhen", "condition", "rule_id"])], "its workflow does not name it: {payload}");
+    assert_eq!(
+        fields,
+        [json!(["input", "resumeWhen", "condition", "rule_id"])],
+        "its workflow does not name it: {payload}"
+    );
     assert_eq!(shown(api, &id).await["status"], "WAITING", "nothing was done");
 }
 
@@ -238,8 +242,10 @@ async fn it_goes_on_with_the_version_of_its_start(api: &Api) {
     let id = waiting(api, "o-6").await;
     done(api, "executionPause", json!({ "id": id, "reason": "the definition changes" })).await;
     is(api, &id, "PAUSED").await;
-    let changed = RESTS.replace("{{amount}}", "changed").replace("next: done }", "next: other }")
-        + "  - { id: other, type: action, action: { type: block, reason: other } }\n";
+    let changed = RESTS
+        .replace("{{amount}}", "changed")
+        .replace("next: done }", "next: other }")
+        .replace("id: done", "id: other");
     for file in api.import(&[("r.yaml", &changed)]).await.as_array().unwrap() {
         let problems = file["problems"].as_array().unwrap();
         assert!(problems.iter().all(|problem| problem["severity"] != "ERROR"), "{file}");

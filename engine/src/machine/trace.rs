@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::apply::{apply, scope_at};
 use super::effect::StepError;
 use super::event::Event;
+use super::freeze::Frozen;
 use super::provenance::Provenance;
 use super::state::{Origin, ScopeId, State};
 use super::view;
@@ -232,17 +233,7 @@ impl Trace {
                     }
                 }
             }
-            Event::ActionFinished { path, output, error, at, .. } => {
-                let call = self
-                    .last(&path)
-                    .and_then(|step| step.attempts.last_mut())
-                    .and_then(|attempt| attempt.calls.last_mut());
-                if let Some(call) = call.filter(|call| call.ended_at.is_none()) {
-                    call.ended_at = Some(at);
-                    call.response = error.is_none().then_some(output);
-                    call.error = error;
-                }
-            }
+            Event::ActionFinished { path, output, error, at, .. } => self.answer(&path, output, error, at),
             Event::StepSucceeded { path, output, to, at, .. } => {
                 if let Some(step) = self.last(&path) {
                     step.to.clone_from(&to);
@@ -285,15 +276,7 @@ impl Trace {
                     step.next_attempt_at = due_at;
                 }
             }
-            Event::Unpaused { frozen: Some(frozen), .. } => {
-                // A call that waits for its turn waits in no `wait` step: turns go on.
-                let waits = |step: &&mut StepTrace| {
-                    step.status == StepStatus::Waiting && step.kind == "wait" && !frozen.stays.contains(&step.path)
-                };
-                for step in self.steps.iter_mut().filter(waits) {
-                    step.next_attempt_at = step.next_attempt_at.map(|due_at| due_at.later(frozen.ms));
-                }
-            }
+            Event::Unpaused { frozen: Some(frozen), .. } => self.thaw(&frozen),
             Event::Cancelled { at, .. } => {
                 for step in self.steps.iter_mut().filter(|step| step.ended_at.is_none()) {
                     step.end(StepStatus::Cancelled, None, at);
@@ -338,6 +321,27 @@ impl Trace {
             | Event::TakenOver { .. }
             | Event::Moved { .. }
             | Event::Completed { .. } => {}
+        }
+    }
+
+    /// A call came back.
+    fn answer(&mut self, path: &str, output: Value, error: Option<StepError>, at: Timestamp) {
+        let attempt = self.last(path).and_then(|step| step.attempts.last_mut());
+        let call = attempt.and_then(|attempt| attempt.calls.last_mut());
+        if let Some(call) = call.filter(|call| call.ended_at.is_none()) {
+            call.ended_at = Some(at);
+            call.response = error.is_none().then_some(output);
+            call.error = error;
+        }
+    }
+
+    /// A pause is over in which times stood still. A call that waits for its turn waits in no `wait` step: turns go on.
+    fn thaw(&mut self, frozen: &Frozen) {
+        let waits = |step: &&mut StepTrace| {
+            step.status == StepStatus::Waiting && step.kind == "wait" && !frozen.stays.contains(&step.path)
+        };
+        for step in self.steps.iter_mut().filter(waits) {
+            step.next_attempt_at = step.next_attempt_at.map(|due_at| due_at.later(frozen.ms));
         }
     }
 

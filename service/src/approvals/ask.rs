@@ -1,5 +1,6 @@
 //! Mails to whoever may decide, once when an approval is opened.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use tracing::warn;
@@ -23,6 +24,7 @@ const LEASE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When the database is away; the next pass goes on.
+#[boxed]
 pub async fn ask_by_mail(services: &Services) -> Result<u64, ServiceError> {
     let (store, mailer) = (services.store(), &services.settings().mailer);
     let owed = store.approvals_to_mail(services.now().0, SOME).await?;

@@ -1,5 +1,6 @@
 //! Somebody takes an approval on, so that others see that somebody is at it. It keeps nobody from deciding.
 
+use async_recursion::async_recursion as boxed;
 use ids::ApprovalId;
 use queue::Notice;
 use store::{ApprovalRow, ClaimApproval, HandOutcome};
@@ -18,6 +19,7 @@ use crate::viewer::{Permission, Viewer};
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; all reasons for which the viewer may not decide; `CONFLICT` when somebody else works on
 /// it; the database away.
+#[boxed]
 pub async fn claim(services: &Services, viewer: &Viewer, id: ApprovalId) -> Result<ApprovalRow, ServiceError> {
     viewer.require(Permission::ApprovalDecide)?;
     let who = Who::of(services, viewer).await?;
@@ -38,6 +40,7 @@ pub async fn claim(services: &Services, viewer: &Viewer, id: ApprovalId) -> Resu
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when nobody works on it; `CONFLICT` when somebody else does; the database
 /// away.
+#[boxed]
 pub async fn release(services: &Services, viewer: &Viewer, id: ApprovalId) -> Result<ApprovalRow, ServiceError> {
     viewer.require(Permission::ApprovalDecide)?;
     let person = viewer.user().map_or_else(|| viewer.actor.id.clone(), |user| user.to_string());

@@ -1,5 +1,6 @@
 //! What people say about approvals.
 
+use async_recursion::async_recursion as boxed;
 use ids::{ApprovalCommentId, ApprovalId};
 use queue::Notice;
 use store::{ApprovalRow, NewComment};
@@ -19,6 +20,7 @@ const MAX_BODY: usize = 10_000;
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `REQUIRED` and `TOO_LARGE` for the text; the database away.
+#[boxed]
 pub async fn comment(
     services: &Services,
     viewer: &Viewer,

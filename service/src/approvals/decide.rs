@@ -1,5 +1,6 @@
 //! People decide: one decision ever. What they decide and what wakes the execution are one transaction.
 
+use async_recursion::async_recursion as boxed;
 use engine::Timestamp;
 use engine::machine::{ApprovalRequest, Signal};
 use ids::ApprovalId;
@@ -43,6 +44,7 @@ pub struct Ruling {
 /// `Forbidden`; `NOT_FOUND`; `NOT_ASSIGNEE` and `OWN_REQUEST`; `CONFLICT` when somebody was first, which names them;
 /// `WRONG_STATE` when it has expired or was withdrawn; `INVALID` for answers that do not fit the form, all of them at
 /// once; the database away.
+#[boxed]
 pub async fn decide(
     services: &Services,
     viewer: &Viewer,

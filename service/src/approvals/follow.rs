@@ -2,6 +2,7 @@
 //!
 //! The stream reads the database after its own cursor and is only *woken* by notices.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ const PAGE: u64 = 200;
 ///
 /// # Errors
 /// `Forbidden`, a cursor of something else, the database away.
+#[boxed]
 pub async fn changes(
     services: &Services,
     viewer: &Viewer,

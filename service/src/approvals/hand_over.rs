@@ -1,5 +1,6 @@
 //! Other people are asked: somebody hands an approval over, or an administrator changes who may decide.
 
+use async_recursion::async_recursion as boxed;
 use ids::{ApprovalId, OrganizationId, RoleId, UserId};
 use queue::Notice;
 use serde_json::json;
@@ -37,6 +38,7 @@ pub enum Assignee {
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; all reasons for which the viewer may not decide; `INVALID`, `OWN_REQUEST` and `CONFLICT`
 /// for somebody who could not decide it; the database away.
+#[boxed]
 pub async fn delegate(
     services: &Services,
     viewer: &Viewer,
@@ -84,6 +86,7 @@ pub async fn delegate(
 /// # Errors
 /// `Forbidden`; `NOT_FOUND` for the approval, a member or a role; `CONFLICT` and `WRONG_STATE` when it is closed;
 /// `INVALID` for those who could not decide it; the database away.
+#[boxed]
 pub async fn reassign(
     services: &Services,
     viewer: &Viewer,
@@ -126,6 +129,7 @@ pub async fn reassign(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn delegations(
     services: &Services,
     viewer: &Viewer,

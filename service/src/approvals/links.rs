@@ -3,6 +3,7 @@
 //! Only a digest of the token is stored. Whoever opens the link may do what that person may at that moment, as far as
 //! it is about this approval: a role that was taken away counts here too.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,7 @@ pub(super) fn make(row: &ApprovalRow, user: ids::UserId, now: Timestamp) -> Resu
 ///
 /// # Errors
 /// `NOT_FOUND` for a token that nobody was sent, `LINK_EXPIRED`; [`ServiceError::RateLimited`]; the database away.
+#[boxed]
 pub async fn by_token(services: &Services, token: &str, origin: &Origin) -> Result<LinkView, ServiceError> {
     let link = find(services, token, origin).await?;
     let now = services.now();
@@ -79,6 +81,7 @@ pub async fn by_token(services: &Services, token: &str, origin: &Origin) -> Resu
 ///
 /// # Errors
 /// `NOT_FOUND` for a token that nobody was sent, `LINK_USED`, `LINK_EXPIRED`; as [`super::decide`].
+#[boxed]
 pub async fn decide_by_token(
     services: &Services,
     token: &str,

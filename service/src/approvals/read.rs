@@ -1,5 +1,6 @@
 //! Reads approvals and pages of them.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::HashMap;
 
 use ids::ApprovalId;
@@ -29,6 +30,7 @@ pub struct Inbox {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn approval(
     services: &Services,
     viewer: &Viewer,
@@ -54,6 +56,7 @@ pub(super) async fn within_reach(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn approvals_by_ids(
     services: &Services,
     viewer: &Viewer,
@@ -92,6 +95,7 @@ pub(super) async fn resolve(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -109,6 +113,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count(
     services: &Services,
     viewer: &Viewer,
@@ -124,6 +129,7 @@ pub async fn count(
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn pending_count(services: &Services, viewer: &Viewer) -> Result<u64, ServiceError> {
     let may = [Permission::ApprovalRead, Permission::ApprovalDecide];
     if !may.into_iter().all(|permission| viewer.permissions.contains(permission)) {
@@ -137,6 +143,7 @@ pub async fn pending_count(services: &Services, viewer: &Viewer) -> Result<u64, 
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn roles_and_users(
     services: &Services,
     viewer: &Viewer,
@@ -159,6 +166,7 @@ pub async fn roles_and_users(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn decisions(
     services: &Services,
     viewer: &Viewer,
@@ -176,6 +184,7 @@ pub async fn decisions(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn events(
     services: &Services,
     viewer: &Viewer,

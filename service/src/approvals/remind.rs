@@ -1,5 +1,6 @@
 //! People are reminded by hand: it stands in the history, and whoever may decide gets a mail with a link of their own.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ const MOST_HOLDERS: u64 = 100;
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `CONFLICT` and `WRONG_STATE` when it is closed; [`ServiceError::RateLimited`] within ten
 /// minutes of the last time; the database away.
+#[boxed]
 pub async fn remind(services: &Services, viewer: &Viewer, id: ApprovalId) -> Result<ApprovalRow, ServiceError> {
     viewer.require(Permission::ApprovalRead)?;
     let row = within_reach(services, viewer, id).await?.ok_or_else(|| unknown(id))?;

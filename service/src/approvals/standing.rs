@@ -1,6 +1,7 @@
 //! Who may decide an approval: holders of the roles that it asks, people whom it names, and whoever stands in for one
 //! of them, but neither whoever started the execution nor whoever handed it over.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::{BTreeSet, HashMap};
 
 use ids::{ApiKeyId, ApprovalId, OrganizationId, UserId, WorkflowId};
@@ -296,6 +297,7 @@ async fn find_folders(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn standings(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Somebody stands in for somebody else for a time.
 
+use async_recursion::async_recursion as boxed;
 use engine::Timestamp;
 use ids::{SubstitutionId, UserId};
 use serde_json::json;
@@ -36,6 +37,7 @@ pub struct NewSubstitution {
 ///
 /// # Errors
 /// `Forbidden` without `APPROVAL_DECIDE`, and for somebody else without `APPROVAL_ADMIN`; mistakes; the database away.
+#[boxed]
 pub async fn set(services: &Services, viewer: &Viewer, new: NewSubstitution) -> Result<SubstitutionRow, ServiceError> {
     let user = match new.user {
         Some(user) if Some(user) != viewer.user() => {
@@ -86,6 +88,7 @@ pub async fn set(services: &Services, viewer: &Viewer, new: NewSubstitution) -> 
 ///
 /// # Errors
 /// `NOT_FOUND`, also for one that is none of the viewer's business; the database away.
+#[boxed]
 pub async fn delete(services: &Services, viewer: &Viewer, id: SubstitutionId) -> Result<(), ServiceError> {
     let unknown =
         || ServiceError::mistake(Mistake::new(Code::NotFound, "id", format!("there is no substitution {id} of yours")));
@@ -104,6 +107,7 @@ pub async fn delete(services: &Services, viewer: &Viewer, id: SubstitutionId) ->
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn all(services: &Services, viewer: &Viewer) -> Result<Vec<SubstitutionRow>, ServiceError> {
     viewer.require(Permission::ApprovalRead)?;
     let filter = SubstitutionFilter { not_over_at_ms: services.now().0, ..SubstitutionFilter::default() };

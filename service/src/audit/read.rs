@@ -1,5 +1,6 @@
 //! Reads and verifies the audit log.
 
+use async_recursion::async_recursion as boxed;
 use ids::AuditEntryId;
 use store::{AuditFault, AuditFilter, AuditRow, AuditSpan, NewAuditEntry, Page, PageRequest};
 
@@ -31,6 +32,7 @@ pub struct Verified {
 ///
 /// # Errors
 /// `Forbidden`, a cursor of another list, or the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -45,6 +47,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer, filter: &AuditFilter) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::AuditRead)?;
     Ok(services.store().count_audit_entries(viewer.organization, filter).await?)
@@ -54,6 +57,7 @@ pub async fn count(services: &Services, viewer: &Viewer, filter: &AuditFilter) -
 ///
 /// # Errors
 /// `Forbidden`; `INVALID` for a cursor of something else; the database is away.
+#[boxed]
 pub async fn verify(
     services: &Services,
     viewer: &Viewer,

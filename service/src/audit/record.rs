@@ -1,5 +1,6 @@
 //! Writes entries of the audit log.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeSet;
 
 use ids::{AuditEntryId, OrganizationId};
@@ -90,6 +91,7 @@ pub struct NewEntry {
 ///
 /// # Errors
 /// When the database is away: then whether it is in the log is not known.
+#[boxed]
 pub async fn record(services: &Services, entry: NewEntry) -> Result<(), ServiceError> {
     record_all(services, vec![entry]).await
 }
@@ -98,6 +100,7 @@ pub async fn record(services: &Services, entry: NewEntry) -> Result<(), ServiceE
 ///
 /// # Errors
 /// As [`record`].
+#[boxed]
 pub async fn record_all(services: &Services, entries: Vec<NewEntry>) -> Result<(), ServiceError> {
     let rows: Vec<NewAuditEntry> = entries.into_iter().map(|entry| row(services, entry)).collect();
     let followed = rows.iter().filter(|row| row.target_type == "workflow").map(|row| row.organization_id);

@@ -1,5 +1,6 @@
 //! Holds bulk operations, lets them go on, stops them.
 
+use async_recursion::async_recursion as boxed;
 use ids::BulkOperationId;
 use queue::Notice;
 use serde_json::json;
@@ -16,6 +17,7 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it has ended; the database away.
+#[boxed]
 pub async fn pause(
     services: &Services,
     viewer: &Viewer,
@@ -28,6 +30,7 @@ pub async fn pause(
 ///
 /// # Errors
 /// As [`pause`].
+#[boxed]
 pub async fn resume(
     services: &Services,
     viewer: &Viewer,
@@ -40,6 +43,7 @@ pub async fn resume(
 ///
 /// # Errors
 /// As [`pause`].
+#[boxed]
 pub async fn cancel(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Follows a bulk operation until it has ended.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use futures::Stream;
@@ -23,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// `Forbidden`, `NOT_FOUND` for an operation that does not exist, or the database is away.
+#[boxed]
 pub async fn updates(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! One execution of many: what becomes of it.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -63,6 +64,7 @@ impl<'a> Deciding<'a> {
     ///
     /// # Errors
     /// Only what may succeed later: the database away.
+    #[boxed]
     pub async fn decide(&mut self, row: ExecutionRow) -> Result<Verdict, ServiceError> {
         let id = row.id;
         if !kinds::states(self.operation.kind).contains(&row.status) {

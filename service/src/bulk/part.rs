@@ -1,5 +1,6 @@
 //! A part of an operation: decided over, written as a whole, and then told to whom it concerns.
 
+use async_recursion::async_recursion as boxed;
 use ids::ExecutionId;
 use queue::Notice;
 use serde_json::json;
@@ -40,6 +41,7 @@ impl Part {
 }
 
 /// Decides over the next executions; `written` is the part in which nothing happens.
+#[boxed]
 pub async fn decided(
     deciding: &mut Deciding<'_>,
     filter: &ExecutionFilter,
@@ -167,6 +169,7 @@ fn next_due(operation: &BulkOperationRow, passed: usize, now_ms: i64) -> i64 {
 }
 
 /// Writes a part and tells whom it concerns; answers how many executions were changed.
+#[boxed]
 pub async fn write(services: &Services, operation: &BulkOperationRow, part: Part) -> Result<u64, ServiceError> {
     let Part { written: part, endings, by } = part;
     let Some(written) = services.store().write_bulk_part(&part).await? else {

@@ -1,5 +1,6 @@
 //! Reads bulk operations, and what of them was not possible.
 
+use async_recursion::async_recursion as boxed;
 use ids::BulkOperationId;
 use store::{BulkFailureRow, BulkOperationRow, Page, PageRequest};
 
@@ -11,6 +12,7 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn operation(
     services: &Services,
     viewer: &Viewer,
@@ -35,6 +37,7 @@ fn only_own(viewer: &Viewer) -> Option<&str> {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -48,6 +51,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
     Ok(services.store().count_bulk_operations(viewer.organization, only_own(viewer)).await?)
@@ -58,6 +62,7 @@ pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), 
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn failures(
     services: &Services,
     viewer: &Viewer,
@@ -72,6 +77,7 @@ pub async fn failures(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count_failures(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Accepts bulk operations.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeSet;
 
 use ids::{BulkOperationId, ExecutionId};
@@ -81,6 +82,7 @@ pub struct NewOperation {
 ///
 /// # Errors
 /// `Forbidden`; mistakes, all at once; the database away.
+#[boxed]
 pub async fn start(services: &Services, viewer: &Viewer, new: NewOperation) -> Result<BulkOperationRow, ServiceError> {
     let mut arguments = Arguments {
         data: new.data.clone(),

@@ -1,5 +1,6 @@
 //! Forgets operations that ended long ago.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use crate::error::ServiceError;
@@ -14,6 +15,7 @@ const GROUP: u64 = 100;
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn sweep(services: &Services, now_ms: i64) -> Result<u64, ServiceError> {
     let before_ms = now_ms - i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
     Ok(services.store().sweep_bulk_operations(before_ms, GROUP).await?)

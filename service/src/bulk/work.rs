@@ -3,6 +3,7 @@
 //! A part is claimed, read, decided over, and written as a whole together with the place that was reached. Whoever
 //! dies in between leaves nothing behind but a claim that runs out; what they had not written, somebody else does.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use store::{BulkOperationRow, BulkPart, BulkStatus, ExecutionFilter};
@@ -28,6 +29,7 @@ const COUNTED: u64 = 10_000;
 ///
 /// # Errors
 /// When the database is away; others go on.
+#[boxed]
 pub async fn tick(services: &Services) -> Result<u64, ServiceError> {
     let (began, mut count) = (services.now().0, 0);
     loop {

@@ -2,6 +2,7 @@
 
 mod fingerprint;
 
+use async_recursion::async_recursion as boxed;
 use ids::ErrorGroupId;
 use serde_json::json;
 use store::{ErrorGroupQuery, ErrorGroupRow, ErrorGroupStatus};
@@ -23,6 +24,7 @@ const MAX_NOTE: usize = 1_000;
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn list(
     services: &Services,
     viewer: &Viewer,
@@ -40,6 +42,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `TOO_LARGE` for a note of more than 1,000 characters; the database is away.
+#[boxed]
 pub async fn update(
     services: &Services,
     viewer: &Viewer,

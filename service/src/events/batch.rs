@@ -1,5 +1,6 @@
 //! Accepts many events at once; each is accepted or refused for itself.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Only for the batch as a whole: `Forbidden`, no or too many items, the database away before anything was accepted.
+#[boxed]
 pub async fn emit_batch(
     services: &Services,
     viewer: &Viewer,

@@ -1,6 +1,7 @@
 //! CloudEvents 1.0, and what they are here: `type`, `source` and `subject` as they are, `time` as the moment when it
 //! happened, `data` as the payload, and `source` with `id` as the deduplication key.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
@@ -94,6 +95,7 @@ pub fn is_binary(headers: &BTreeMap<String, String>) -> bool {
 ///
 /// # Errors
 /// As [`emit`], or [`emit_batch`].
+#[boxed]
 pub async fn receive(
     services: &Services,
     viewer: &Viewer,

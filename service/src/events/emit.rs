@@ -1,5 +1,6 @@
 //! Accepts an event: durable first, then routed; a crash in between is made good by a reconciler.
 
+use async_recursion::async_recursion as boxed;
 use engine::Timestamp;
 use ids::EventId;
 use queue::Notice;
@@ -52,6 +53,7 @@ const MAX_TEXT: usize = 255;
 /// # Errors
 /// `Forbidden`; mistakes of the caller, all at once; `DUPLICATE` when the deduplication key was used
 /// with another event; the database away.
+#[boxed]
 pub async fn emit(services: &Services, viewer: &Viewer, request: EmitRequest) -> Result<Emitted, ServiceError> {
     viewer.require(Permission::EventEmit)?;
     let new = prepare(services, viewer, request)?;

@@ -2,6 +2,7 @@
 //!
 //! The stream reads the database after its own cursor and is only *woken* by notices.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::{HashMap, VecDeque};
 
 use futures::Stream;
@@ -31,6 +32,7 @@ const PAGE: u64 = 200;
 ///
 /// # Errors
 /// `Forbidden`, a filter by what comes of events, a cursor of something else, the database away.
+#[boxed]
 pub async fn follow(
     services: &Services,
     viewer: &Viewer,

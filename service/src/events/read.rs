@@ -1,5 +1,6 @@
 //! Reads events.
 
+use async_recursion::async_recursion as boxed;
 use ids::EventId;
 use store::{EventFilter, EventOrder, EventRow, Page, PageRequest, ToldRow};
 
@@ -11,6 +12,7 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn event(services: &Services, viewer: &Viewer, id: EventId) -> Result<Option<EventRow>, ServiceError> {
     viewer.require(Permission::EventRead)?;
     Ok(services.store().event(viewer.organization, id).await?)
@@ -20,6 +22,7 @@ pub async fn event(services: &Services, viewer: &Viewer, id: EventId) -> Result<
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn events_by_ids(
     services: &Services,
     viewer: &Viewer,
@@ -33,6 +36,7 @@ pub async fn events_by_ids(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -48,6 +52,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer, filter: &EventFilter) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::EventRead)?;
     Ok(services.store().count_events(viewer.organization, filter).await?)
@@ -57,6 +62,7 @@ pub async fn count(services: &Services, viewer: &Viewer, filter: &EventFilter) -
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn told(
     services: &Services,
     viewer: &Viewer,
@@ -71,6 +77,7 @@ pub async fn told(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count_told(services: &Services, viewer: &Viewer, id: EventId) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::EventRead)?;
     Ok(services.store().count_told(viewer.organization, id).await?)

@@ -1,5 +1,6 @@
 //! Sends a past event again.
 
+use async_recursion::async_recursion as boxed;
 use ids::{EventId, WorkflowId};
 use serde_json::json;
 use store::NewEvent;
@@ -32,6 +33,7 @@ pub struct ReplayRequest {
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`, too many or no workflows; the database away.
+#[boxed]
 pub async fn replay(services: &Services, viewer: &Viewer, request: ReplayRequest) -> Result<Emitted, ServiceError> {
     viewer.require(Permission::EventEmit)?;
     // The answer shows what somebody else sent.

@@ -3,6 +3,7 @@
 //! Each start carries an idempotency key made of event and workflow, so routing an event a second
 //! time, after a crash or by two processes at once, starts nothing twice.
 
+use async_recursion::async_recursion as boxed;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -37,6 +38,7 @@ pub struct RouteError {
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn route_forgotten(services: &Services, older_than_ms: i64, limit: u64) -> Result<u64, RouteError> {
     let unrouted = services.store().unrouted_events(older_than_ms, limit).await;
     let unrouted = unrouted.map_err(|error| RouteError { event: "list".to_owned(), source: error.into() })?;

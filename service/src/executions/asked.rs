@@ -1,5 +1,6 @@
 //! What executions are told when somebody wants something of them: the same for one and for many.
 
+use async_recursion::async_recursion as boxed;
 use engine::machine::{self, Command, Refused};
 use ids::ExecutionId;
 use serde_json::Value;
@@ -99,6 +100,7 @@ pub struct Retrying {
 ///
 /// # Errors
 /// `WRONG_STATE` when it has not failed, or its deadline is over; the database away.
+#[boxed]
 pub async fn to_retry(
     services: &Services,
     viewer: &Viewer,

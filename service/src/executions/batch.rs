@@ -1,5 +1,6 @@
 //! Starts many executions at once; each succeeds or fails for itself.
 
+use async_recursion::async_recursion as boxed;
 use serde_json::json;
 use store::NewExecution;
 
@@ -18,6 +19,7 @@ pub const MAX_BATCH: usize = 1_000;
 ///
 /// # Errors
 /// Only for the batch as a whole: `Forbidden`, too many items, the database away.
+#[boxed]
 pub async fn start_batch(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Starts an execution on behalf of another one.
 
+use async_recursion::async_recursion as boxed;
 use ids::{ExecutionId, OrganizationId};
 use serde_json::Value;
 
@@ -44,6 +45,7 @@ pub struct ChildRequest {
 /// # Errors
 /// Mistakes of the definition's author, such as an unknown workflow, an input that does not fit, or a nesting
 /// without end; the database away.
+#[boxed]
 pub async fn start_child(services: &Services, request: ChildRequest) -> Result<ExecutionId, ServiceError> {
     if request.parent_depth >= MAX_DEPTH {
         let message = format!("{MAX_DEPTH} executions have started each other already");

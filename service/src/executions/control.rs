@@ -1,6 +1,7 @@
 //! People who pause, resume and cancel executions. What they want is recorded, and done by whichever worker
 //! has or gets the execution.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use engine::Timestamp;
@@ -30,6 +31,7 @@ const MAX_REASON: usize = 1_000;
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it has ended otherwise; the database away.
+#[boxed]
 pub async fn cancel(
     services: &Services,
     viewer: &Viewer,
@@ -62,6 +64,7 @@ pub struct PauseRequest {
 /// # Errors
 /// As [`cancel`]; `INVALID` for an event that cannot be waited for; `Forbidden` also for one with values or a condition
 /// without `EXECUTION_DATA_READ`.
+#[boxed]
 pub async fn pause(services: &Services, viewer: &Viewer, request: PauseRequest) -> Result<ExecutionRow, ServiceError> {
     let PauseRequest { id, reason, freezes, resume_at, resume_when } = request;
     let row = reached(services, viewer, id, reason.as_deref()).await?;
@@ -109,6 +112,7 @@ pub struct ResumeRequest {
 /// As [`cancel`]; `WRONG_STATE` when it is not paused; `INVALID` for data that is no object, a step that the flow
 /// has not, or a moment at which it would have been paused for too long; for an event too when it is that now;
 /// `Forbidden` also for an event with values or a condition without `EXECUTION_DATA_READ`.
+#[boxed]
 pub async fn resume(
     services: &Services,
     viewer: &Viewer,
@@ -149,6 +153,7 @@ pub async fn resume(
 ///
 /// # Errors
 /// As [`cancel`]; `WRONG_STATE` when it is not paused.
+#[boxed]
 pub async fn cancel_resume(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! How many executions are in each state, at a moment and live.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use futures::Stream;
@@ -20,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// `Forbidden`, a filter that nests too deep, or the database is away.
+#[boxed]
 pub async fn counts(
     services: &Services,
     viewer: &Viewer,

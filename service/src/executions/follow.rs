@@ -4,6 +4,7 @@
 //! Both streams read the database after their own cursor and are only *woken* by notices, so a
 //! notice that is lost, doubled or late changes nothing but the delay.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -54,6 +55,7 @@ const PAGE: u64 = 200;
 ///
 /// # Errors
 /// `Forbidden`, an unknown execution, a cursor of something else, the database away.
+#[boxed]
 pub async fn updates(
     services: &Services,
     viewer: &Viewer,
@@ -198,6 +200,7 @@ const REMEMBERED: usize = 10_000;
 ///
 /// # Errors
 /// `Forbidden`, a cursor of something else, a bad filter, the database away.
+#[boxed]
 pub async fn changes(
     services: &Services,
     viewer: &Viewer,

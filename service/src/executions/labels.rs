@@ -1,5 +1,6 @@
 //! Labels of executions, and executions that are removed.
 
+use async_recursion::async_recursion as boxed;
 use ids::ExecutionId;
 use queue::Notice;
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; mistakes of the caller; `TOO_LARGE` when there would be too many; the database away.
+#[boxed]
 pub async fn label(
     services: &Services,
     viewer: &Viewer,
@@ -52,6 +54,7 @@ pub async fn label(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it has not ended; the database away.
+#[boxed]
 pub async fn delete(
     services: &Services,
     viewer: &Viewer,

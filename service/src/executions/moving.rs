@@ -1,5 +1,6 @@
 //! Executions that go on with another version of their workflow: which can, and moving them.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub(crate) struct Target {
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` with every reason why it cannot move; the database away.
+#[boxed]
 pub async fn migrate(
     services: &Services,
     viewer: &Viewer,
@@ -176,6 +178,7 @@ pub struct MigrationPlan {
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; a filter that nests too deep; the database away.
+#[boxed]
 pub async fn plan_migration(
     services: &Services,
     viewer: &Viewer,

@@ -3,6 +3,7 @@
 //! Nothing is guessed: the engine is asked what follows, on a copy of the state to which everything was told that waits
 //! for the execution.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeSet;
 
 use engine::Timestamp;
@@ -63,6 +64,7 @@ pub struct ResumePreview {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn pause_view(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Starts executions whose ids were recorded before: starting one again starts nothing twice, however much later.
 
+use async_recursion::async_recursion as boxed;
 use ids::{ExecutionId, OrganizationId};
 use store::{NewExecution, StartOutcome, StoreError};
 
@@ -27,6 +28,7 @@ pub struct PlannedStart {
 ///
 /// # Errors
 /// Only for all of them: the database is away, or takes no more at this moment.
+#[boxed]
 pub async fn start_planned(
     services: &Services,
     starts: Vec<PlannedStart>,

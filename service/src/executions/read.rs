@@ -1,5 +1,6 @@
 //! Reads executions, pages of them, and what their journals tell.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
 
 use engine::machine::{Event, Origin, Trace};
@@ -16,6 +17,7 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn execution(
     services: &Services,
     viewer: &Viewer,
@@ -29,6 +31,7 @@ pub async fn execution(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn executions_by_ids(
     services: &Services,
     viewer: &Viewer,
@@ -43,6 +46,7 @@ pub async fn executions_by_ids(
 ///
 /// # Errors
 /// `Forbidden`, a filter that nests too deep, or the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -58,6 +62,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, a filter that nests too deep, or the database is away.
+#[boxed]
 pub async fn count(
     services: &Services,
     viewer: &Viewer,
@@ -72,6 +77,7 @@ pub async fn count(
 ///
 /// # Errors
 /// `Forbidden`, the database is away, or a journal cannot be read.
+#[boxed]
 pub async fn traces(
     services: &Services,
     viewer: &Viewer,
@@ -90,6 +96,7 @@ pub async fn traces(
 ///
 /// # Errors
 /// `Forbidden`, the database is away, or a journal cannot be read.
+#[boxed]
 pub async fn histories(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Executions that are put right by hand: a step is left out, the data are changed.
 
+use async_recursion::async_recursion as boxed;
 use engine::machine::{self, Command};
 use ids::ExecutionId;
 use serde_json::{Value, json};
@@ -33,6 +34,7 @@ pub struct DataChange {
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it has ended, does not stand at the step, or a call is under way;
 /// the database away.
+#[boxed]
 pub async fn skip_step(
     services: &Services,
     viewer: &Viewer,
@@ -54,6 +56,7 @@ pub async fn skip_step(
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; mistakes of the caller; `WRONG_STATE` when it has ended, or a call is under way; the
 /// database away.
+#[boxed]
 pub async fn edit_context(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! New executions that repeat another one, from its input or from one of its steps.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use engine::machine::taken_over;
@@ -43,6 +44,7 @@ pub struct RerunRequest {
 /// # Errors
 /// `Forbidden`, at a step without the right to repair; `NOT_FOUND`; mistakes as those of a start; `INVALID` for a step that the flow of the version has
 /// not, or data without a step; the database away.
+#[boxed]
 pub async fn rerun(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Executions that failed and go on from where they failed.
 
+use async_recursion::async_recursion as boxed;
 use ids::{ExecutionId, OrganizationId};
 use queue::Notice;
 use serde_json::json;
@@ -20,6 +21,7 @@ use crate::wake;
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it has not failed, its deadline is over, or somebody else retried
 /// it at the same time; the database away.
+#[boxed]
 pub async fn retry(
     services: &Services,
     viewer: &Viewer,

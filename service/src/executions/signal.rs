@@ -1,5 +1,6 @@
 //! Signals that people and programs send to one execution.
 
+use async_recursion::async_recursion as boxed;
 use engine::machine::Signal;
 use ids::{EventId, ExecutionId};
 use serde_json::{Value, json};
@@ -51,6 +52,7 @@ pub struct SignalRequest {
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; mistakes of the caller; `WRONG_STATE` when it has ended; the database away.
+#[boxed]
 pub async fn signal(
     services: &Services,
     viewer: &Viewer,

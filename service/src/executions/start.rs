@@ -1,5 +1,6 @@
 //! Starts one execution: durable when this returns, pushed to the queue right after.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use ids::ExecutionId;
@@ -30,6 +31,7 @@ pub struct Started {
 /// # Errors
 /// `Forbidden`; mistakes of the caller, all at once; `Unavailable` when the database is away: then
 /// nothing is half done, and the same request with its idempotency key may be sent again.
+#[boxed]
 pub async fn start(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Ends executions at once, also when no worker answers.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use engine::machine::{self, Command, Event, State};
@@ -28,6 +29,7 @@ const TRIES: usize = 5;
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it has ended otherwise; the database away.
+#[boxed]
 pub async fn terminate(
     services: &Services,
     viewer: &Viewer,

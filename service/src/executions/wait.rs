@@ -1,5 +1,6 @@
 //! Waits until an execution has decided or ended, without polling.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use ids::ExecutionId;
@@ -38,6 +39,7 @@ const SECOND_LOOK: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn wait(
     services: &Services,
     viewer: &Viewer,

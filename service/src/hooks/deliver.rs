@@ -1,5 +1,6 @@
 //! Starts what a call of a hook asks for.
 
+use async_recursion::async_recursion as boxed;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ impl Hook {
     ///
     /// # Errors
     /// Mistakes of the caller: no JSON, a payload that does not fit, a disabled workflow; the database away.
+    #[boxed]
     pub async fn deliver(&self, services: &Services, call: Call, proof: Proof) -> Result<Started, ServiceError> {
         let webhook = self.webhook().ok_or_else(|| ServiceError::Internal {
             what: "a hook has no trigger",

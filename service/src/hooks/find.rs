@@ -1,5 +1,6 @@
 //! Finds the hook that is called.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use engine::definition::{TriggerKind, Webhook};
@@ -23,6 +24,7 @@ pub struct Hook {
 ///
 /// # Errors
 /// The database is away.
+#[boxed]
 pub async fn find(
     services: &Services,
     organization: &str,

@@ -1,5 +1,6 @@
 //! Lists hooks and gives them secrets.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -48,6 +49,7 @@ pub struct Rotated {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn page(services: &Services, viewer: &Viewer, request: &PageRequest) -> Result<Page<HookRow>, ServiceError> {
     viewer.require(Permission::WebhookWrite)?;
     Ok(services.store().hooks(viewer.organization, viewer.folders.as_deref(), request).await?)
@@ -57,6 +59,7 @@ pub async fn page(services: &Services, viewer: &Viewer, request: &PageRequest) -
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::WebhookWrite)?;
     Ok(services.store().count_hooks(viewer.organization, viewer.folders.as_deref()).await?)
@@ -73,6 +76,7 @@ pub fn address(services: &Services, organization_slug: &str, row: &HookRow) -> S
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`, `WRONG_STATE` when callers need not prove themselves, a secret that cannot be used; the
 /// database away.
+#[boxed]
 pub async fn rotate(services: &Services, viewer: &Viewer, rotate: Rotate) -> Result<Rotated, ServiceError> {
     viewer.require(Permission::WebhookWrite)?;
     let store = services.store();

@@ -1,5 +1,6 @@
 //! People and what they sign in with.
 
+use async_recursion::async_recursion as boxed;
 use std::str::FromStr;
 
 use serde_json::{Value, json};
@@ -28,6 +29,7 @@ const LARGEST_PREFERENCES: usize = 64 * 1_024;
 ///
 /// # Errors
 /// A mistake; [`ServiceError::RateLimited`]; [`ServiceError::Overloaded`]; the database is away.
+#[boxed]
 pub async fn sign_in(
     services: &Services,
     email: &str,
@@ -97,6 +99,7 @@ fn wrong() -> ServiceError {
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn of_viewer(services: &Services, viewer: &Viewer) -> Result<Option<UserRow>, ServiceError> {
     match viewer.credential {
         Credential::Session { user, .. } => Ok(services.store().user(user).await?),
@@ -119,6 +122,7 @@ pub struct Update {
 ///
 /// # Errors
 /// Mistakes; the database is away.
+#[boxed]
 pub async fn update(services: &Services, viewer: &Viewer, update: Update) -> Result<UserRow, ServiceError> {
     let Credential::Session { user, .. } = viewer.credential else { return Err(without_session()) };
     let preferences = update.preferences.as_ref().map(Value::to_string);
@@ -159,6 +163,7 @@ pub async fn update(services: &Services, viewer: &Viewer, update: Update) -> Res
 ///
 /// # Errors
 /// Mistakes; [`ServiceError::RateLimited`]; the database is away.
+#[boxed]
 pub async fn change_password(
     services: &Services,
     viewer: &Viewer,

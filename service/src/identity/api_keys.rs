@@ -4,6 +4,7 @@
 
 mod recognise;
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use engine::Timestamp;
@@ -70,6 +71,7 @@ impl std::fmt::Debug for MadeApiKey {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -83,6 +85,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::ApiKeyWrite)?;
     Ok(services.store().count_api_keys(viewer.organization).await?)
@@ -92,6 +95,7 @@ pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), 
 ///
 /// # Errors
 /// `Forbidden`; mistakes, among them permissions that the caller does not hold; the database away.
+#[boxed]
 pub async fn create(services: &Services, viewer: &Viewer, new: NewApiKey) -> Result<MadeApiKey, ServiceError> {
     viewer.require(Permission::ApiKeyWrite)?;
     let display_name = limits::name("displayName", &new.display_name);
@@ -194,6 +198,7 @@ fn network(text: &str) -> Option<IpNet> {
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when the old one is void; `INVALID` when it acts for another person; the
 /// database away.
+#[boxed]
 pub async fn rotate(
     services: &Services,
     viewer: &Viewer,
@@ -258,6 +263,7 @@ pub async fn rotate(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; the database away.
+#[boxed]
 pub async fn revoke(
     services: &Services,
     viewer: &Viewer,

@@ -1,6 +1,7 @@
 //! The first owner of an installation: by a token that is printed once, or by whoever reaches the database.
 //! There is no default password.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use ids::UserId;
@@ -22,6 +23,7 @@ pub const LIFETIME: Duration = Duration::from_hours(24);
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn token(services: &Services) -> Result<Option<String>, ServiceError> {
     let store = services.store();
     if store.has_people().await? {
@@ -54,6 +56,7 @@ pub enum Existing {
 ///
 /// # Errors
 /// Mistakes; the database is away.
+#[boxed]
 pub async fn make_owner(
     services: &Services,
     address: &str,

@@ -1,5 +1,6 @@
 //! What somebody may do in an organization at this moment.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use ids::{OrganizationId, RoleId, UserId};
@@ -27,6 +28,7 @@ pub struct Grant {
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn of_member(
     services: &Services,
     organization: OrganizationId,

@@ -1,5 +1,6 @@
 //! Invitations: somebody with the token, and the address it was made for, becomes a member.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use ids::{InvitationId, RoleId, UserId};
@@ -41,6 +42,7 @@ impl std::fmt::Debug for MadeInvitation {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -54,6 +56,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::MemberRead)?;
     Ok(services.store().count_invitations(viewer.organization, services.now().0).await?)
@@ -63,6 +66,7 @@ pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), 
 ///
 /// # Errors
 /// `Forbidden`; mistakes, among them a role that allows more than the caller may; the database away.
+#[boxed]
 pub async fn create(
     services: &Services,
     viewer: &Viewer,
@@ -125,6 +129,7 @@ fn checked_email(text: &str) -> Result<String, ServiceError> {
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; the database away.
+#[boxed]
 pub async fn delete(services: &Services, viewer: &Viewer, id: InvitationId) -> Result<(), ServiceError> {
     viewer.require(Permission::MemberWrite)?;
     let deleted = services.store().delete_invitation(viewer.organization, id, services.now().0).await?;
@@ -137,6 +142,7 @@ pub async fn delete(services: &Services, viewer: &Viewer, id: InvitationId) -> R
 ///
 /// # Errors
 /// `WRONG_STATE` when no person is signed in; as [`accept_for`].
+#[boxed]
 pub async fn accept(services: &Services, viewer: &Viewer, token: &str) -> Result<MembershipRow, ServiceError> {
     // A key must not carry its maker into another organization.
     let crate::viewer::Credential::Session { user, .. } = viewer.credential else {
@@ -150,6 +156,7 @@ pub async fn accept(services: &Services, viewer: &Viewer, token: &str) -> Result
 /// # Errors
 /// `NOT_FOUND` for a token that is unknown, used, too old, or of another address: all the same answer; `ALREADY_EXISTS`
 /// when they are a member already; the database away.
+#[boxed]
 pub async fn accept_for(
     services: &Services,
     user: UserId,

@@ -1,5 +1,6 @@
 //! What is checked alike wherever rights are given: nobody gives more than they hold.
 
+use async_recursion::async_recursion as boxed;
 use std::fmt;
 
 use ids::RoleId;
@@ -63,6 +64,7 @@ pub fn no_more_than(viewer: &Viewer, grant: &Grant, field: &str, what: &str) -> 
 }
 
 /// A role of the organization that the caller may give.
+#[boxed]
 pub async fn role_to_give(services: &Services, viewer: &Viewer, role: RoleId) -> Result<Grant, ServiceError> {
     let grant = grants::of_role(services, viewer.organization, role).await?;
     if grant.role_name.is_empty() {

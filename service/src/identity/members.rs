@@ -1,5 +1,6 @@
 //! Members of an organization: reading them, changing their role, removing them, leaving.
 
+use async_recursion::async_recursion as boxed;
 use ids::MembershipId;
 use ids::RoleId;
 use serde_json::json;
@@ -16,6 +17,7 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -30,6 +32,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer, filter: &MemberFilter) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::MemberRead)?;
     Ok(services.store().count_members(viewer.organization, filter).await?)
@@ -40,6 +43,7 @@ pub async fn count(services: &Services, viewer: &Viewer, filter: &MemberFilter) 
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `INVALID` when the member or the role may do what the caller may not; `WRONG_STATE` when
 /// nobody else is owner; `CONFLICT` when somebody changed the role at the same time; the database away.
+#[boxed]
 pub async fn update(
     services: &Services,
     viewer: &Viewer,
@@ -67,6 +71,7 @@ pub async fn update(
 /// `Forbidden` for the membership of others; `NOT_FOUND`; `INVALID` when the member may do what the caller may not;
 /// `WRONG_STATE` when nobody else is owner; `CONFLICT` when somebody changed the role at the same time; the database
 /// away.
+#[boxed]
 pub async fn delete(services: &Services, viewer: &Viewer, id: MembershipId) -> Result<(), ServiceError> {
     let is_session = matches!(viewer.credential, crate::viewer::Credential::Session { .. });
     let seen = services.store().membership(viewer.organization, id).await?;

@@ -1,5 +1,6 @@
 //! Names of whoever did something, for the ids that are stored with what they did.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::HashMap;
 
 use ids::{ApiKeyId, UserId};
@@ -13,6 +14,7 @@ use crate::viewer::{Actor, ActorKind, Viewer};
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn actors(
     services: &Services,
     viewer: &Viewer,
@@ -38,6 +40,7 @@ pub async fn actors(
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn users(services: &Services, ids: &[UserId]) -> Result<Vec<UserRow>, ServiceError> {
     Ok(services.store().users_by_ids(ids).await?)
 }

@@ -1,5 +1,6 @@
 //! Organizations: made by people, changed and deleted by their owners.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use ids::{MembershipId, OrganizationId};
@@ -40,6 +41,7 @@ pub struct NewOrganization {
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn organization(
     services: &Services,
     viewer: &Viewer,
@@ -58,6 +60,7 @@ pub async fn organization(
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -77,6 +80,7 @@ pub async fn page(
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), ServiceError> {
     match viewer.credential {
         Credential::Session { user, .. } => Ok(services.store().count_organizations_of(user).await?),
@@ -90,6 +94,7 @@ pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), 
 ///
 /// # Errors
 /// `WRONG_STATE` when no person is signed in; mistakes; `ALREADY_EXISTS` when the slug is taken; the database away.
+#[boxed]
 pub async fn create(
     services: &Services,
     viewer: &Viewer,
@@ -140,6 +145,7 @@ pub async fn create(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `CONFLICT` when the revision has moved on; mistakes; the database away.
+#[boxed]
 pub async fn update(
     services: &Services,
     viewer: &Viewer,
@@ -168,6 +174,7 @@ pub async fn update(
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `INVALID` when the slug is not confirmed; `WRONG_STATE` for the default organization; the
 /// database away.
+#[boxed]
 pub async fn delete(
     services: &Services,
     viewer: &Viewer,
@@ -198,6 +205,7 @@ pub async fn delete(
 /// # Errors
 /// `NOT_FOUND` when they are no member of it, or it was deleted; a mistake when no person is signed in; the database
 /// away.
+#[boxed]
 pub async fn switch(services: &Services, viewer: &Viewer, id: OrganizationId) -> Result<SignedIn, ServiceError> {
     let unknown = || limits::unknown("id", "organization of yours", id);
     let user = viewer.user().ok_or_else(limits::only_people)?;
@@ -218,6 +226,7 @@ async fn current(services: &Services, viewer: &Viewer, id: OrganizationId) -> Re
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn purge(services: &Services) -> Result<u64, ServiceError> {
     let before_ms = services.now().0 - i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
     let mut deleted = 0;

@@ -3,6 +3,7 @@
 //! Argon2id (RFC 9106) with the parameters of OWASP's cheat sheet. A comparison costs 19 MiB and some ten
 //! milliseconds, whether the account exists or not; few run at once, so that guessing exhausts no memory.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -64,6 +65,7 @@ impl Hasher {
     ///
     /// # Errors
     /// When too many wait already; there is no randomness.
+    #[boxed]
     pub async fn hash(&self, password: &str) -> Result<String, ServiceError> {
         let password = normal(password);
         let mut salt = [0; 16];
@@ -79,6 +81,7 @@ impl Hasher {
     ///
     /// # Errors
     /// When too many wait already.
+    #[boxed]
     pub async fn compare(&self, password: &str, stored: Option<&str>) -> Result<Comparison, ServiceError> {
         let is_known = stored.is_some();
         let stored = stored.unwrap_or(NOBODY).to_owned();

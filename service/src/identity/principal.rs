@@ -1,5 +1,6 @@
 //! Whose rights work in the background has: looked up whenever it goes on, so that whoever lost them stops it.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use ids::{ApiKeyId, OrganizationId, UserId};
@@ -49,6 +50,7 @@ impl Principal {
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn standing(
     services: &Services,
     organization: OrganizationId,

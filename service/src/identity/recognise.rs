@@ -1,5 +1,6 @@
 //! Who sends a request: from an access token or an API key to a viewer.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub struct Recognised {
 ///
 /// # Errors
 /// `Unauthenticated`, or what is known cannot be read now.
+#[boxed]
 pub async fn recognise(services: &Services, bearer: &str, origin: &Origin) -> Result<Recognised, ServiceError> {
     if bearer.starts_with(api_keys::PREFIX) {
         let viewer = api_keys::recognise(services, bearer, origin).await?.ok_or(ServiceError::Unauthenticated)?;

@@ -1,5 +1,6 @@
 //! Proving an address, and setting a new password by mail.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use store::{TokenPurpose, UserRow};
@@ -21,6 +22,7 @@ pub const LIFETIME: Duration = Duration::from_hours(1);
 ///
 /// # Errors
 /// A mistake when this server sends no mail; [`ServiceError::RateLimited`]; the database is away.
+#[boxed]
 pub async fn send_verification(services: &Services, viewer: &Viewer) -> Result<bool, ServiceError> {
     let Credential::Session { user, .. } = viewer.credential else { return Err(without_session()) };
     require_mail(services)?;
@@ -39,6 +41,7 @@ pub async fn send_verification(services: &Services, viewer: &Viewer) -> Result<b
 ///
 /// # Errors
 /// A mistake for a token that does not count; [`ServiceError::RateLimited`]; the database is away.
+#[boxed]
 pub async fn verify(services: &Services, token: &str, origin: &Origin) -> Result<UserRow, ServiceError> {
     let purpose = TokenPurpose::VerifyEmail;
     one_time::look(services, token, purpose, origin).await?;
@@ -55,6 +58,7 @@ pub async fn verify(services: &Services, token: &str, origin: &Origin) -> Result
 /// # Errors
 /// A mistake when this server sends no mail; [`ServiceError::RateLimited`] for where the request comes from; the
 /// database is away.
+#[boxed]
 pub async fn send_reset(services: &Services, address: &str, origin: &Origin) -> Result<(), ServiceError> {
     require_mail(services)?;
     // Not given back: whoever asks is not known to be anybody.
@@ -84,6 +88,7 @@ async fn send_reset_now(services: &Services, email: &str) -> Result<(), ServiceE
 ///
 /// # Errors
 /// Mistakes; [`ServiceError::RateLimited`]; the database is away.
+#[boxed]
 pub async fn reset(services: &Services, token: &str, new: &str, origin: &Origin) -> Result<UserRow, ServiceError> {
     let purpose = TokenPurpose::ResetPassword;
     let known = one_time::look(services, token, purpose, origin).await?;

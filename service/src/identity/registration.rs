@@ -1,5 +1,6 @@
 //! Signing up.
 
+use async_recursion::async_recursion as boxed;
 use ids::{MembershipId, OrganizationId, UserId};
 use store::{FirstOwner, MembershipRow, OrganizationRow, StoreError, TokenPurpose, UserRow, Warrant};
 
@@ -71,6 +72,7 @@ pub enum Registered {
 ///
 /// # Errors
 /// Mistakes; [`ServiceError::RateLimited`]; the database is away.
+#[boxed]
 pub async fn register(services: &Services, new: NewAccount, origin: &Origin) -> Result<Registered, ServiceError> {
     allowed(services, &new.ticket)?;
     let email = checked(&new)?;

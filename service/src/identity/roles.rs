@@ -1,5 +1,6 @@
 //! Roles: the built-in ones, and those that an organization makes.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::HashMap;
 
 use ids::RoleId;
@@ -96,6 +97,7 @@ pub struct RoleChanges {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn all(services: &Services, viewer: &Viewer) -> Result<Vec<Role>, ServiceError> {
     viewer.require(Permission::MemberRead)?;
     let own = services.store().roles(viewer.organization).await?;
@@ -106,6 +108,7 @@ pub async fn all(services: &Services, viewer: &Viewer) -> Result<Vec<Role>, Serv
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn by_ids(
     services: &Services,
     viewer: &Viewer,
@@ -126,6 +129,7 @@ pub async fn by_ids(
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn of_viewer(services: &Services, viewer: &Viewer) -> Result<Option<Role>, ServiceError> {
     let Some(user) = viewer.user() else { return Ok(Some(BuiltInRole::Owner.into())) };
     let Some(grant) = grants::of_member(services, viewer.organization, user).await? else { return Ok(None) };
@@ -139,6 +143,7 @@ pub async fn of_viewer(services: &Services, viewer: &Viewer) -> Result<Option<Ro
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn member_counts(
     services: &Services,
     viewer: &Viewer,
@@ -152,6 +157,7 @@ pub async fn member_counts(
 ///
 /// # Errors
 /// `Forbidden`; mistakes, among them permissions that the caller does not hold; `ALREADY_EXISTS`; the database away.
+#[boxed]
 pub async fn create(services: &Services, viewer: &Viewer, new: NewRole) -> Result<Role, ServiceError> {
     viewer.require(Permission::RoleWrite)?;
     let description = limits::description("description", new.description)?;
@@ -192,6 +198,7 @@ pub async fn create(services: &Services, viewer: &Viewer, new: NewRole) -> Resul
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` for a built-in one; `CONFLICT` when the revision has moved on; mistakes,
 /// among them permissions that the caller does not hold; the database away.
+#[boxed]
 pub async fn update(
     services: &Services,
     viewer: &Viewer,
@@ -234,6 +241,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` for a built-in one; `IN_USE`; the database away.
+#[boxed]
 pub async fn delete(services: &Services, viewer: &Viewer, id: RoleId) -> Result<(), ServiceError> {
     viewer.require(Permission::RoleWrite)?;
     let role = Role::from(own(services, viewer, id).await?);

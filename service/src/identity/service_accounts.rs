@@ -1,5 +1,6 @@
 //! Service accounts: programs with a membership and a role of their own, which act through keys.
 
+use async_recursion::async_recursion as boxed;
 use ids::{MembershipId, RoleId, UserId};
 use serde_json::json;
 use store::{MembershipRow, UserRow};
@@ -23,6 +24,7 @@ pub struct ServiceAccount {
 ///
 /// # Errors
 /// `Forbidden`; mistakes, among them a role that allows more than the caller may; the database away.
+#[boxed]
 pub async fn create(
     services: &Services,
     viewer: &Viewer,
@@ -54,6 +56,7 @@ pub async fn create(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; as changing the role of a member; the database away.
+#[boxed]
 pub async fn update(
     services: &Services,
     viewer: &Viewer,
@@ -83,6 +86,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `INVALID` when it may do what the caller may not; the database away.
+#[boxed]
 pub async fn delete(services: &Services, viewer: &Viewer, id: UserId) -> Result<(), ServiceError> {
     viewer.require(Permission::MemberWrite)?;
     viewer.require(Permission::ApiKeyWrite)?;

@@ -5,6 +5,7 @@
 //! before is forgiven for [`GRACE`], since browsers race and answers get lost: it is answered with the same next
 //! token again, so that no second line of tokens ever begins.
 
+use async_recursion::async_recursion as boxed;
 use std::fmt;
 use std::time::Duration;
 
@@ -92,6 +93,7 @@ impl Reason {
 ///
 /// # Errors
 /// A mistake when they are a member nowhere, or not there; the database is away.
+#[boxed]
 pub async fn open(
     services: &Services,
     user: UserId,
@@ -130,6 +132,7 @@ pub async fn open(
 ///
 /// # Errors
 /// [`ServiceError::Unauthenticated`] for a token that does not count, whatever the reason; the database is away.
+#[boxed]
 pub async fn refresh(services: &Services, token: &str, origin: &Origin) -> Result<SignedIn, ServiceError> {
     let key = &services.settings().secret_key;
     let token = RefreshToken::parse(key, token).ok_or(ServiceError::Unauthenticated)?;
@@ -171,6 +174,7 @@ pub async fn refresh(services: &Services, token: &str, origin: &Origin) -> Resul
 ///
 /// # Errors
 /// A mistake when the viewer has no session; [`ServiceError::Unauthenticated`] when it is over; the database is away.
+#[boxed]
 pub async fn switch(
     services: &Services,
     viewer: &Viewer,
@@ -197,6 +201,7 @@ pub async fn switch(
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn is_live(services: &Services, session: SessionId) -> Result<bool, ServiceError> {
     let known = &services.accounts().live;
     if let Some(is_live) = known.get(&session).await {
@@ -216,6 +221,7 @@ pub async fn is_live(services: &Services, session: SessionId) -> Result<bool, Se
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn of_viewer(services: &Services, viewer: &Viewer) -> Result<Vec<SessionRow>, ServiceError> {
     match viewer.credential {
         Credential::Session { user, .. } => Ok(services.store().live_sessions_of(user, services.now().0, 100).await?),
@@ -229,6 +235,7 @@ pub async fn of_viewer(services: &Services, viewer: &Viewer) -> Result<Vec<Sessi
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn of_signed_in(services: &Services, signed_in: &SignedIn) -> Result<Option<SessionRow>, ServiceError> {
     Ok(services.store().session(signed_in.session).await?)
 }
@@ -237,6 +244,7 @@ pub async fn of_signed_in(services: &Services, signed_in: &SignedIn) -> Result<O
 ///
 /// # Errors
 /// A mistake when there is no such session of theirs, or none is named and the viewer has none; the database is away.
+#[boxed]
 pub async fn revoke(
     services: &Services,
     viewer: &Viewer,
@@ -258,6 +266,7 @@ pub async fn revoke(
 ///
 /// # Errors
 /// A mistake when the viewer has none; the database is away.
+#[boxed]
 pub async fn revoke_all(services: &Services, viewer: &Viewer, keeps_current: bool) -> Result<usize, ServiceError> {
     let Credential::Session { user, session } = viewer.credential else { return Err(without_session()) };
     let except = keeps_current.then_some(session);
@@ -268,6 +277,7 @@ pub async fn revoke_all(services: &Services, viewer: &Viewer, keeps_current: boo
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn revoke_all_of(
     services: &Services,
     user: UserId,

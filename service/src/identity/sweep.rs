@@ -1,5 +1,6 @@
 //! Removes what signing in left behind.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ const GROUP: u64 = 500;
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn run(services: &Services) -> Result<u64, ServiceError> {
     let (store, now_ms) = (services.store(), services.now().0);
     let last_ms = &services.accounts().swept_at_ms;

@@ -94,13 +94,6 @@ impl Mailer {
         self.0.as_ref().map_or(usize::MAX, |post| post.places.available_permits())
     }
 
-    /// Keeps places as mails on their way do.
-    #[cfg(test)]
-    pub(crate) fn keep(&self, count: u32) -> tokio::sync::OwnedSemaphorePermit {
-        let post = self.0.as_ref().expect("mail is sent");
-        Arc::clone(&post.places).try_acquire_many_owned(count).expect("as many are free")
-    }
-
     /// Sends a mail in the background.
     pub fn send(&self, mail: Mail) {
         let Some(post) = self.0.clone() else { return };
@@ -141,5 +134,14 @@ async fn deliver(sender: &Sender, mail: Mail) {
                 tokio::time::sleep(pause).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Mailer {
+    /// Keeps places as mails on their way do.
+    pub(crate) fn keep(&self, count: u32) -> tokio::sync::OwnedSemaphorePermit {
+        let post = self.0.as_ref().expect("mail is sent");
+        Arc::clone(&post.places).try_acquire_many_owned(count).expect("as many are free")
     }
 }

@@ -4,6 +4,7 @@
 //! takes the permission for operations and names no data of any execution. The organization that runs the
 //! installation, which is the default one, sees what is wrong with all of them, and the others with themselves.
 
+use async_recursion::async_recursion as boxed;
 use engine::machine::{self, Event, State};
 use ids::{ExecutionId, OrganizationId};
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,7 @@ const LIST: &str = "system_check";
 ///
 /// # Errors
 /// `Forbidden`, a cursor that is none, or the database away.
+#[boxed]
 pub async fn check(
     services: &Services,
     viewer: &Viewer,
@@ -107,6 +109,7 @@ pub async fn check(
 ///
 /// # Errors
 /// As [`check`].
+#[boxed]
 pub async fn repair(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! How the installation is, part by part.
 
+use async_recursion::async_recursion as boxed;
 use std::time::{Duration, Instant};
 
 use store::ReconcilerRow;
@@ -63,6 +64,7 @@ pub struct Health {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn health(services: &Services, viewer: &Viewer) -> Result<Health, ServiceError> {
     viewer.require(Permission::OperationsRead)?;
     let now_ms = services.now().0;

@@ -1,5 +1,6 @@
 //! The queues of the installation.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeSet;
 
 use crate::error::{ServiceError, chain};
@@ -32,6 +33,7 @@ pub struct QueueState {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn queues(services: &Services, viewer: &Viewer) -> Result<Vec<QueueState>, ServiceError> {
     viewer.require(Permission::OperationsRead)?;
     let store = services.store();

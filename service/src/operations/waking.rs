@@ -1,5 +1,6 @@
 //! Why executions do not move, and what will move them.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
 
 use engine::Timestamp;
@@ -49,6 +50,7 @@ pub struct WakeReason {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn wake_reasons(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! The workers of the installation, and asking one to drain.
 
+use async_recursion::async_recursion as boxed;
 use ids::WorkerId;
 use store::{Page, PageRequest, WorkerRow};
 
@@ -40,6 +41,7 @@ pub const fn status_of(worker: &WorkerRow, now_ms: i64) -> WorkerStatus {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn workers(
     services: &Services,
     viewer: &Viewer,
@@ -53,6 +55,7 @@ pub async fn workers(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count_workers(services: &Services, viewer: &Viewer) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::OperationsRead)?;
     Ok(services.store().count_workers().await?)
@@ -62,6 +65,7 @@ pub async fn count_workers(services: &Services, viewer: &Viewer) -> Result<(u64,
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it is lost; the database away.
+#[boxed]
 pub async fn drain(services: &Services, viewer: &Viewer, id: WorkerId) -> Result<WorkerRow, ServiceError> {
     viewer.require(Permission::OperationsWrite)?;
     let mistake = |code, message| ServiceError::mistake(Mistake::new(code, "id", message));

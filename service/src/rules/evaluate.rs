@@ -1,5 +1,6 @@
 //! Tries a rule, saved or not, on some data.
 
+use async_recursion::async_recursion as boxed;
 use engine::expr::DataScope;
 use engine::problem::Problem;
 use engine::rule::{Outcome, Rule, RuleKind};
@@ -42,6 +43,7 @@ pub struct Evaluation {
 /// `Forbidden`; `NOT_FOUND`; `DEFINITION_INVALID`, with every error of the definition; `INPUT_SCHEMA_MISMATCH` when
 /// the data do not fit the rule's schema; `INVALID` for data that are no object, or when a value cannot be computed;
 /// the database away.
+#[boxed]
 pub async fn evaluate(
     services: &Services,
     viewer: &Viewer,

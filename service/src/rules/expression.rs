@@ -1,5 +1,6 @@
 //! Tries an expression or a template on some data.
 
+use async_recursion::async_recursion as boxed;
 use engine::expr::{DataScope, Explanation, Expression, Fault, Template};
 use serde_json::{Map, Value};
 
@@ -36,6 +37,7 @@ pub struct Computed {
 ///
 /// # Errors
 /// `Forbidden`; `INVALID` for data that are no object; the database away.
+#[boxed]
 pub async fn expression(
     services: &Services,
     viewer: &Viewer,

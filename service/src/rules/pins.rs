@@ -1,5 +1,6 @@
 //! Which versions of rules an execution has: decided when it is started, recorded in its row, the same for its life.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
 
 use engine::plan::PinnedRule;
@@ -24,6 +25,7 @@ pub struct Pins(BTreeMap<String, (RuleId, i32)>);
 /// # Errors
 /// A rule that was deleted or disabled, as may be the case for a version that is not the published one; the database
 /// away.
+#[boxed]
 pub async fn pin(
     services: &Services,
     organization: OrganizationId,
@@ -37,6 +39,7 @@ pub async fn pin(
 ///
 /// # Errors
 /// As [`pin`].
+#[boxed]
 pub async fn pin_anew(
     services: &Services,
     organization: OrganizationId,
@@ -90,6 +93,7 @@ impl Pins {
     }
 
     /// Loads and compiles the versions, those of deleted rules too.
+    #[boxed]
     pub async fn load(
         &self,
         store: &Store,

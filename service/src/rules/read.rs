@@ -1,5 +1,6 @@
 //! Reads rules, and where they are used.
 
+use async_recursion::async_recursion as boxed;
 use ids::RuleId;
 use store::{Page, PageRequest, RuleFilter, RuleRow, RuleUseRow};
 
@@ -12,6 +13,7 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn by_ids(services: &Services, viewer: &Viewer, ids: &[RuleId]) -> Result<Vec<RuleRow>, ServiceError> {
     viewer.require(Permission::RuleRead)?;
     Ok(services.store().rules_by_ids(viewer.organization, ids).await?)
@@ -31,6 +33,7 @@ pub(super) fn unknown(id: RuleId) -> ServiceError {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -45,6 +48,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer, filter: &RuleFilter) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::RuleRead)?;
     Ok(services.store().count_rules(viewer.organization, filter).await?)
@@ -54,6 +58,7 @@ pub async fn count(services: &Services, viewer: &Viewer, filter: &RuleFilter) ->
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn uses(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! What an organization has of the rules that a definition names.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
 
 use engine::check::{RuleStanding, rule_names};
@@ -31,6 +32,7 @@ pub struct Known {
 
 impl Known {
     /// Reads what `source` names; `given` need not exist.
+    #[boxed]
     pub async fn read(
         services: &Services,
         organization: OrganizationId,

@@ -1,5 +1,6 @@
 //! Creates, changes, switches and deletes rules.
 
+use async_recursion::async_recursion as boxed;
 use engine::problem::Problem;
 use engine::rule::RuleKind;
 use ids::{RuleId, WorkflowId};
@@ -71,6 +72,7 @@ pub struct Saved {
 ///
 /// # Errors
 /// `Forbidden`; mistakes, all at once, `ALREADY_EXISTS` for a slug that is taken; the database away.
+#[boxed]
 pub async fn create(services: &Services, viewer: &Viewer, new: NewRule) -> Result<Saved, ServiceError> {
     viewer.require(Permission::RuleWrite)?;
     let mut mistakes = check_texts(Some(&new.name), new.description.as_deref(), new.input_schema.as_ref());
@@ -125,6 +127,7 @@ pub async fn create(services: &Services, viewer: &Viewer, new: NewRule) -> Resul
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `CONFLICT` when it was changed meanwhile; `IN_USE` for workflows out of reach; mistakes;
 /// the database away.
+#[boxed]
 pub async fn update(services: &Services, viewer: &Viewer, id: RuleId, patch: RulePatch) -> Result<Saved, ServiceError> {
     viewer.require(Permission::RuleWrite)?;
     let row = one(services, viewer, id).await?;
@@ -164,6 +167,7 @@ pub async fn update(services: &Services, viewer: &Viewer, id: RuleId, patch: Rul
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; the database away.
+#[boxed]
 pub async fn enable(services: &Services, viewer: &Viewer, id: RuleId) -> Result<RuleRow, ServiceError> {
     switch(services, viewer, id, true).await
 }
@@ -172,6 +176,7 @@ pub async fn enable(services: &Services, viewer: &Viewer, id: RuleId) -> Result<
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `IN_USE` by published versions, which are named; the database away.
+#[boxed]
 pub async fn disable(services: &Services, viewer: &Viewer, id: RuleId) -> Result<RuleRow, ServiceError> {
     switch(services, viewer, id, false).await
 }
@@ -199,6 +204,7 @@ async fn switch(services: &Services, viewer: &Viewer, id: RuleId, is_enabled: bo
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `IN_USE` by published versions, which are named; the database away.
+#[boxed]
 pub async fn delete(services: &Services, viewer: &Viewer, id: RuleId) -> Result<(), ServiceError> {
     viewer.require(Permission::RuleWrite)?;
     let row = one(services, viewer, id).await?;

@@ -3,6 +3,7 @@
 //! They become points in time of the schedule like all others, under the same unique key, and are started by the
 //! ticks: nothing is lost when whoever asked goes away, and nothing starts twice.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::HashMap;
 
 use engine::Timestamp;
@@ -58,6 +59,7 @@ pub struct Backfill {
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` while another backfill of the schedule waits, and for a disabled workflow;
 /// `TOO_LARGE` for more than a thousand; mistakes; the database away.
+#[boxed]
 pub async fn backfill(
     services: &Services,
     viewer: &Viewer,
@@ -107,6 +109,7 @@ pub async fn backfill(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn backfills(
     services: &Services,
     viewer: &Viewer,
@@ -120,6 +123,7 @@ pub async fn backfills(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn backfill_progress(
     services: &Services,
     viewer: &Viewer,

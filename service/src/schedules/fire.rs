@@ -1,5 +1,6 @@
 //! A tick: plans what is due, starts it, and notes what came of it.
 
+use async_recursion::async_recursion as boxed;
 use engine::Timestamp;
 use ids::ExecutionId;
 use store::{FinishedRun, SchedulePlan, ScheduleRow, ScheduleRunKind, ScheduleRunRow};
@@ -26,6 +27,7 @@ const MAX_ROUNDS: usize = 50;
 ///
 /// # Errors
 /// When the database is away; the next tick goes on.
+#[boxed]
 pub async fn tick(services: &Services) -> Result<u64, ServiceError> {
     let mut count = 0;
     for _round in 0..MAX_ROUNDS {

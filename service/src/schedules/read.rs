@@ -1,5 +1,6 @@
 //! Reads schedules and what came of their points in time.
 
+use async_recursion::async_recursion as boxed;
 use ids::ScheduleId;
 use store::{Page, PageRequest, ScheduleFilter, ScheduleRow, ScheduleRunRow};
 
@@ -20,6 +21,7 @@ fn within_reach(viewer: &Viewer, filter: &ScheduleFilter) -> ScheduleFilter {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn by_ids(
     services: &Services,
     viewer: &Viewer,
@@ -53,6 +55,7 @@ pub(super) fn unknown(id: ScheduleId) -> ServiceError {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -67,6 +70,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer, filter: &ScheduleFilter) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::ScheduleRead)?;
     Ok(services.store().count_schedules(viewer.organization, &within_reach(viewer, filter)).await?)
@@ -76,6 +80,7 @@ pub async fn count(services: &Services, viewer: &Viewer, filter: &ScheduleFilter
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn runs(
     services: &Services,
     viewer: &Viewer,
@@ -90,6 +95,7 @@ pub async fn runs(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count_runs(
     services: &Services,
     viewer: &Viewer,
@@ -103,6 +109,7 @@ pub async fn count_runs(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn last_runs(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Fires a schedule now, beside its times.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use ids::{ScheduleId, ScheduleRunId};
@@ -20,6 +21,7 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; the mistakes of a start; the database away.
+#[boxed]
 pub async fn trigger(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Creates, changes, pauses, resumes and deletes schedules.
 
+use async_recursion::async_recursion as boxed;
 use engine::Timestamp;
 use ids::ScheduleId;
 use serde_json::{Value, json};
@@ -65,6 +66,7 @@ pub struct SchedulePatch {
 ///
 /// # Errors
 /// `Forbidden`; mistakes, all at once, among them a spec that never fires; the database away.
+#[boxed]
 pub async fn create(services: &Services, viewer: &Viewer, new: NewSchedule) -> Result<ScheduleRow, ServiceError> {
     viewer.require(Permission::ScheduleWrite)?;
     let unknown_workflow = || {
@@ -183,6 +185,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `CONFLICT`; `INVALID` for a reason that is too long; the database away.
+#[boxed]
 pub async fn pause(
     services: &Services,
     viewer: &Viewer,
@@ -218,6 +221,7 @@ pub async fn pause(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `CONFLICT`; the database away.
+#[boxed]
 pub async fn resume(services: &Services, viewer: &Viewer, id: ScheduleId) -> Result<ScheduleRow, ServiceError> {
     viewer.require(Permission::ScheduleWrite)?;
     let row = one(services, viewer, id).await?;
@@ -251,6 +255,7 @@ pub async fn resume(services: &Services, viewer: &Viewer, id: ScheduleId) -> Res
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it belongs to a definition; the database away.
+#[boxed]
 pub async fn delete(services: &Services, viewer: &Viewer, id: ScheduleId) -> Result<(), ServiceError> {
     viewer.require(Permission::ScheduleWrite)?;
     let row = one(services, viewer, id).await?;

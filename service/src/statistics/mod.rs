@@ -6,6 +6,7 @@ mod retention;
 mod series;
 mod window;
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
@@ -80,6 +81,7 @@ const OF_TOTALS: [Measured; 7] = [
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn totals(services: &Services, viewer: &Viewer, scope: &Scope) -> Result<Numbers, ServiceError> {
     let rows = read(services, viewer, scope, OF_TOTALS.to_vec(), RollupBy::Nothing).await?;
     Ok(folded(&rows))
@@ -89,6 +91,7 @@ pub async fn totals(services: &Services, viewer: &Viewer, scope: &Scope) -> Resu
 ///
 /// # Errors
 /// `Forbidden`; `INVALID` for a zone that does not exist and for too many parts; the database is away.
+#[boxed]
 pub async fn series(
     services: &Services,
     viewer: &Viewer,
@@ -122,6 +125,7 @@ pub async fn series(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn workflows(
     services: &Services,
     viewer: &Viewer,
@@ -156,6 +160,7 @@ fn key(numbers: &Numbers, rank: WorkflowRank) -> f64 {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn steps(
     services: &Services,
     viewer: &Viewer,
@@ -184,6 +189,7 @@ pub async fn steps(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn approvals(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Creates, changes, tries and removes addresses.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WorkflowId};
@@ -68,6 +69,7 @@ pub struct WithSecret {
 ///
 /// # Errors
 /// `Forbidden`; mistakes, all at once; the database away.
+#[boxed]
 pub async fn create(services: &Services, viewer: &Viewer, new: NewEndpoint) -> Result<WithSecret, ServiceError> {
     everywhere(viewer)?;
     let mut mistakes = check(Some(&new.url), new.description.as_deref(), Some(&new.event_types));
@@ -112,6 +114,7 @@ pub async fn create(services: &Services, viewer: &Viewer, new: NewEndpoint) -> R
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `CONFLICT`; mistakes, all at once; the database away.
+#[boxed]
 pub async fn update(
     services: &Services,
     viewer: &Viewer,
@@ -156,6 +159,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; the database away.
+#[boxed]
 pub async fn rotate_secret(
     services: &Services,
     viewer: &Viewer,
@@ -176,6 +180,7 @@ pub async fn rotate_secret(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; the database away.
+#[boxed]
 pub async fn delete(services: &Services, viewer: &Viewer, id: WebhookEndpointId) -> Result<(), ServiceError> {
     everywhere(viewer)?;
     let row = one(services, viewer, id).await?;
@@ -190,6 +195,7 @@ pub async fn delete(services: &Services, viewer: &Viewer, id: WebhookEndpointId)
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it is switched off; the database away.
+#[boxed]
 pub async fn test(
     services: &Services,
     viewer: &Viewer,
@@ -211,6 +217,7 @@ pub async fn test(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it is being sent, or its address is switched off; the database away.
+#[boxed]
 pub async fn redeliver(
     services: &Services,
     viewer: &Viewer,

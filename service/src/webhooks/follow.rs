@@ -1,5 +1,6 @@
 //! Writes down what is to be told: each row of a journal once.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::HashMap;
 
 use ids::{ApprovalId, ExecutionId, OrganizationId, WorkflowId};
@@ -26,6 +27,7 @@ const PARTS: usize = 10;
 ///
 /// # Errors
 /// When the database is away; the next tick goes on.
+#[boxed]
 pub async fn follow(services: &Services, turn: &mut Option<OrganizationId>) -> Result<u64, ServiceError> {
     let mut count = 0;
     let followed = services.store().followed_webhooks(*turn, ORGANIZATIONS).await?;

@@ -1,5 +1,6 @@
 //! Reads addresses, messages and tries.
 
+use async_recursion::async_recursion as boxed;
 use ids::{WebhookDeliveryId, WebhookEndpointId};
 use store::{Page, PageRequest, WebhookAttemptRow, WebhookDeliveryRow, WebhookEndpointRow};
 
@@ -15,6 +16,7 @@ const MOST_ATTEMPTS: i32 = 100;
 ///
 /// # Errors
 /// `Forbidden`; `WRONG_STATE` for a role that is limited to folders; the database is away.
+#[boxed]
 pub async fn endpoint(
     services: &Services,
     viewer: &Viewer,
@@ -28,6 +30,7 @@ pub async fn endpoint(
 ///
 /// # Errors
 /// `Forbidden`; `WRONG_STATE` for a role that is limited to folders; the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -41,6 +44,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`; `WRONG_STATE` for a role that is limited to folders; the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), ServiceError> {
     everywhere(viewer)?;
     Ok(services.store().count_webhook_endpoints(viewer.organization).await?)
@@ -50,6 +54,7 @@ pub async fn count(services: &Services, viewer: &Viewer) -> Result<(u64, bool), 
 ///
 /// # Errors
 /// `Forbidden`; `WRONG_STATE` for a role that is limited to folders; the database is away.
+#[boxed]
 pub async fn deliveries(
     services: &Services,
     viewer: &Viewer,
@@ -65,6 +70,7 @@ pub async fn deliveries(
 ///
 /// # Errors
 /// `Forbidden`; `WRONG_STATE` for a role that is limited to folders; the database is away.
+#[boxed]
 pub async fn count_deliveries(
     services: &Services,
     viewer: &Viewer,
@@ -79,6 +85,7 @@ pub async fn count_deliveries(
 ///
 /// # Errors
 /// `Forbidden`; `WRONG_STATE` for a role that is limited to folders; the database is away.
+#[boxed]
 pub async fn attempts_of(
     services: &Services,
     viewer: &Viewer,

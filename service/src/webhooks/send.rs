@@ -1,5 +1,6 @@
 //! Claims messages that are due, and settles what came of each try.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use engine::Timestamp;
@@ -55,6 +56,7 @@ pub struct Answer {
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn claim(services: &Services, limit: u64) -> Result<Vec<Outgoing>, ServiceError> {
     let at = services.now();
     let claimed = services.store().claim_webhook_deliveries(at.0, at.plus(LEASE).0, limit).await?;
@@ -65,6 +67,7 @@ pub async fn claim(services: &Services, limit: u64) -> Result<Vec<Outgoing>, Ser
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn claim_next(services: &Services, endpoint: WebhookEndpointId) -> Result<Option<Outgoing>, ServiceError> {
     let at = services.now();
     let claimed = services.store().claim_webhook_deliveries_to(endpoint, at.0, at.plus(LEASE).0, 1).await?;
@@ -111,6 +114,7 @@ fn headers(
 ///
 /// # Errors
 /// When the database is away: then the message is sent again when its claim runs out.
+#[boxed]
 pub async fn settle(services: &Services, outgoing: &Outgoing, answer: Answer) -> Result<(), ServiceError> {
     let (delivery, endpoint, now) = (&outgoing.delivery, &outgoing.endpoint, services.now());
     let tried = judge(outgoing, answer, now);

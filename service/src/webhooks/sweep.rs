@@ -1,5 +1,6 @@
 //! Forgets messages whose time is over.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use crate::error::ServiceError;
@@ -16,6 +17,7 @@ const GROUPS: usize = 20;
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn sweep(services: &Services, now_ms: i64) -> Result<u64, ServiceError> {
     let before_ms = now_ms - i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
     let mut deleted = 0;

@@ -1,5 +1,6 @@
 //! Puts workflows away: archives them, brings them back, deletes them with their history.
 
+use async_recursion::async_recursion as boxed;
 use ids::WorkflowId;
 use serde_json::json;
 use store::{Retention, Sweep, WorkflowDeletion, WorkflowRow};
@@ -23,6 +24,7 @@ const GROUPS: usize = 20;
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; the database away.
+#[boxed]
 pub async fn archive(
     services: &Services,
     viewer: &Viewer,
@@ -50,6 +52,7 @@ pub async fn archive(
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; the database away.
+#[boxed]
 pub async fn restore(services: &Services, viewer: &Viewer, id: WorkflowId) -> Result<WorkflowRow, ServiceError> {
     viewer.require(Permission::WorkflowDelete)?;
     let row = reached(services, viewer, id).await?;
@@ -70,6 +73,7 @@ pub async fn restore(services: &Services, viewer: &Viewer, id: WorkflowId) -> Re
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `INVALID` for another slug; `WRONG_STATE` when it is not archived; `IN_USE` when
 /// executions of it have not ended; the database away.
+#[boxed]
 pub async fn delete(
     services: &Services,
     viewer: &Viewer,
@@ -106,6 +110,7 @@ pub async fn delete(
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn sweep(services: &Services, now_ms: i64) -> Result<u64, ServiceError> {
     let mut deleted = 0;
     for (organization, workflow) in services.store().deleted_workflows(WORKFLOWS).await? {

@@ -1,5 +1,6 @@
 //! Checks a definition against what its organization has.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
 
 use engine::check::{Checked, Existence, Registry, RuleStanding};
@@ -44,6 +45,7 @@ impl Registry for Organization<'_> {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn check(
     services: &Services,
     viewer: &Viewer,

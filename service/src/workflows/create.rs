@@ -1,5 +1,6 @@
 //! Creates workflows, each with a first draft.
 
+use async_recursion::async_recursion as boxed;
 use engine::check::{Offline, check};
 use engine::definition::{Format, MAX_DEFINITION_BYTES};
 use ids::WorkflowId;
@@ -43,6 +44,7 @@ pub struct CreateRequest {
 ///
 /// # Errors
 /// `Forbidden`; mistakes of the caller, `ALREADY_EXISTS` when the slug is taken; the database away.
+#[boxed]
 pub async fn create(services: &Services, viewer: &Viewer, request: CreateRequest) -> Result<WorkflowRow, ServiceError> {
     viewer.require(Permission::WorkflowWrite)?;
     if request.publish {

@@ -1,5 +1,6 @@
 //! Drafts: unpublished work on a workflow. Problems do not hinder saving one, only publishing it.
 
+use async_recursion::async_recursion as boxed;
 use engine::definition::{Format, MAX_DEFINITION_BYTES};
 use engine::problem::Problem;
 use ids::WorkflowId;
@@ -39,6 +40,7 @@ pub struct DraftRequest {
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `TOO_LARGE`; `CONFLICT` when the revision has moved on; `WRONG_STATE` when the workflow is
 /// archived; the database away.
+#[boxed]
 pub async fn save(services: &Services, viewer: &Viewer, request: DraftRequest) -> Result<WorkflowRow, ServiceError> {
     viewer.require(Permission::WorkflowWrite)?;
     let row = reached(services, viewer, request.workflow).await?;
@@ -71,6 +73,7 @@ pub async fn save(services: &Services, viewer: &Viewer, request: DraftRequest) -
 ///
 /// # Errors
 /// As [`save`]; `WRONG_STATE` when there is no draft.
+#[boxed]
 pub async fn discard(
     services: &Services,
     viewer: &Viewer,
@@ -108,6 +111,7 @@ pub struct DraftCheck {
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn check_draft(
     services: &Services,
     viewer: &Viewer,

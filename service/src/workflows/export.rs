@@ -1,5 +1,6 @@
 //! Definitions as files, to be kept beside code and brought in again.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
 
 use engine::definition::{self, Format};
@@ -36,6 +37,7 @@ pub struct Exported {
 ///
 /// # Errors
 /// `Forbidden`, a filter that nests too deep, or the database is away.
+#[boxed]
 pub async fn export(
     services: &Services,
     viewer: &Viewer,

@@ -2,6 +2,7 @@
 //!
 //! What happened is read from the audit log, after the cursor, and the workflow as it is then. Notices only wake.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -76,6 +77,7 @@ pub struct Update {
 ///
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; a cursor of something else; the database away.
+#[boxed]
 pub async fn updates(
     services: &Services,
     viewer: &Viewer,

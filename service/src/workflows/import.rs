@@ -1,5 +1,6 @@
 //! Brings definitions in: each file becomes a draft, or a published version, or is refused whole.
 
+use async_recursion::async_recursion as boxed;
 use engine::definition::{Definition, Format};
 use engine::problem::Problem;
 use ids::{HookId, WorkflowId, WorkflowVersionId};
@@ -71,6 +72,7 @@ const MAX_FILES: usize = 200;
 ///
 /// # Errors
 /// `Forbidden`, too many files, the database away.
+#[boxed]
 pub async fn import(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Publishes a workflow's draft as a new, immutable version.
 
+use async_recursion::async_recursion as boxed;
 use engine::problem::Problem;
 use ids::WorkflowId;
 use serde_json::json;
@@ -47,6 +48,7 @@ pub struct PublishResult {
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`, `WRONG_STATE` without a draft or when it is archived, `CONFLICT` when the revision has moved
 /// on, `DEFINITION_INVALID` when it is the definition of another workflow; the database away.
+#[boxed]
 pub async fn publish(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Reads workflows and versions.
 
+use async_recursion::async_recursion as boxed;
 use ids::{WorkflowId, WorkflowVersionId};
 use store::{Page, PageRequest, VersionRow, WorkflowFilter, WorkflowOrder, WorkflowRow};
 
@@ -12,6 +13,7 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn workflow(
     services: &Services,
     viewer: &Viewer,
@@ -25,6 +27,7 @@ pub async fn workflow(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn workflow_by_slug(
     services: &Services,
     viewer: &Viewer,
@@ -38,6 +41,7 @@ pub async fn workflow_by_slug(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn workflows_by_ids(
     services: &Services,
     viewer: &Viewer,
@@ -53,6 +57,7 @@ pub async fn workflows_by_ids(
 ///
 /// # Errors
 /// `Forbidden`, a filter that nests too deep, or the database is away.
+#[boxed]
 pub async fn page(
     services: &Services,
     viewer: &Viewer,
@@ -68,6 +73,7 @@ pub async fn page(
 ///
 /// # Errors
 /// `Forbidden`, a filter that nests too deep, or the database is away.
+#[boxed]
 pub async fn count(services: &Services, viewer: &Viewer, filter: &WorkflowFilter) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
     Ok(services.store().count_workflows(viewer.organization, &reach::of_workflows(viewer, filter)).await?)
@@ -77,6 +83,7 @@ pub async fn count(services: &Services, viewer: &Viewer, filter: &WorkflowFilter
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn version(
     services: &Services,
     viewer: &Viewer,
@@ -90,6 +97,7 @@ pub async fn version(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn version_by_number(
     services: &Services,
     viewer: &Viewer,
@@ -107,6 +115,7 @@ pub async fn version_by_number(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn versions_by_ids(
     services: &Services,
     viewer: &Viewer,
@@ -126,6 +135,7 @@ pub async fn versions_by_ids(
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn count_versions(services: &Services, viewer: &Viewer, workflow: WorkflowId) -> Result<u64, ServiceError> {
     viewer.require(Permission::WorkflowRead)?;
     if !reach::workflow(services, viewer, workflow).await? {
@@ -138,6 +148,7 @@ pub async fn count_versions(services: &Services, viewer: &Viewer, workflow: Work
 ///
 /// # Errors
 /// `Forbidden`, or the database is away.
+#[boxed]
 pub async fn versions(
     services: &Services,
     viewer: &Viewer,

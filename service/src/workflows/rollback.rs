@@ -1,5 +1,6 @@
 //! Goes back: makes a version of before the published one again.
 
+use async_recursion::async_recursion as boxed;
 use ids::WorkflowId;
 use serde_json::json;
 use store::{Republication, VersionRow, WorkflowRow};
@@ -21,6 +22,7 @@ use crate::viewer::{Permission, Viewer};
 /// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it is published already, or the workflow is archived;
 /// `DEFINITION_INVALID` when the version would not be published today; `CONFLICT` when the workflow was changed at the
 /// same moment; the database away.
+#[boxed]
 pub async fn rollback(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Switches a workflow on and off. Disabled, it ignores triggers and starts; what runs goes on.
 
+use async_recursion::async_recursion as boxed;
 use ids::WorkflowId;
 use serde_json::json;
 use store::WorkflowRow;
@@ -16,6 +17,7 @@ use crate::viewer::{Permission, Viewer};
 ///
 /// # Errors
 /// `Forbidden`, `NOT_FOUND`, `NOT_PUBLISHED`, `WRONG_STATE` when it is archived, or the database is away.
+#[boxed]
 pub async fn enable(services: &Services, viewer: &Viewer, id: WorkflowId) -> Result<WorkflowRow, ServiceError> {
     viewer.require(Permission::WorkflowPublish)?;
     writable(&reached(services, viewer, id).await?)?;
@@ -37,6 +39,7 @@ pub async fn enable(services: &Services, viewer: &Viewer, id: WorkflowId) -> Res
 ///
 /// # Errors
 /// `Forbidden`, `NOT_FOUND`, `WRONG_STATE` when it is archived, or the database is away.
+#[boxed]
 pub async fn disable(
     services: &Services,
     viewer: &Viewer,

@@ -1,5 +1,6 @@
 //! Runs a definition against case files or a single input, without starting anything.
 
+use async_recursion::async_recursion as boxed;
 use std::time::{Duration, Instant};
 
 use engine::Timestamp;
@@ -74,6 +75,7 @@ pub struct TestRun {
 ///
 /// # Errors
 /// `Forbidden`; mistakes of the caller; the database away.
+#[boxed]
 pub async fn test_run(services: &Services, viewer: &Viewer, request: TestRunRequest) -> Result<TestRun, ServiceError> {
     viewer.require(Permission::WorkflowWrite)?;
     let cases = cases(&request)?;

@@ -1,5 +1,6 @@
 //! Changes what is said of a workflow as a whole: title, description, folder, tags.
 
+use async_recursion::async_recursion as boxed;
 use ids::WorkflowId;
 use serde_json::{Map, Value, json};
 use store::{WorkflowChanges, WorkflowRow};
@@ -37,6 +38,7 @@ pub struct UpdateRequest {
 /// # Errors
 /// `Forbidden`; `NOT_FOUND`; `INVALID`, also for a folder that the caller does not reach; `CONFLICT` when the revision
 /// has moved on; `WRONG_STATE` when it is archived; the database away.
+#[boxed]
 pub async fn update(services: &Services, viewer: &Viewer, request: UpdateRequest) -> Result<WorkflowRow, ServiceError> {
     viewer.require(Permission::WorkflowWrite)?;
     let row = reached(services, viewer, request.workflow).await?;

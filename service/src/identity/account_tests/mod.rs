@@ -6,6 +6,7 @@ mod passwords;
 mod sessions;
 mod tokens;
 
+use async_recursion::async_recursion as boxed;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -37,10 +38,12 @@ pub(super) struct Bed {
 
 impl Bed {
     /// With mail, and open to everybody.
+    #[boxed]
     pub async fn new() -> Self {
         Self::with(SignUp::Open, true).await
     }
 
+    #[boxed]
     pub async fn with(sign_up: SignUp, has_mail: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::sqlite(folder.path().join("test.db"));
@@ -60,21 +63,25 @@ impl Bed {
     }
 
     /// Ada, owner of the default organization.
+    #[boxed]
     pub async fn ada(&self) -> UserId {
         let existing = Existing::Overrule;
         let made = bootstrap::make_owner(&self.services, "ada@example.com", None, PASSWORD, existing, &from(1)).await;
         made.unwrap()
     }
 
+    #[boxed]
     pub async fn sign_in(&self, email: &str, password: &str) -> Result<SignedIn, ServiceError> {
         account::sign_in(&self.services, email, password, &from(1)).await
     }
 
+    #[boxed]
     pub async fn viewer(&self, signed_in: &SignedIn) -> Viewer {
         recognise(&self.services, &signed_in.access_token, &from(1)).await.unwrap().viewer
     }
 
     /// The token in the link of the next mail, which has this subject.
+    #[boxed]
     pub async fn mailed_token(&mut self, subject: &str) -> String {
         let mail = self.mails.recv().await.unwrap();
         assert_eq!(mail.subject, subject);

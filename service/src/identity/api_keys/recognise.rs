@@ -1,5 +1,6 @@
 //! From a key to whoever asks with it.
 
+use async_recursion::async_recursion as boxed;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use crate::viewer::{Actor, ActorKind, Credential, Origin, Viewer};
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn recognise(services: &Services, token: &str, origin: &Origin) -> Result<Option<Viewer>, ServiceError> {
     if !secrets::is_well_formed(PREFIX, token) {
         return Ok(None);
@@ -43,6 +45,7 @@ pub async fn recognise(services: &Services, token: &str, origin: &Origin) -> Res
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn standing(
     services: &Services,
     organization: OrganizationId,

@@ -3,6 +3,7 @@
 //! Whoever signs in cannot make this installation ask an issuer at will: an unknown key is looked for once a
 //! minute at most, and an issuer that failed is left alone for a moment.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +83,7 @@ impl Directory {
     }
 
     /// What an issuer says about itself.
+    #[boxed]
     pub async fn metadata(&self, issuer: &str, now: Timestamp) -> Result<Arc<Metadata>, ProviderError> {
         let known = self.known(issuer);
         let mut known = known.lock().await;
@@ -103,6 +105,7 @@ impl Directory {
     }
 
     /// The key of an issuer that a token names; `None` when it has no such key.
+    #[boxed]
     pub async fn key(
         &self,
         metadata: &Metadata,
@@ -132,6 +135,7 @@ impl Directory {
     }
 
     /// Redeems a code: the answer of the token endpoint, whatever its status.
+    #[boxed]
     pub async fn redeem(&self, mut call: Call) -> Result<Reply, ProviderError> {
         call.max_bytes = MAX_DOCUMENT;
         call.timeout = TIMEOUT;

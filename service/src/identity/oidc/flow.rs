@@ -1,5 +1,6 @@
 //! A sign-in, from the first click to the way back.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -108,6 +109,7 @@ impl SingleSignOn {
     ///
     /// # Errors
     /// When there is no such provider, it cannot be asked, or `return_to` leads elsewhere.
+    #[boxed]
     pub async fn begin(
         &self,
         provider: IdentityProviderId,

@@ -1,5 +1,6 @@
 //! What came of a sign-in: the session that it opens, and its entries in the audit log.
 
+use async_recursion::async_recursion as boxed;
 use ids::UserId;
 use store::IdentityProviderRow;
 
@@ -19,6 +20,7 @@ impl SingleSignOn {
     ///
     /// # Errors
     /// When anything does not fit, or whoever signed in may not.
+    #[boxed]
     pub async fn finish(
         &self,
         answer: Answer,

@@ -1,5 +1,6 @@
 //! The identity providers of an organization: who sets them up, and whom they offer.
 
+use async_recursion::async_recursion as boxed;
 use ids::{IdentityProviderId, OrganizationId};
 use serde_json::{Value, json};
 use store::IdentityProviderRow;
@@ -45,6 +46,7 @@ pub struct ProviderInput {
 ///
 /// # Errors
 /// Mistakes; the viewer lacks `ORGANIZATION_WRITE`; the database is away.
+#[boxed]
 pub async fn set(
     services: &Services,
     viewer: &Viewer,
@@ -93,6 +95,7 @@ pub async fn set(
 ///
 /// # Errors
 /// A mistake when there is none; the viewer lacks `ORGANIZATION_WRITE`; the database is away.
+#[boxed]
 pub async fn delete(services: &Services, viewer: &Viewer, id: IdentityProviderId) -> Result<(), ServiceError> {
     viewer.require(Permission::OrganizationWrite)?;
     let (store, organization) = (services.store(), viewer.organization);
@@ -108,6 +111,7 @@ pub async fn delete(services: &Services, viewer: &Viewer, id: IdentityProviderId
 ///
 /// # Errors
 /// When the viewer lacks `ORGANIZATION_WRITE`, or the database is away.
+#[boxed]
 pub async fn list(services: &Services, viewer: &Viewer) -> Result<Vec<IdentityProviderRow>, ServiceError> {
     viewer.require(Permission::OrganizationWrite)?;
     Ok(services.store().identity_providers(viewer.organization).await?)
@@ -118,6 +122,7 @@ pub async fn list(services: &Services, viewer: &Viewer) -> Result<Vec<IdentityPr
 ///
 /// # Errors
 /// When the database is away.
+#[boxed]
 pub async fn offered(services: &Services) -> Result<Vec<IdentityProviderRow>, ServiceError> {
     let mut all = services.store().identity_providers(services.default_organization()).await?;
     all.retain(|provider| provider.is_enabled);
