@@ -2,7 +2,6 @@
 //! is in any answer, stream, notice or log of another.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking; the helpers here are tests too")]
-#![expect(clippy::large_futures, reason = "one test on a stack of its own")]
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};

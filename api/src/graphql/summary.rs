@@ -43,17 +43,7 @@ pub(super) fn summary(event: &Event) -> String {
             format!("one of step `{path}` failed{why}")
         }
         Event::BodyStopped { path } => format!("step `{path}` begins no more"),
-        Event::WaitBegan { path, what, due_at, .. } => {
-            let until = due_at.map_or_else(String::new, |due| format!(", until {} at most", due.to_rfc3339()));
-            match what {
-                Awaited::Time => {
-                    format!("step `{path}` waits until {}", due_at.map(Timestamp::to_rfc3339).unwrap_or_default())
-                }
-                Awaited::Event { event, .. } => format!("step `{path}` waits for event `{event}`{until}"),
-                Awaited::Approval { .. } => format!("step `{path}` waits for people to decide"),
-                Awaited::Child { execution } => format!("step `{path}` waits for execution {execution}{until}"),
-            }
-        }
+        Event::WaitBegan { path, what, due_at, .. } => waits(path, what, *due_at),
         Event::EventTaken { path, event, .. } => format!("event `{event}` came for step `{path}`"),
         Event::ApprovalOpened { path, request, .. } => {
             let why = request.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
@@ -114,10 +104,8 @@ pub(super) fn summary(event: &Event) -> String {
             format!("goes on by itself no more{}", by_and_why(by.as_ref(), None))
         }
         Event::ResumeScheduled { by, due_at, when, .. } => {
-            let at = due_at.map(|due_at| format!("at {}", due_at.to_rfc3339()));
-            let on = when.as_ref().map(|when| format!("at event `{}`", when.event));
-            let both: Vec<String> = on.into_iter().chain(at).collect();
-            format!("goes on by itself {}{}", both.join(" or "), by_and_why(by.as_ref(), None))
+            let event = when.as_ref().map(|when| when.event.as_str());
+            format!("goes on by itself {}{}", at_either(*due_at, event), by_and_why(by.as_ref(), None))
         }
         Event::ResumeUnmet { event, problem, .. } => {
             let why = event.why.as_ref().map(Explanation::summary);
@@ -138,6 +126,25 @@ pub(super) fn summary(event: &Event) -> String {
         Event::Completed { .. } => "completed".to_owned(),
         Event::Failed { error, .. } => format!("failed: {}: {}", error.code, error.message),
     }
+}
+
+fn waits(path: &str, what: &Awaited, due_at: Option<Timestamp>) -> String {
+    let until = due_at.map_or_else(String::new, |due| format!(", until {} at most", due.to_rfc3339()));
+    match what {
+        Awaited::Time => {
+            format!("step `{path}` waits until {}", due_at.map(Timestamp::to_rfc3339).unwrap_or_default())
+        }
+        Awaited::Event { event, .. } => format!("step `{path}` waits for event `{event}`{until}"),
+        Awaited::Approval { .. } => format!("step `{path}` waits for people to decide"),
+        Awaited::Child { execution } => format!("step `{path}` waits for execution {execution}{until}"),
+    }
+}
+
+/// An event, a moment, or both.
+fn at_either(due_at: Option<Timestamp>, event: Option<&str>) -> String {
+    let at = due_at.map(|due_at| format!("at {}", due_at.to_rfc3339()));
+    let on = event.map(|event| format!("at event `{event}`"));
+    on.into_iter().chain(at).collect::<Vec<_>>().join(" or ")
 }
 
 fn by_and_why(by: Option<&String>, reason: Option<&String>) -> String {

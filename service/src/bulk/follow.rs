@@ -59,13 +59,11 @@ impl Follower {
             if self.last.as_ref().is_some_and(|last| last.status.is_ended()) {
                 return Ok(None);
             }
-            let row = match self.first.take() {
-                Some(first) => Some(first),
-                None => {
-                    self.pace.turn().await;
-                    self.pace.look(read::operation(&self.services, &self.viewer, self.id)).await?.map(without_claim)
-                }
-            };
+            let mut row = self.first.take();
+            if row.is_none() {
+                self.pace.turn().await;
+                row = self.pace.look(read::operation(&self.services, &self.viewer, self.id)).await?.map(without_claim);
+            }
             let Some(row) = row else { return Ok(None) };
             if self.last.as_ref() != Some(&row) {
                 self.last = Some(row.clone());

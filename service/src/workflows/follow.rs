@@ -95,13 +95,11 @@ pub async fn updates(
         actions: Some(ACTIONS.iter().map(|(action, _)| (*action).to_owned()).collect()),
         ..AuditFilter::default()
     };
-    let position = match resumed {
-        Some(position) => Some(position),
-        None => {
-            let newest = services.store().audit_entries(viewer.organization, &filter, &PageRequest::first(1)).await?;
-            newest.rows.into_iter().next().map(|(cursor, _)| cursor)
-        }
-    };
+    let mut position = resumed;
+    if position.is_none() {
+        let newest = services.store().audit_entries(viewer.organization, &filter, &PageRequest::first(1)).await?;
+        position = newest.rows.into_iter().next().map(|(cursor, _)| cursor);
+    }
     let (services, viewer) = (services.clone(), viewer.clone());
     let follower =
         Follower { services, viewer, id, list, seal, filter, position, pace, ready: VecDeque::new(), is_behind: false };

@@ -128,7 +128,7 @@ impl Drive {
             match &control {
                 Some(told) => self.sends.push((*child, told.clone())),
                 None if is_new && self.state.is_pausing() => {
-                    self.sends.push((*child, Told::Pause { freezes: self.state.is_frozen() }))
+                    self.sends.push((*child, Told::Pause { freezes: self.state.is_frozen() }));
                 }
                 None => {}
             }
