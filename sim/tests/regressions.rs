@@ -50,3 +50,10 @@ fn a_worker_whose_lease_is_in_doubt_claims_nothing() {
 fn an_event_is_taken_by_a_wait_whose_time_stands_still() {
     holds(81_012);
 }
+
+/// Before, a call that was to begin again with its new owner began twice, when the step around it ran out of time and
+/// was tried again before it left.
+#[test]
+fn a_call_that_is_decided_anew_before_it_began_begins_once() {
+    holds(20_328_294);
+}

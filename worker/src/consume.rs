@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apalis::prelude::{BoxDynError, Data};
 use ids::ExecutionId;
-use queue::WorkItem;
+use queue::{Lane, WorkItem};
 use store::{Claimed, StoreError};
 use tracing::{debug, warn};
 
@@ -20,10 +20,14 @@ use crate::slots::Slot;
 /// # Errors
 /// When the worker shuts down before all executions of the task were claimed; the queue gives the
 /// task to another worker.
-pub(crate) async fn handle(item: WorkItem, context: Data<Arc<Context>>) -> Result<(), BoxDynError> {
+pub(crate) async fn handle(
+    item: WorkItem,
+    context: Data<Arc<Context>>,
+    lane: Data<Lane>,
+) -> Result<(), BoxDynError> {
     let mut remaining = item.executions;
     while !remaining.is_empty() {
-        let slots = context.slots.take(remaining.len()).await?;
+        let slots = context.slots.take(*lane, remaining.len()).await?;
         let ids: Vec<ExecutionId> = remaining.drain(..slots.len()).collect();
         claim(&context, slots, &ids).await?;
     }

@@ -200,7 +200,7 @@ async fn take_up_everything(context: &Context) -> Result<(), store::StoreError> 
 async fn consume_until(context: Arc<Context>, config: WorkerConfig, stop: CancellationToken) {
     let monitor =
         Lane::ALL.into_iter().fold(Monitor::new().should_restart(|_context, _error| true), |monitor, lane| {
-            let handlers = config.slots.clamp(1, handlers(lane));
+            let handlers = config.slots.clamp(1, HANDLERS);
             let (context, queues) = (Arc::clone(&context), config.queues.clone());
             monitor.register(move |restarts| {
                 let mut how = ConsumerConfig::new(context.worker, queues.clone(), lane, handlers);
@@ -209,6 +209,7 @@ async fn consume_until(context: Arc<Context>, config: WorkerConfig, stop: Cancel
                 WorkerBuilder::new(format!("{}-{}-{restarts}", context.worker, lane.name()))
                     .backend(consumer)
                     .data(Arc::clone(&context))
+                    .data(lane)
                     .concurrency(handlers)
                     .build(consume::handle)
             })
@@ -222,14 +223,8 @@ async fn consume_until(context: Arc<Context>, config: WorkerConfig, stop: Cancel
     }
 }
 
-/// Tasks of a lane that are handled at once, at most: enough to keep the claim committer's groups full, and of what is
-/// beyond somebody's share so few that others wait for a slot behind a handful of them.
-const fn handlers(lane: Lane) -> usize {
-    match lane {
-        Lane::Share => 64,
-        Lane::Excess => 16,
-    }
-}
+/// Tasks of a lane that are handled at once, at most: enough to keep the claim committer's groups full.
+const HANDLERS: usize = 64;
 
 /// Messages to addresses that one process has under way at once.
 const WEBHOOKS: usize = 32;

@@ -3,7 +3,7 @@
 use async_graphql::value;
 use serde_json::{Map, Value, json};
 
-use crate::world::World;
+use crate::audit::world::World;
 
 const TYPES: &str = "{ __schema { mutationType { fields { name args { name type { ...T } } type { ...T } } }
     types { kind name isOneOf inputFields { name defaultValue type { ...T } } enumValues { name } } } }

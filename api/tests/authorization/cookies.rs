@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::world::{Template, World};
+use crate::authorization::world::{Template, World};
 
 const VIEWER: &str = "{ viewer { permissions } }";
 

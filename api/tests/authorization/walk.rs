@@ -8,7 +8,7 @@ use async_graphql::parser::types::{
     BaseType, FieldDefinition, InputValueDefinition, Type, TypeDefinition, TypeKind, TypeSystemDefinition,
 };
 
-use crate::world::Kind;
+use crate::authorization::world::Kind;
 
 /// Values that a position needs and that its type does not tell: `InputType.field` or `Root.field.argument`.
 ///

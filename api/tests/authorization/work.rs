@@ -13,9 +13,9 @@ use service::workflows::{ImportFile, ImportRequest};
 use service::{Services, Viewer};
 use store::{BulkKind, SubstitutionRow};
 
-use crate::asks::asks;
-use crate::samples::{large, nightly};
-use crate::world::Kind;
+use crate::authorization::asks::asks;
+use crate::authorization::samples::{large, nightly};
+use crate::authorization::world::Kind;
 
 const WORKFLOW: &str = "
 workflow_id: matrix

@@ -28,7 +28,7 @@ use sluice_api::{CookieStyle, FrontDoor, Guarded, Health, HttpConfig, Shutdown};
 use store::{DatabaseUrl, MembershipRow, Store, StoreConfig, UserRow};
 use tower::ServiceExt;
 
-use crate::work::{of_work, stands_in};
+use crate::authorization::work::{of_work, stands_in};
 
 /// Nothing in these tests takes this long unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::json;
 
-use crate::support::{Door, door, post};
+use crate::front_door::support::{Door, door, post};
 
 /// Generous, because tests run unoptimised on busy machines; each attack took seconds or the process.
 const QUICKLY: Duration = Duration::from_secs(2);
@@ -236,7 +236,7 @@ async fn pages_of_foreign_origins_and_foreign_host_names_are_refused() {
         assert_eq!((answer.status, answer.code()), (StatusCode::FORBIDDEN, "FORBIDDEN".to_owned()), "{origin}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");
     }
-    let local = crate::support::loopback_door();
+    let local = crate::front_door::support::loopback_door();
     let mut rebound = mutation();
     rebound.headers_mut().insert(header::HOST, "evil.example".parse().unwrap());
     assert_eq!(local.send(rebound).await.status, StatusCode::FORBIDDEN);

@@ -6,7 +6,7 @@ use serde_json::json;
 use sluice_api::ServerLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{door, within};
+use crate::front_door::support::{door, within};
 
 fn request(body: &str) -> String {
     format!(

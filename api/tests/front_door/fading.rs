@@ -12,7 +12,7 @@ use service::viewer::Credential;
 use service::{Origin, Viewer};
 use sluice_api::{Admitted, AuthError, Authenticate, Health};
 
-use crate::support::{Door, config, door_for, post};
+use crate::front_door::support::{Door, config, door_for, post};
 
 /// Lets everybody in for a moment.
 struct Moment(Duration);

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use sluice_api::HttpConfig;
 
-use crate::support::{config, door, door_with, get, peopled_door, post_as};
+use crate::front_door::support::{config, door, door_with, get, peopled_door, post_as};
 
 #[tokio::test]
 async fn every_answer_carries_the_headers_that_keep_browsers_safe() {

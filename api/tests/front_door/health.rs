@@ -11,7 +11,7 @@ use serde_json::json;
 use sluice_api::{Condition, FrontDoor, Health, HealthPart, OwnerOf, Shutdown};
 use tower::ServiceExt;
 
-use crate::support::{config, door, door_with, get, within};
+use crate::front_door::support::{config, door, door_with, get, within};
 
 enum Part {
     Well,
@@ -106,7 +106,7 @@ async fn metrics_are_served_only_where_they_are_collected() {
     let handle = recorder.handle();
     metrics::with_local_recorder(&recorder, || metrics::counter!("sluice_test_total").increment(3));
     let router = sluice_api::router(FrontDoor {
-        executor: crate::schema::read_only(),
+        executor: crate::front_door::schema::read_only(),
         health: Health::default(),
         viewers: Arc::new(OwnerOf(OrganizationId::new())),
         metrics: Some(handle),

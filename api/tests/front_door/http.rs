@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sluice_api::{Health, HttpConfig, OwnerOf, Shutdown};
 use tower::ServiceExt;
 
-use crate::support::{config, door, door_with, get, guarded_door, post, within};
+use crate::front_door::support::{config, door, door_with, get, guarded_door, post, within};
 
 const MODERN: &str = "application/graphql-response+json; charset=utf-8";
 const PLAIN: &str = "application/json; charset=utf-8";
@@ -251,7 +251,7 @@ async fn only_configured_origins_are_answered_across_origins() {
 #[tokio::test]
 async fn a_schema_without_mutations_and_subscriptions_fits_the_door_too() {
     let router = sluice_api::router(sluice_api::FrontDoor {
-        executor: crate::schema::read_only(),
+        executor: crate::front_door::schema::read_only(),
         health: Health::default(),
         viewers: Arc::new(OwnerOf(OrganizationId::new())),
         metrics: None,

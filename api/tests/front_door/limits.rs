@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use serde_json::json;
 
-use crate::support::{Door, config, peopled_door, post_as, within};
+use crate::front_door::support::{Door, config, peopled_door, post_as, within};
 
 /// Refills so slowly that nothing comes in the time of a test.
 const fn rate(points: u32) -> Rate {

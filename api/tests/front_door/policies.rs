@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use service::{ServiceError, Viewer, documents};
 use sluice_api::{HttpConfig, Introspection, Manifest, OperationPolicy, PersistedDocuments};
 
-use crate::support::{Answer, Door, config, get, peopled_door, post_as};
+use crate::front_door::support::{Answer, Door, config, get, peopled_door, post_as};
 
 const SCHEMA: &str = "{ __schema { queryType { name } } }";
 

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::support::{Answer, Door, door, post, within};
+use crate::front_door::support::{Answer, Door, door, post, within};
 
 fn events_of(query: &str) -> Request<Body> {
     let mut request = post(json!({ "query": query }).to_string());

@@ -8,7 +8,7 @@ use sluice_api::limits::WsLimits;
 use sluice_api::{Health, HttpConfig};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{config, door, door_with, guarded_door, within};
+use crate::front_door::support::{config, door, door_with, guarded_door, within};
 
 fn code_of(message: &Value) -> &str {
     assert_eq!(message["type"], "error", "{message}");
@@ -42,7 +42,7 @@ async fn pages_of_foreign_origins_may_not_open_a_socket() {
 
 #[tokio::test]
 async fn a_plain_request_to_the_socket_address_is_told_so() {
-    let answer = door().send(crate::support::get("/graphql/ws")).await;
+    let answer = door().send(crate::front_door::support::get("/graphql/ws")).await;
     assert!(answer.status.is_client_error(), "{}", answer.status);
     assert_eq!(answer.code(), "BAD_REQUEST");
 }

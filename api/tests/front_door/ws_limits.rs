@@ -8,7 +8,7 @@ use sluice_api::limits::WsLimits;
 use sluice_api::{Health, HttpConfig};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Server, config, door, door_with, within};
+use crate::front_door::support::{Server, config, door, door_with, within};
 
 async fn server_with(ws: WsLimits) -> Server {
     door_with(HttpConfig { ws, ..config() }, Health::default()).serve().await

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use service::workflows;
 use store::TriggerType;
 
-use crate::desk::{Desk, Sent};
+use crate::hooks::desk::{Desk, Sent};
 
 fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap()

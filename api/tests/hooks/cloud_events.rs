@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use service::audit;
 use store::{AuditFilter, EventFilter, EventOrder, PageRequest};
 
-use crate::desk::{Desk, Sent, Told};
+use crate::hooks::desk::{Desk, Sent, Told};
 
 const ONE: &str = "application/cloudevents+json";
 const MANY: &str = "application/cloudevents-batch+json";

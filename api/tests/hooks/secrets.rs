@@ -7,7 +7,7 @@ use service::sealed::Secret;
 use service::viewer::{Permission, Permissions};
 use service::{ServiceError, Viewer};
 
-use crate::desk::{Desk, Sent};
+use crate::hooks::desk::{Desk, Sent};
 
 const NEVER: Duration = Duration::ZERO;
 const DAY: Duration = Duration::from_hours(24);

@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::desk::{Browser, Desk, ada};
-use crate::keys::Sign;
-use crate::provider::Manner;
+use crate::single_sign_on::desk::{Browser, Desk, ada};
+use crate::single_sign_on::keys::Sign;
+use crate::single_sign_on::provider::Manner;
 
 /// Each is a token that an honest provider would not give for this sign-in.
 fn forgeries(now: i64) -> Vec<(&'static str, Manner)> {
@@ -82,7 +82,7 @@ async fn unknown_keys_are_looked_for_once_a_minute_at_most() {
 async fn a_state_is_good_for_one_browser_once_and_for_ten_minutes() {
     let desk = Desk::new().await;
     let mut browser = Browser::default();
-    let stale = |seen: &crate::desk::Seen| (seen.status, seen.code().to_owned());
+    let stale = |seen: &crate::single_sign_on::desk::Seen| (seen.status, seen.code().to_owned());
     let refused = (StatusCode::BAD_REQUEST, "SIGN_IN_STALE".to_owned());
 
     let seen = browser.back(&desk, "code=code-0&state=invented").await;
@@ -185,7 +185,7 @@ async fn a_provider_of_another_organization_claims_no_addresses() {
     let desk = Desk::new().await;
     let user = desk.account("ada@example.com").await;
     let tenant = desk.services.store().ensure_organization("tenant", "Tenant", 1).await.unwrap();
-    let provider = crate::desk::offer(&desk.services, tenant, &desk.other).await;
+    let provider = crate::single_sign_on::desk::offer(&desk.services, tenant, &desk.other).await;
     let mut browser = Browser::default();
     let location = browser.start(&desk, provider).await;
     let query = desk.other.sign_in(&location, ada());

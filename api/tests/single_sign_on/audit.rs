@@ -4,8 +4,8 @@ use serde_json::json;
 use service::Viewer;
 use store::{AuditFilter, AuditOutcome, NewAuditEntry, PageRequest};
 
-use crate::desk::{Browser, Desk, ada};
-use crate::provider::Manner;
+use crate::single_sign_on::desk::{Browser, Desk, ada};
+use crate::single_sign_on::provider::Manner;
 
 /// The log of the installation's own organization, oldest first.
 async fn log(desk: &Desk) -> Vec<NewAuditEntry> {

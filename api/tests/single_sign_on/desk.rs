@@ -20,7 +20,7 @@ use sluice_api::{FrontDoor, Guarded, Health, HttpConfig, Shutdown};
 use store::{DatabaseUrl, Store, StoreConfig};
 use tower::ServiceExt;
 
-use crate::provider::{CLIENT, Internet, Provider, SECRET};
+use crate::single_sign_on::provider::{CLIENT, Internet, Provider, SECRET};
 
 pub const SITE: &str = "https://sluice.example.com";
 

@@ -4,9 +4,9 @@ use serde_json::json;
 use service::identity::oidc::{self, ProviderInput, set};
 use service::{Code, ServiceError, Viewer};
 
-use crate::desk::{Browser, Desk, SITE, ada, mapping};
-use crate::keys::Sign;
-use crate::provider::{CLIENT, SECRET};
+use crate::single_sign_on::desk::{Browser, Desk, SITE, ada, mapping};
+use crate::single_sign_on::keys::Sign;
+use crate::single_sign_on::provider::{CLIENT, SECRET};
 
 #[tokio::test]
 async fn whoever_has_a_role_at_the_provider_comes_back_signed_in() {

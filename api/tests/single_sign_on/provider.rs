@@ -11,7 +11,7 @@ use service::Clock;
 use service::identity::oidc::{Call, Reply, Transport, TransportError};
 use sha2::{Digest, Sha256, Sha512};
 
-use crate::keys::{Keys, Sign, encoded};
+use crate::single_sign_on::keys::{Keys, Sign, encoded};
 
 /// What the provider does otherwise than it should.
 pub struct Manner {

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::desk::{Browser, Desk, ada};
+use crate::single_sign_on::desk::{Browser, Desk, ada};
 
 #[tokio::test]
 async fn no_sign_in_leads_to_another_site() {

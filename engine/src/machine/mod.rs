@@ -35,6 +35,7 @@ mod slot;
 mod state;
 mod steps;
 mod trace;
+mod unbegun;
 mod view;
 mod wait;
 
@@ -60,6 +61,7 @@ pub use self::run::{accepted, advance, decide};
 pub use self::slot::{Slot, slot};
 pub use self::state::{Awaited, BodyKind, OpenApproval, Origin, State, Status};
 pub use self::trace::{AttemptTrace, Branch, CallTrace, LogLine, StepStatus, StepTrace, Trace};
+pub use self::unbegun::Unbegun;
 
 /// Attempts of steps, skipped steps included, that one flow may take: the flow of the definition, or
 /// one branch, item or round. Loops have bounds of their own.

@@ -91,6 +91,11 @@ impl Drive {
     }
 
     pub(super) fn advance(&mut self, world: &mut World, command: Command) -> Result<(), Refused> {
+        if let Command::EffectDone { effect, .. } = &command
+            && self.effects.has(effect)
+        {
+            return Ok(());
+        }
         let before = numbers(&machine::children(&self.state));
         let ended = match &command {
             Command::Signal(Signal::ChildEnded { execution, .. }) => number(execution),
@@ -110,7 +115,7 @@ impl Drive {
             Err(problem) => return Err(problem),
         };
         self.pending.extend(events);
-        self.effects.extend(effects);
+        self.effects.add(effects);
         self.goes_on = goes_on;
         if !self.recorded.is_empty() && world.fault != Some(Fault::RecordedWaitsLinger) {
             // A step around a wait may be tried again: then the wait looks the same and is another one.

@@ -11,7 +11,7 @@ mod point;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use engine::machine::{self, Command, Effect, Event, Origin, Refused, State, Status, WaitRow};
+use engine::machine::{self, Command, Event, Origin, Refused, State, Status, Unbegun, WaitRow};
 use engine::plan::Plan;
 
 pub use self::point::Stepped;
@@ -43,7 +43,7 @@ pub struct Drive {
     state: State,
     seq: u32,
     pending: Vec<Event>,
-    effects: Vec<Effect>,
+    effects: Unbegun,
     goes_on: bool,
     sends: Vec<(ExecutionNo, Told)>,
     recorded: BTreeSet<(String, (u32, u32))>,
@@ -72,7 +72,7 @@ impl Drive {
             state: State::new(),
             seq: claimed.seq,
             pending: Vec::new(),
-            effects: Vec::new(),
+            effects: Unbegun::new(),
             goes_on: false,
             sends: Vec::new(),
             recorded: BTreeSet::new(),
@@ -161,7 +161,7 @@ impl Drive {
 
     fn take_up(&mut self, world: &mut World) -> Result<(), Refused> {
         if self.claimed.state.is_some() {
-            self.effects = machine::outstanding(&self.plan, &self.origin, &self.state);
+            self.effects.add(machine::outstanding(&self.plan, &self.origin, &self.state));
         }
         if self.has_news {
             self.look(world);
@@ -264,10 +264,17 @@ impl Drive {
 
     fn let_go(&mut self, world: &mut World) {
         let begins_all = world.fault == Some(Fault::GivenUpEffectsBegin);
-        for effect in std::mem::take(&mut self.effects) {
-            if !begins_all && !self.state.awaits(&effect.id) {
-                continue;
+        let effects = if begins_all { self.effects.take_all() } else { self.effects.take(&self.state) };
+        // A step around a call was given up and tried again: the call of before is another one under the same id.
+        self.in_flight.retain(|number| {
+            let is_anew =
+                world.calls.get(number).is_some_and(|call| effects.iter().any(|effect| effect.id == call.effect.id));
+            if is_anew {
+                world.calls.remove(number);
             }
+            !is_anew
+        });
+        for effect in effects {
             let row = world.database.executions.get(self.execution);
             if row.is_some_and(|row| row.epoch != self.epoch || row.worker != Some(self.worker)) {
                 let (key, epoch) = (&effect.key, self.epoch);
@@ -332,7 +339,7 @@ impl Drive {
 
     fn end(&mut self, world: &mut World) {
         self.drop_calls(world);
-        self.effects.clear();
+        self.effects = Unbegun::new();
         let waits = self.origin.trigger["waits"] == true;
         let parent = world.database.executions.get(self.execution).and_then(|row| row.parent).filter(|_| waits);
         if let Some(parent) = parent {

@@ -9,6 +9,8 @@ use store::{
     Patch, StartKey, StartOutcome, Store, StoreConfig, TriggerType, WaitRow,
 };
 
+use crate::template;
+
 /// Runs each case on a database of its own, on SQLite and on PostgreSQL.
 #[macro_export]
 macro_rules! on_both_databases {
@@ -57,7 +59,9 @@ pub const EPOCH_MS: i64 = 1_767_225_600_000;
 impl Database {
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = DatabaseUrl::sqlite(folder.path().join("test.db"));
+        let file = folder.path().join("test.db");
+        template::copy_to(&file).await;
+        let url = DatabaseUrl::sqlite(file);
         Self::migrated(url, Place::Folder { folder }).await
     }
 
@@ -68,7 +72,7 @@ impl Database {
             return None;
         };
         let name = format!("sluice_store_{}", ids::uuid::Uuid::now_v7().simple());
-        on_server(&url, &format!("create database {name}")).await;
+        template::create(&url, &name).await;
         let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
         let own: DatabaseUrl = options.database(&name).to_url_lossy().as_str().parse().unwrap();
         Some(Self::migrated(own, Place::Server { url, name }).await)
@@ -77,7 +81,6 @@ impl Database {
     async fn migrated(url: DatabaseUrl, place: Place) -> Self {
         let config = StoreConfig::new(url);
         let store = Store::connect(&config).await.unwrap();
-        store.migrate_up().await.unwrap();
         let organization = store.ensure_organization("default", "Default", EPOCH_MS).await.unwrap();
         Self { store, organization, config, clock_ms: AtomicI64::new(EPOCH_MS), place }
     }

@@ -12,6 +12,7 @@
 extern crate sluice_store as store;
 
 mod harness;
+mod template;
 
 mod accounts;
 mod approvals;

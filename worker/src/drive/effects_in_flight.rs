@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use engine::machine::{Effect, EffectId, EffectOutcome};
 use futures::FutureExt;
-use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::execution::Execution;
 use crate::context::Context;
 
 pub(super) struct InFlight {
-    tasks: JoinSet<(EffectId, EffectOutcome)>,
+    tasks: JoinSet<EffectOutcome>,
+    /// The tasks that somebody waits for: what another one says is not heard.
     handles: Vec<(EffectId, AbortHandle)>,
     context: Arc<Context>,
     cancel: CancellationToken,
@@ -29,15 +30,14 @@ impl InFlight {
 
     /// Begins `effects`; they run whether or not somebody waits for them.
     pub(super) fn begin(&mut self, execution: &Execution, effects: Vec<Effect>) {
+        // A step around a call was given up and tried again: the call of before is another one under the same id.
+        self.keep(|id| effects.iter().all(|effect| effect.id != *id));
         for effect in effects {
             let owner = execution.effect_owner();
             let runner = Arc::clone(&self.context.effects);
             let cancel = self.cancel.clone();
             let id = effect.id.clone();
-            let handle = self.tasks.spawn(async move {
-                let outcome = runner.run(&owner, &effect, &cancel).await;
-                (effect.id, outcome)
-            });
+            let handle = self.tasks.spawn(async move { runner.run(&owner, &effect, &cancel).await });
             self.handles.push((id, handle));
         }
     }
@@ -52,19 +52,23 @@ impl InFlight {
     /// When a task ended without an outcome: what it did is not known, so the drive is given up.
     pub(super) async fn next(&mut self) -> Result<Vec<(EffectId, EffectOutcome)>, JoinError> {
         let mut outcomes = Vec::new();
-        let mut next = self.tasks.join_next().await;
+        let mut next = self.tasks.join_next_with_id().await;
         while let Some(joined) = next {
             match joined {
-                Ok(outcome) => outcomes.push(outcome),
+                Ok((task, outcome)) => outcomes.extend(self.take(task).map(|effect| (effect, outcome))),
                 // It was given up.
                 Err(problem) if problem.is_cancelled() => {}
                 Err(problem) => return Err(problem),
             }
-            next = self.tasks.join_next().now_or_never().flatten();
+            next = self.tasks.join_next_with_id().now_or_never().flatten();
         }
-        // A call that has ended since is still to be heard of, so it counts until then.
-        self.handles.retain(|(id, _)| outcomes.iter().all(|(done, _)| done != id));
         Ok(outcomes)
+    }
+
+    /// What the task did, if somebody still waits for it.
+    fn take(&mut self, task: Id) -> Option<EffectId> {
+        let position = self.handles.iter().position(|(_, handle)| handle.id() == task)?;
+        Some(self.handles.swap_remove(position).0)
     }
 
     /// Gives up what nobody waits for any more, such as the calls of a branch that lost.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Timestamp;
-use engine::machine::{self, Command, Decided, Effect, Event, Origin, Refused, State};
+use engine::machine::{self, Command, Decided, Effect, Event, Origin, Refused, State, Unbegun};
 use ids::{ExecutionId, OrganizationId};
 use service::executions::Facts;
 use service::plans::LoadedVersion;
@@ -70,7 +70,7 @@ pub(super) struct Execution {
     /// Decided, not yet committed.
     pub(super) pending: Vec<Event>,
     /// To begin once `pending` is committed.
-    effects: Vec<Effect>,
+    effects: Unbegun,
     /// There is more to decide at once: see [`Decided::goes_on`].
     goes_on: bool,
     /// What others are told with the next commit.
@@ -120,7 +120,7 @@ impl Execution {
             unsaved,
             seq,
             pending: Vec::new(),
-            effects: Vec::new(),
+            effects: Unbegun::new(),
             goes_on: false,
             sends: Vec::new(),
             inbox,
@@ -137,7 +137,7 @@ impl Execution {
     /// begun again with the same keys. Who cancels or pauses is heard first.
     pub(super) async fn take_up(&mut self, context: &Arc<Context>) -> Result<(), DriveError> {
         if !self.state.has_not_begun() {
-            self.effects = machine::outstanding(&self.version.plan, &self.origin, &self.state);
+            self.effects.add(machine::outstanding(&self.version.plan, &self.origin, &self.state));
         }
         if self.state.has_not_begun() {
             self.ask_for_slot(context).await?;
@@ -154,6 +154,12 @@ impl Execution {
 
     /// Lets the engine decide, and keeps what it decided.
     pub(super) fn advance(&mut self, context: &Arc<Context>, command: Command) -> Result<(), DriveError> {
+        if let Command::EffectDone { effect, .. } = &command
+            && self.effects.has(effect)
+        {
+            debug!(execution.id = %self.id(), step = %effect.step, "an outcome of a call that was given up");
+            return Ok(());
+        }
         let family = Family::of(&self.state, &command);
         let decided = machine::advance(&self.version.plan, &self.origin, &mut self.state, command, context.now());
         let Decided { events, effects, goes_on } = match decided {
@@ -166,7 +172,7 @@ impl Execution {
             Err(problem) => return Err(problem.into()),
         };
         self.pending.extend(events);
-        self.effects.extend(effects);
+        self.effects.add(effects);
         self.goes_on = goes_on;
         let messages = family.messages(&self.state);
         self.sends.extend(messages.into_iter().map(|(child, told)| told.row(self.claimed.organization_id, child)));
@@ -206,10 +212,7 @@ impl Execution {
     }
 
     pub(super) fn take_effects(&mut self) -> Vec<Effect> {
-        // What was given up since it was decided, such as with a branch, does not begin any more.
-        let mut effects = std::mem::take(&mut self.effects);
-        effects.retain(|effect| self.state.awaits(&effect.id));
-        effects
+        self.effects.take(&self.state)
     }
 
     /// When something happens by itself while effects are under way.

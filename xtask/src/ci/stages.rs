@@ -1,5 +1,7 @@
 //! The stages of `cargo ci`, in the order in which they find things fastest.
 
+use std::process::Command;
+
 use super::counts::{self, Counts};
 use super::output::Output;
 use super::{Finding, Outcome, Run};
@@ -29,6 +31,14 @@ pub const ALL: &[Stage] = &[
 
 /// Variable with the path of the built `sluice`, for tests that run it.
 const BINARY: &str = "SLUICE_BIN";
+
+/// Cargo for a stage that compiles. What is kept for the next build takes time to write and gigabytes of disk, and a
+/// check of everything has no next build.
+fn compiler() -> Command {
+    let mut command = process::cargo();
+    command.env("CARGO_INCREMENTAL", "0");
+    command
+}
 
 fn format(run: &mut Run<'_>) -> Result<Outcome, Failure> {
     let mut command = process::cargo();
@@ -95,13 +105,13 @@ fn web(run: &mut Run<'_>) -> Result<Outcome, Failure> {
 }
 
 fn clippy(run: &mut Run<'_>) -> Result<Outcome, Failure> {
-    let mut command = process::cargo();
+    let mut command = compiler();
     command.args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]);
     Ok(verdict(run.capture("clippy", &mut command)?))
 }
 
 fn build(run: &mut Run<'_>) -> Result<Outcome, Failure> {
-    let mut command = process::cargo();
+    let mut command = compiler();
     // With all targets, as the tests want them: the same features, so nothing is built twice.
     command.args(["build", "--workspace", "--all-targets", "--locked"]);
     Ok(verdict(run.capture("build", &mut command)?))
@@ -115,7 +125,7 @@ fn tests(run: &mut Run<'_>) -> Result<Outcome, Failure> {
     }
     let binary = run.workspace.programs("debug")?.join("sluice");
     let has_nextest = process::find_program("cargo-nextest").is_some();
-    let mut command = process::cargo();
+    let mut command = compiler();
     if has_nextest {
         command.args(["nextest", "run", "--workspace", "--locked", "--profile", "ci"]);
     } else {
@@ -129,7 +139,7 @@ fn tests(run: &mut Run<'_>) -> Result<Outcome, Failure> {
 }
 
 fn doc_tests(run: &mut Run<'_>) -> Result<Outcome, Failure> {
-    let mut command = process::cargo();
+    let mut command = compiler();
     command.args(["test", "--doc", "--workspace", "--locked", "--no-fail-fast"]);
     let output = run.capture("doc-tests", &mut command)?;
     let counts = counts::of_cargo_test(&output.text);

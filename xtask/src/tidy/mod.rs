@@ -6,6 +6,7 @@
 mod docs;
 mod files;
 mod layers;
+mod modules;
 mod tenants;
 mod text;
 mod words;
@@ -46,6 +47,7 @@ pub struct Report {
 pub fn check(workspace: &Workspace) -> Result<Report, Failure> {
     let mut findings = layers::check(&layers::packages(workspace.metadata(), workspace.root())?);
     let files = files::read_all(workspace.root())?;
+    findings.extend(modules::check(&files));
     for file in &files {
         findings.extend(files::check_length(file));
         findings.extend(words::check(file));

@@ -9,8 +9,8 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use service::viewer::Permission;
 
-use crate::calls::calls;
-use crate::world::{CANARY, World};
+use crate::audit::calls::calls;
+use crate::audit::world::{CANARY, World};
 
 /// Action, outcome and sort of target of each entry, the oldest first.
 fn told(entries: &[Value]) -> Vec<(String, String, String)> {

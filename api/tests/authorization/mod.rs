@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::walk::{Ids, Position, Root, Schema};
-use crate::world::{Caller, Kind, PATIENCE, Template, World};
+use crate::authorization::walk::{Ids, Position, Root, Schema};
+use crate::authorization::world::{Caller, Kind, PATIENCE, Template, World};
 
 /// How long something is awaited of which nothing is expected.
 const NOTHING: Duration = Duration::from_millis(300);
