@@ -20,11 +20,7 @@ use crate::slots::Slot;
 /// # Errors
 /// When the worker shuts down before all executions of the task were claimed; the queue gives the
 /// task to another worker.
-pub(crate) async fn handle(
-    item: WorkItem,
-    context: Data<Arc<Context>>,
-    lane: Data<Lane>,
-) -> Result<(), BoxDynError> {
+pub(crate) async fn handle(item: WorkItem, context: Data<Arc<Context>>, lane: Data<Lane>) -> Result<(), BoxDynError> {
     let mut remaining = item.executions;
     while !remaining.is_empty() {
         let slots = context.slots.take(*lane, remaining.len()).await?;

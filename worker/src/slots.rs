@@ -85,7 +85,11 @@ mod tests {
         let slots = Slots::new(3);
         let two = slots.take(Lane::Share, 2).await.unwrap();
         assert_eq!(two.len(), 2);
-        assert_eq!(slots.take(Lane::Excess, 5).await.unwrap().len(), 1, "only one was left, and it is given back at once");
+        assert_eq!(
+            slots.take(Lane::Excess, 5).await.unwrap().len(),
+            1,
+            "only one was left, and it is given back at once"
+        );
         let rest = slots.take_free(5);
         assert_eq!((rest.len(), slots.in_use()), (1, 3));
         drop(two);

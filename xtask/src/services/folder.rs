@@ -4,11 +4,12 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process;
+use std::process::{self, Command};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Durability;
 use crate::failure::Failure;
+use crate::process::output_of;
 
 /// Removed with all that is in it when dropped.
 #[derive(Debug)]
@@ -46,18 +47,46 @@ impl Drop for Folder {
     }
 }
 
-/// Memory may back the ordinary temporary folder, which would make `fsync` free of charge.
+/// Memory may back the ordinary temporary folder, which would make `fsync` free of charge. What need not last is put
+/// there on purpose: each test has a database of its own, and creating its thousand files on a disk takes longer than
+/// most tests.
 fn base(durability: Durability) -> PathBuf {
     let persistent = Path::new("/var/tmp");
+    let memory = Path::new("/dev/shm");
     match durability {
         Durability::Full if persistent.is_dir() => persistent.to_owned(),
+        Durability::None if memory.is_dir() && free_kib(memory).is_some_and(|free| free >= MEMORY_KIB) => {
+            memory.to_owned()
+        }
         Durability::Full | Durability::None => env::temp_dir(),
     }
+}
+
+/// Memory that has to be free, or the disk will do: a container often has 64 MiB of it.
+const MEMORY_KIB: u64 = 6 * 1024 * 1024;
+
+/// What can still be written below `folder`, if `df` says it.
+fn free_kib(folder: &Path) -> Option<u64> {
+    let told = output_of(Command::new("df").arg("-Pk").arg(folder)).ok()?;
+    free_in(&told)
+}
+
+/// The fourth column of the last line, as POSIX has it.
+fn free_in(told: &str) -> Option<u64> {
+    told.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_room_that_is_left_is_read_from_what_df_says() {
+        let told =
+            "Filesystem 1024-blocks Used Available Capacity Mounted on\ntmpfs 24680064 35840 24644224 1% /dev/shm\n";
+        assert_eq!(free_in(told), Some(24_644_224));
+        assert_eq!(free_in("df: nothing"), None);
+    }
 
     #[test]
     fn a_folder_is_private_and_gone_after_its_owner() {
