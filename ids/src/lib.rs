@@ -5,7 +5,9 @@
 
 mod crockford;
 
-use uuid::Uuid;
+use std::sync::Mutex;
+
+use uuid::{ContextV7, Timestamp, Uuid};
 
 pub use uuid;
 
@@ -45,6 +47,15 @@ fn parse_prefixed(prefix: &'static str, text: &str) -> Result<Uuid, ParseIdError
         .ok_or_else(|| ParseIdError::Malformed { expected: prefix, text: cut(text) })
 }
 
+/// What keeps the order of ids that are made for given moments.
+static MADE: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+
+fn uuid_at(unix_ms: i64) -> Uuid {
+    let millis = u64::try_from(unix_ms).unwrap_or(0);
+    let nanos = u32::try_from(millis % 1_000).unwrap_or(0) * 1_000_000;
+    Uuid::new_v7(Timestamp::from_unix(&MADE, millis / 1_000, nanos))
+}
+
 macro_rules! typed_ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
         $(#[$doc])*
@@ -60,6 +71,13 @@ macro_rules! typed_ids {
             #[expect(clippy::new_without_default, reason = "a new id is an act, not a neutral value")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
+            }
+
+            /// A new id of a moment on a clock of the caller's, in Unix milliseconds: it sorts after those that this
+            /// process made for this moment or a later one, and in time with those of other processes on that clock.
+            #[must_use]
+            pub fn at(unix_ms: i64) -> Self {
+                Self(uuid_at(unix_ms))
             }
 
             /// Wraps a UUID that is known to be an id of this kind, such as a column's value.
@@ -185,6 +203,17 @@ mod tests {
         let made = texts.clone();
         texts.sort();
         assert_eq!(texts, made);
+    }
+
+    #[test]
+    fn ids_of_given_moments_have_them_and_sort_as_they_were_made() {
+        let moment = 1_795_000_000_123;
+        let ids: Vec<EventId> = [moment, moment, moment, moment + 1].map(EventId::at).to_vec();
+        let mut sorted = ids.clone();
+        sorted.sort();
+        assert_eq!(sorted, ids);
+        let moments: Vec<i64> = ids.iter().map(|id| i64::try_from(id.uuid().as_u128() >> 80).unwrap()).collect();
+        assert_eq!(moments, [moment, moment, moment, moment + 1]);
     }
 
     #[test]

@@ -179,6 +179,9 @@ async fn what_is_wrong_is_told(api: &Api) {
         "its workflow does not name it: {payload}"
     );
     assert_eq!(shown(api, &id).await["status"], "WAITING", "nothing was done");
+    done(api, "executionPause", json!({ "id": id, "reason": "look" })).await;
+    let (fields, payload) = refused(json!({ "event": "a..b" })).await;
+    assert_eq!(fields, [json!(["input", "resumeWhen", "event"])], "although it is paused already: {payload}");
 }
 
 async fn times(api: &Api, id: &str) -> Value {

@@ -79,8 +79,9 @@ async fn tells_what_happened(api: &Api) {
 
     let one = statistics(api, json!({ "workflow": { "slug": "thrice" } })).await;
     assert_eq!((&one["started"], &one["successRate"]), (&json!(1), &json!(0.0)), "{one}");
-    let none = statistics(api, json!({ "workflow": { "slug": "nothing" } })).await;
-    assert_eq!((&none["started"], &none["successRate"]), (&json!(0), &Value::Null), "{none}");
+    let variables = json!({ "window": { "last": "3h" }, "filter": { "workflow": { "slug": "nothing" } } });
+    let none = api.answer(STATISTICS, variables).await.unwrap();
+    assert_eq!(none["errors"][0]["extensions"]["code"], "NOT_FOUND", "no numbers of nothing: {none}");
 
     let counts = "query($filter: ExecutionFilter) { executionCounts(filter: $filter) { status count } }";
     let counts = api.data(counts, json!({ "filter": { "workflow": { "slug": "decides" } } })).await;

@@ -30,7 +30,7 @@ pub struct ExecutionPauseInput {
     /// True: time limits of steps that wait, of approvals and of its whole life stand still meanwhile.
     #[graphql(default = true)]
     freeze_deadlines: bool,
-    /// Go on by itself at this time, within 7 days.
+    /// Go on by itself at this time, within 7 days. Of one that is paused already `executionResume` says it.
     resume_at: Option<DateTime>,
     /// Go on by itself when this event comes, within 7 days; at `resumeAt` at the latest, when both are given.
     resume_when: Option<ResumeWhenInput>,

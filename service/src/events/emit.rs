@@ -73,7 +73,7 @@ pub(super) fn prepare(services: &Services, viewer: &Viewer, request: EmitRequest
     let fingerprint = fingerprint(&request.event_type, &payload);
     let about = engine::machine::subject(&request.event_type, &request.payload);
     Ok(NewEvent {
-        id: EventId::new(),
+        id: EventId::at(now.0),
         organization_id: viewer.organization,
         event_type: request.event_type,
         source: request.source.unwrap_or_else(|| viewer.actor.display_name.clone()),

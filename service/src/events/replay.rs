@@ -53,8 +53,9 @@ pub async fn replay(services: &Services, viewer: &Viewer, request: ReplayRequest
     };
     let payload: serde_json::Value = serde_json::from_str(&old.payload)
         .map_err(|error| ServiceError::Internal { what: "a stored event cannot be read", source: error.into() })?;
+    let now = services.now();
     let new = NewEvent {
-        id: EventId::new(),
+        id: EventId::at(now.0),
         organization_id: viewer.organization,
         about: engine::machine::subject(&old.event_type, &payload),
         fingerprint: fingerprint(&old.event_type, &old.payload),
@@ -64,7 +65,7 @@ pub async fn replay(services: &Services, viewer: &Viewer, request: ReplayRequest
         payload: old.payload,
         deduplication_key: None,
         occurred_at_ms: old.occurred_at_ms,
-        received_at_ms: services.now().0,
+        received_at_ms: now.0,
         depth: old.depth,
         replay_of: Some(old.id),
         only_workflows,

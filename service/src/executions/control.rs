@@ -68,9 +68,10 @@ pub struct PauseRequest {
 pub async fn pause(services: &Services, viewer: &Viewer, request: PauseRequest) -> Result<ExecutionRow, ServiceError> {
     let PauseRequest { id, reason, freezes, resume_at, resume_when } = request;
     let row = reached(services, viewer, id, reason.as_deref()).await?;
-    let Some(pause) = to_pause(viewer, &row, reason.as_deref(), freezes)? else { return Ok(row) };
+    // What is wrong with the request is told whether or not there is something to do.
     check_moment("resumeAt", Some(services.now().0), resume_at)?;
     let when = awaited(services, viewer, &row, "resumeWhen", resume_when.as_ref()).await?;
+    let Some(pause) = to_pause(viewer, &row, reason.as_deref(), freezes)? else { return Ok(row) };
     note(viewer, &row, "execution.pause_asked", reason, goes_on_by_itself(resume_at, when.as_deref()));
     if resume_at.is_none() && when.is_none() {
         return told(services, viewer, row, pause, WaitFor::Pause).await;

@@ -91,11 +91,6 @@ impl Drive {
     }
 
     pub(super) fn advance(&mut self, world: &mut World, command: Command) -> Result<(), Refused> {
-        if let Command::EffectDone { effect, .. } = &command
-            && self.effects.has(effect)
-        {
-            return Ok(());
-        }
         let before = numbers(&machine::children(&self.state));
         let ended = match &command {
             Command::Signal(Signal::ChildEnded { execution, .. }) => number(execution),

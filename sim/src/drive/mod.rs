@@ -446,6 +446,7 @@ impl Drive {
             for call in over {
                 if let Some(Call { effect, stage: Stage::Over(outcome), .. }) = world.calls.remove(&call)
                     && !self.state.has_ended()
+                    && !self.effects.has(&effect.id)
                 {
                     self.advance(world, Command::EffectDone { effect: effect.id, outcome })?;
                 }

@@ -26,10 +26,6 @@ const PAGE: u64 = 200;
 /// Events looked through for one wait at most; older ones count, since the first that fits is taken.
 const MOST: u64 = 20_000;
 
-/// How far the machine's clock, which makes the ids of events, may be behind: an hour, and a reserve. In milliseconds.
-/// Whether an event came before a pause is told by the moment at which it was accepted, which all processes agree on.
-const SKEW_MS: i64 = 65 * 60_000;
-
 /// The least id of events from this moment on: ids are UUIDv7, of which the first 48 bits are the milliseconds.
 fn first_of(at_ms: i64) -> EventId {
     let millis = u64::try_from(at_ms).unwrap_or(0);
@@ -37,17 +33,11 @@ fn first_of(at_ms: i64) -> EventId {
 }
 
 /// The id behind which those events come that a wait may be for, and the earliest moment at which they were accepted.
-///
-/// Those for a pause are looked for from as far back on as a clock may be behind. Those for a step are not: steps wait
-/// often, and each would read through the events of an hour before its execution was there.
+/// Ids are of that moment too, on the clock that all processes share; theirs may be a little apart. An event for a
+/// pause is one that came after the pause, so there no moment is given away.
 fn bounds(since: i64, wanted: Option<Timestamp>) -> (EventId, i64) {
-    match wanted {
-        Some(wanted) => {
-            let least = since.max(wanted.0);
-            (first_of(least.saturating_sub(SKEW_MS)), least)
-        }
-        None => (first_of(since), since.saturating_sub(APART_MS)),
-    }
+    let least = wanted.map_or(since.saturating_sub(APART_MS), |wanted| since.max(wanted.0));
+    (first_of(least.saturating_sub(APART_MS)), least)
 }
 
 impl Execution {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Timestamp;
-use engine::machine::{self, Command, Decided, Effect, Event, Origin, Refused, State, Unbegun};
+use engine::machine::{self, Command, Decided, Effect, EffectId, Event, Origin, Refused, State, Unbegun};
 use ids::{ExecutionId, OrganizationId};
 use service::executions::Facts;
 use service::plans::LoadedVersion;
@@ -154,12 +154,6 @@ impl Execution {
 
     /// Lets the engine decide, and keeps what it decided.
     pub(super) fn advance(&mut self, context: &Arc<Context>, command: Command) -> Result<(), DriveError> {
-        if let Command::EffectDone { effect, .. } = &command
-            && self.effects.has(effect)
-        {
-            debug!(execution.id = %self.id(), step = %effect.step, "an outcome of a call that was given up");
-            return Ok(());
-        }
         let family = Family::of(&self.state, &command);
         let decided = machine::advance(&self.version.plan, &self.origin, &mut self.state, command, context.now());
         let Decided { events, effects, goes_on } = match decided {
@@ -209,6 +203,12 @@ impl Execution {
 
     pub(super) fn has_effects(&self) -> bool {
         !self.effects.is_empty()
+    }
+
+    /// Whether an outcome is that of a call which has begun: one that was decided anew begins after its commit, and
+    /// what comes before is of a call that was given up.
+    pub(super) fn has_begun(&self, effect: &EffectId) -> bool {
+        !self.effects.has(effect)
     }
 
     pub(super) fn take_effects(&mut self) -> Vec<Effect> {

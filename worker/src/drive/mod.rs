@@ -234,7 +234,7 @@ async fn drive(
             outcomes = in_flight.next() => {
                 faults::point(context, "drive_outcome");
                 for (effect, outcome) in outcomes? {
-                    if !execution.has_ended() {
+                    if !execution.has_ended() && execution.has_begun(&effect) {
                         execution.advance(context, Command::EffectDone { effect, outcome })?;
                     }
                 }

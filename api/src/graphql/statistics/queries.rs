@@ -3,7 +3,7 @@
 use async_graphql::{Context, InputObject, Object, Result};
 use ids::WorkflowId;
 use service::statistics::{Scope, Window};
-use service::{Services, Viewer, executions};
+use service::{Code, Mistake, ServiceError, Services, Viewer, executions};
 
 use super::counts::StatusCount;
 use super::object::Statistics;
@@ -22,7 +22,7 @@ pub struct StatisticsFilter {
 }
 
 impl StatisticsFilter {
-    /// The workflows; none at all for one that does not exist.
+    /// The workflows. That one does not exist is an error: numbers of nothing look like those of a quiet workflow.
     pub(in crate::graphql) async fn resolve(
         self,
         services: &Services,
@@ -30,12 +30,16 @@ impl StatisticsFilter {
     ) -> Result<Option<Vec<WorkflowId>>> {
         let Some(reference) = self.workflow else { return Ok(None) };
         let found = match reference.parse()? {
-            service::plans::WorkflowRef::Id(id) => Some(id),
+            service::plans::WorkflowRef::Id(id) => Ok(id),
             service::plans::WorkflowRef::Slug(slug) => {
-                service::workflows::workflow_by_slug(services, viewer, &slug).await.graphql()?.map(|row| row.id)
+                service::workflows::workflow_by_slug(services, viewer, &slug).await.graphql()?.map(|row| row.id).ok_or(slug)
             }
         };
-        Ok(Some(found.into_iter().collect()))
+        let unknown = |slug: String| {
+            let message = format!("there is no workflow `{slug}`");
+            ServiceError::mistake(Mistake::new(Code::NotFound, "filter.workflow", message))
+        };
+        Ok(Some(vec![found.map_err(unknown).graphql()?]))
     }
 }
 
