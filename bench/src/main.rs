@@ -24,6 +24,8 @@ async fn main() -> anyhow::Result<()> {
     let settings = Settings::from_args(std::env::args().skip(1))?;
     let mut table = Table::default();
     println!("{settings}");
+    // First, while nothing else runs that it would share the processors with.
+    workloads::engine::run(&settings, &mut table)?;
     if settings.wants("bare") {
         baseline::bare(&settings, &mut table).await.context("baseline `bare`")?;
     }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 /// Every figure that can be asked for.
-const ALL: [&str; 15] =
-    ["bare", "ping", "W1", "W1b", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10", "rss", "scale"];
+const ALL: [&str; 16] =
+    ["F1", "bare", "ping", "W1", "W1b", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10", "rss", "scale"];
 
 /// Those that take minutes and many gigabytes: only when they are asked for.
 const LONG: [&str; 3] = ["W7", "W8", "scale"];

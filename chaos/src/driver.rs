@@ -37,6 +37,11 @@ const PAUSE: &str = "mutation($i: ExecutionPauseInput!) { executionPause(input: 
     execution { status } userErrors { code message } } }";
 const RESUME: &str = "mutation($i: ExecutionResumeInput!) { executionResume(input: $i) {
     execution { status } userErrors { code message } } }";
+const APPROVALS: &str = "query($id: ID!) { approvals(first: 1, filter: { executionId: $id }) { nodes { id } } }";
+const APPROVE: &str = "mutation($i: ApprovalApproveInput!) { approvalApprove(input: $i) {
+    approval { id } userErrors { code message } } }";
+const REJECT: &str = "mutation($i: ApprovalRejectInput!) { approvalReject(input: $i) {
+    approval { id } userErrors { code message } } }";
 const STATUS: &str = "query($id: ID!) { execution(id: $id) { status } }";
 
 impl Driver {
@@ -114,6 +119,9 @@ async fn run_client(shared: Arc<Shared>, client: usize, mut random: Random) {
             Company::Pause => {
                 company.spawn(pause_and_resume(Arc::clone(&shared), key.clone(), id.clone(), replica, pause));
             }
+            Company::Decide => {
+                company.spawn(decide(Arc::clone(&shared), key.clone(), id.clone(), replica));
+            }
         }
         if random.between(0, 6) == 0 {
             let after = started["eventsAfter"].as_str().map(str::to_owned);
@@ -152,7 +160,9 @@ async fn insist(
             }
             Answer::Refused(code) => {
                 shared.recorder.answered(kind, key, "fail", json!(code));
-                if !code.contains("WRONG_STATE") {
+                // Of two that decide at once, one is told that the other was first.
+                let is_second = kind == "decide" && code.contains("CONFLICT");
+                if !is_second && !code.contains("WRONG_STATE") {
                     shared.recorder.note(|history| history.surprises.push(format!("{kind} {key}: {code}")));
                 }
                 return None;
@@ -199,6 +209,29 @@ async fn pause_and_resume(shared: Arc<Shared>, key: String, id: String, replica:
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+}
+
+/// Two clients answer an approval at once by way of two replicas, one each way.
+async fn decide(shared: Arc<Shared>, key: String, id: String, mut replica: usize) {
+    let approval = loop {
+        let answer = shared.api.ask(replica, "approvals", APPROVALS, &json!({ "id": id })).await;
+        if let Answer::Done(value) = answer
+            && let Some(approval) = value["nodes"][0]["id"].as_str()
+        {
+            break approval.to_owned();
+        }
+        replica += 1;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    let yes = json!({ "id": approval });
+    let no = json!({ "id": approval, "reason": "not this one" });
+    let (yes, no) = tokio::join!(
+        insist(&shared, "decide", &key, replica, "approvalApprove", APPROVE, &yes),
+        insist(&shared, "decide", &key, replica + 1, "approvalReject", REJECT, &no),
+    );
+    let taken = [(yes, true), (no, false)].into_iter().filter(|(answer, _approves)| answer.is_some());
+    let taken: Vec<bool> = taken.map(|(_answer, approves)| approves).collect();
+    shared.recorder.note(|history| history.decisions.insert(key, taken));
 }
 
 async fn follow(shared: Arc<Shared>, key: String, id: String, mut replica: usize, mut after: Option<String>) {

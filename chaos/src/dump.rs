@@ -66,12 +66,16 @@ pub struct Entry {
 /// One event of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
-    /// A step began.
-    StepStarted,
+    /// An attempt of a step began: its place, as that of a call without the number of the action.
+    StepStarted { place: String },
     /// A call left for the outside, or was about to: place of the attempt, idempotency key.
     CallStarted { place: String, key: String },
     /// An action came to its end.
     ActionFinished { place: String },
+    /// A pause was asked for.
+    Paused,
+    /// The pause is over.
+    Unpaused,
     /// The execution ended.
     Ended { cancelled: bool },
     /// Anything else.
@@ -109,10 +113,10 @@ macro_rules! read {
             let execution = Execution {
                 id: id.clone(),
                 workflow: row.try_get("workflow")?,
-                // Events and parents start with keys of their own making, which clients know nothing of.
-                key: row
-                    .try_get::<Option<String>, _>("key")?
-                    .filter(|key| !key.starts_with("event:") && !key.contains("/child/")),
+                // Events, parents and schedules start with keys of their own making, which clients know nothing of.
+                key: row.try_get::<Option<String>, _>("key")?.filter(|key| {
+                    !["event:", "sched:"].iter().any(|own| key.starts_with(own)) && !key.contains("/child/")
+                }),
                 tag: input["tag"].as_str().map(str::to_owned),
                 parent: row.try_get::<Option<String>, _>("parent")?.filter(|parent| !parent.is_empty()),
                 status: row.try_get("status")?,
@@ -189,11 +193,13 @@ fn facts(events: &str) -> anyhow::Result<Vec<Fact>> {
 fn fact(event: &Value) -> Fact {
     let place = || format!("{} {} {}", event["path"], event["attempt"], event["action"]);
     match event["type"].as_str() {
-        Some("step_started") => Fact::StepStarted,
+        Some("step_started") => Fact::StepStarted { place: format!("{} {}", event["path"], event["attempt"]) },
         Some("action_started") if event["kind"] == "http_request" => {
             Fact::CallStarted { place: place(), key: event["key"].as_str().unwrap_or_default().to_owned() }
         }
         Some("action_finished") => Fact::ActionFinished { place: place() },
+        Some("paused") => Fact::Paused,
+        Some("unpaused") => Fact::Unpaused,
         Some("completed" | "failed") => Fact::Ended { cancelled: false },
         Some("cancelled") => Fact::Ended { cancelled: true },
         _other => Fact::Other,

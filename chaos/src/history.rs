@@ -17,6 +17,8 @@ pub enum Expected {
     Allowed,
     /// Completed, with the decision to block.
     Blocked,
+    /// Completed, as the client that answered first has decided.
+    Decided,
 }
 
 /// One start that a client tried until it was answered.
@@ -68,6 +70,8 @@ pub struct History {
     pub starts: BTreeMap<String, Start>,
     /// Cancellations.
     pub cancels: BTreeMap<String, Cancelled>,
+    /// Answers to approvals that were taken: approved or rejected.
+    pub decisions: BTreeMap<String, Vec<bool>>,
     /// Subscriptions.
     pub followed: BTreeMap<String, Followed>,
     /// Answers that no fault explains.

@@ -1,15 +1,16 @@
 //! What a run came to, as a table or as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 
+use crate::check::fleet::{self, Recovery};
 use crate::check::{Verdict, Violation};
-use crate::dump::Dump;
+use crate::dump::{Dump, Execution, Fact};
 use crate::history::History;
 use crate::nemesis::{Diary, Kind, Window};
-use crate::settings::Settings;
+use crate::settings::{Mode, Settings};
 use crate::workflows::CALL;
 
 /// The figures of a run.
@@ -35,6 +36,8 @@ pub struct Report {
     pub repeats_across_epochs: usize,
     /// Subscriptions that were followed to the end.
     pub subscriptions: usize,
+    /// Points in time of schedules that started something.
+    pub fired: usize,
     /// Writes that were refused because another epoch owns the execution.
     pub fenced_writes: u64,
     /// Executions that a later epoch went on with after their worker was killed or stopped.
@@ -51,6 +54,8 @@ pub struct Report {
     pub answers: BTreeMap<&'static str, u64>,
     /// How often each fault was there.
     pub faults: BTreeMap<String, usize>,
+    /// Faults of the mode that the run did not choose from.
+    pub left_out: Vec<String>,
     /// From start to end of `chaos_call`, milliseconds.
     pub latency: BTreeMap<&'static str, Latency>,
     /// Why the run proves nothing.
@@ -90,7 +95,7 @@ impl Report {
         history: &History,
         diary: &Diary,
         dump: &Dump,
-        verdict: Verdict,
+        mut verdict: Verdict,
     ) -> Self {
         let mut faults: BTreeMap<String, usize> = kinds.iter().map(|(kind, _weight)| (kind.to_string(), 0)).collect();
         for window in &diary.windows {
@@ -104,10 +109,23 @@ impl Report {
         if verdict.ended < settings.at_least {
             invalid.push(format!("{} executions ended, {} are worth looking at", verdict.ended, settings.at_least));
         }
-        let (takeovers, longest, alone) = recoveries(diary, dump);
-        let counted = |name: &str| {
+        if verdict.fired == 0 {
+            invalid.push("no schedule fired".to_owned());
+        }
+        let recoveries = recoveries(diary, dump);
+        let counted = |name: &str| -> u64 {
             diary.counters.iter().filter(|(counter, _value)| counter.starts_with(name)).map(|(_, value)| *value).sum()
         };
+        let panics = counted("sluice_panics_total") + counted("sluice_api_panics_total");
+        let fenced_writes = counted("sluice_commit_fenced_total");
+        let loses_workers = kinds.iter().any(|(kind, _weight)| matches!(kind, Kind::KillWorker | Kind::StopWorker));
+        // In embedded mode nobody can look what the one process had.
+        if settings.mode == Mode::Cluster && loses_workers && fenced_writes == 0 && recoveries.takeovers == 0 {
+            invalid.push("no execution was taken over from a lost worker, and no late write was refused".to_owned());
+        }
+        fleet::check(&mut verdict, panics, recoveries.slowest.as_ref(), settings.lease);
+        let is_left_out = |kind: &Kind| kinds.iter().all(|(known, _weight)| known != kind);
+        let left_out = Kind::of(settings.mode).into_iter().map(|(kind, _weight)| kind).filter(is_left_out);
         Self {
             seed: settings.seed,
             mode: format!("{:?}", settings.mode).to_lowercase(),
@@ -119,14 +137,16 @@ impl Report {
             duplicates_within_an_epoch: verdict.duplicates,
             repeats_across_epochs: verdict.repeats,
             subscriptions: verdict.followed,
-            fenced_writes: counted("sluice_commit_fenced_total"),
-            takeovers,
-            longest_recovery_ms: longest,
-            longest_recovery_alone_ms: alone,
-            panics: counted("sluice_panics_total") + counted("sluice_api_panics_total"),
+            fired: verdict.fired,
+            fenced_writes,
+            takeovers: recoveries.takeovers,
+            longest_recovery_ms: recoveries.longest_ms,
+            longest_recovery_alone_ms: recoveries.longest_alone_ms,
+            panics,
             gave_up_at_start: counted("gave-up-at-start"),
             answers: history.answers.clone(),
             faults,
+            left_out: left_out.map(|kind| kind.to_string()).collect(),
             latency: latencies(&diary.windows, dump),
             invalid,
             violations: verdict.violations,
@@ -146,25 +166,59 @@ impl Report {
     }
 }
 
-/// How many executions were taken over, and the longest time that took: of all, and without other faults.
-fn recoveries(diary: &Diary, dump: &Dump) -> (usize, i64, i64) {
-    let (mut takeovers, mut longest, mut alone) = (0, 0, 0);
+/// What became of the executions of lost workers.
+#[derive(Debug, Default)]
+struct Recoveries {
+    /// How many were taken over.
+    takeovers: usize,
+    /// The longest time that took.
+    longest_ms: i64,
+    /// The same, without other faults.
+    longest_alone_ms: i64,
+    /// The same, of those that had a call under way: what was parked just before the loss waits for something else.
+    slowest: Option<Recovery>,
+}
+
+fn recoveries(diary: &Diary, dump: &Dump) -> Recoveries {
+    let mut found = Recoveries::default();
     for bereaved in &diary.bereaved {
         for (id, epoch) in &bereaved.executions {
             let Some(execution) = dump.executions.get(id) else { continue };
             let next = execution.journal.iter().find(|entry| entry.at_ms >= bereaved.at_ms && entry.epoch > *epoch);
             // What was committed just before the loss needed nobody to take over.
             let Some(next) = next else { continue };
-            takeovers += 1;
-            let took = next.at_ms - bereaved.at_ms;
-            longest = longest.max(took);
+            found.takeovers += 1;
+            let took_ms = next.at_ms - bereaved.at_ms;
+            found.longest_ms = found.longest_ms.max(took_ms);
             let around = diary.windows.iter().filter(|window| touches(window, bereaved.at_ms, next.at_ms));
-            if around.count() <= 1 {
-                alone = alone.max(took);
+            if around.count() > 1 {
+                continue;
+            }
+            found.longest_alone_ms = found.longest_alone_ms.max(took_ms);
+            let is_slowest = found.slowest.as_ref().is_none_or(|slowest| slowest.took_ms < took_ms);
+            if is_slowest && has_call_under_way(execution, *epoch) {
+                found.slowest = Some(Recovery { execution: id.clone(), took_ms });
             }
         }
     }
-    (takeovers, longest, alone)
+    found
+}
+
+/// Whether a call had begun and had no result in what was written up to an epoch.
+fn has_call_under_way(execution: &Execution, epoch: i64) -> bool {
+    let mut open = BTreeSet::new();
+    for fact in execution.journal.iter().filter(|entry| entry.epoch <= epoch).flat_map(|entry| &entry.facts) {
+        match fact {
+            Fact::CallStarted { place, .. } => {
+                open.insert(place.as_str());
+            }
+            Fact::ActionFinished { place } => {
+                open.remove(place.as_str());
+            }
+            Fact::StepStarted { .. } | Fact::Paused | Fact::Unpaused | Fact::Ended { .. } | Fact::Other => {}
+        }
+    }
+    !open.is_empty()
 }
 
 fn touches(window: &Window, from_ms: i64, to_ms: i64) -> bool {
@@ -201,6 +255,7 @@ impl fmt::Display for Report {
         line("duplicates within an epoch", self.duplicates_within_an_epoch.to_string())?;
         line("repeats across epochs", self.repeats_across_epochs.to_string())?;
         line("subscriptions followed", self.subscriptions.to_string())?;
+        line("times of schedules", self.fired.to_string())?;
         line("fenced writes", self.fenced_writes.to_string())?;
         line("takeovers", self.takeovers.to_string())?;
         line("longest recovery, ms", self.longest_recovery_ms.to_string())?;
@@ -218,6 +273,9 @@ impl fmt::Display for Report {
         for (kind, count) in &self.faults {
             line(&format!("fault {kind}"), count.to_string())?;
         }
+        if !self.left_out.is_empty() {
+            writeln!(f, "left out: {}", self.left_out.join(", "))?;
+        }
         for reason in &self.invalid {
             writeln!(f, "INVALID: {reason}")?;
         }
@@ -228,5 +286,45 @@ impl fmt::Display for Report {
             writeln!(f, "and {} more violations", self.violations.len() - 50)?;
         }
         write!(f, "{:?}", self.outcome())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::Entry;
+    use crate::nemesis::Bereaved;
+
+    const PLACE: &str = "call 1 0";
+
+    fn call_started() -> Fact {
+        Fact::CallStarted { place: PLACE.to_owned(), key: "effect-1".to_owned() }
+    }
+
+    fn window(kind: Kind, from_ms: i64, to_ms: i64) -> Window {
+        Window { kind, victim: String::new(), from_ms, to_ms }
+    }
+
+    /// One execution whose worker was lost at 100, and that went on at 700 under the next epoch.
+    fn lost(facts: Vec<Fact>) -> (Diary, Dump) {
+        let entry = |sequence, epoch, at_ms, facts| Entry { sequence, position: sequence, epoch, at_ms, facts };
+        let journal = vec![entry(1, 1, 50, facts), entry(2, 2, 700, vec![Fact::Other])];
+        let execution = Execution { id: "01".to_owned(), epoch: 2, journal, ..Execution::default() };
+        let bereaved = vec![Bereaved { at_ms: 100, executions: vec![("01".to_owned(), 1)] }];
+        let diary = Diary { windows: vec![window(Kind::KillWorker, 100, 500)], bereaved, ..Diary::default() };
+        (diary, Dump { executions: BTreeMap::from([("01".to_owned(), execution)]) })
+    }
+
+    #[test]
+    fn a_recovery_is_judged_when_a_call_was_under_way_and_nothing_else_was_broken() {
+        let (mut diary, dump) = lost(vec![call_started()]);
+        let slowest = Recovery { execution: "01".to_owned(), took_ms: 600 };
+        assert_eq!(recoveries(&diary, &dump).slowest, Some(slowest));
+        diary.windows.push(window(Kind::RedisFlush, 600, 650));
+        let found = recoveries(&diary, &dump);
+        assert_eq!((found.takeovers, found.longest_ms, found.longest_alone_ms, found.slowest), (1, 600, 0, None));
+        let (diary, dump) = lost(vec![call_started(), Fact::ActionFinished { place: PLACE.to_owned() }]);
+        let found = recoveries(&diary, &dump);
+        assert_eq!((found.longest_alone_ms, found.slowest), (600, None), "it may wait for something else");
     }
 }

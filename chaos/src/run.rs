@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::api::{Answer, Api};
@@ -48,6 +48,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
     // Load goes on for a while, so that what faults left behind meets new work.
     tokio::time::sleep(Duration::from_secs(3)).await;
     say(settings, "quiet");
+    stop_schedules(&api).await.context("the schedule cannot be paused")?;
     if !driver.finish(settings.quiescence).await {
         recorder.note(|history| history.surprises.push("clients had no answer long after all faults".to_owned()));
     }
@@ -87,6 +88,33 @@ async fn alive(rig: &Rig, api: &Api, sink: &Sink) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Lets the schedule of the run fire no more, so that everything comes to an end.
+async fn stop_schedules(api: &Api) -> anyhow::Result<()> {
+    let find = "{ schedules(first: 100) { nodes { id } } }";
+    let pause = "mutation($i: SchedulePauseInput!) { schedulePause(input: $i) {
+        schedule { id } userErrors { code } } }";
+    let found = insist(api, "schedules", find, &json!({})).await?;
+    for schedule in found["nodes"].as_array().context("no list of schedules")? {
+        let input = json!({ "id": schedule["id"], "reason": "the load is over" });
+        insist(api, "schedulePause", pause, &json!({ "i": input })).await?;
+    }
+    Ok(())
+}
+
+/// Asks until it is answered.
+async fn insist(api: &Api, field: &str, query: &str, variables: &Value) -> anyhow::Result<Value> {
+    let limit = Instant::now() + HEALED;
+    loop {
+        match api.ask(0, field, query, variables).await {
+            Answer::Done(value) => return Ok(value),
+            other => {
+                ensure!(Instant::now() < limit, "`{field}` is answered with {other:?}");
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// Waits until nothing is live; what still is then, the checker finds.

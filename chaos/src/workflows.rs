@@ -7,7 +7,7 @@ use crate::random::Random;
 use crate::sink::BEHAVIOURS;
 
 /// Everything that is published.
-pub const FILES: [(&str, &str); 7] = [
+pub const FILES: [(&str, &str); 10] = [
     ("call.yaml", include_str!("../workflows/call.yaml")),
     ("fan.yaml", include_str!("../workflows/fan.yaml")),
     ("fanned.yaml", include_str!("../workflows/fanned.yaml")),
@@ -15,12 +15,21 @@ pub const FILES: [(&str, &str); 7] = [
     ("parent.yaml", include_str!("../workflows/parent.yaml")),
     ("approval.yaml", include_str!("../workflows/approval.yaml")),
     ("long.yaml", include_str!("../workflows/long.yaml")),
+    ("decide.yaml", include_str!("../workflows/decide.yaml")),
+    ("pair.yaml", include_str!("../workflows/pair.yaml")),
+    ("tick.yaml", include_str!("../workflows/tick.yaml")),
 ];
 
 /// The workflow whose executions emit the event that starts [`FANNED`].
 pub const FAN: &str = "chaos_fan";
 /// Started once for each execution of [`FAN`].
 pub const FANNED: &str = "chaos_fanned";
+/// The workflow of which few executions may be under way at once.
+pub const PAIR: &str = "chaos_pair";
+/// How many that are.
+pub const PAIR_LIMIT: usize = 2;
+/// Started every two seconds, with the point in time as its tag.
+pub const TICK: &str = "chaos_tick";
 /// The workflow whose executions start a child.
 pub const PARENT: &str = "chaos_parent";
 /// One call and a decision: its time from start to end is the one that is reported.
@@ -37,6 +46,8 @@ pub enum Company {
     Cancel,
     /// Pause it after a while, and let it go on.
     Pause,
+    /// Approve and reject it at once.
+    Decide,
 }
 
 /// One start, as drawn.
@@ -63,9 +74,11 @@ pub fn draw(random: &mut Random, tag: &str, url: &str) -> Job {
         50..=61 => (FAN, Expected::Allowed, Company::Alone),
         62..=73 => ("chaos_wait", Expected::Allowed, Company::Emit),
         74..=83 => (PARENT, Expected::Allowed, Company::Alone),
+        84..=88 if amount >= 100 => ("chaos_decide", Expected::Decided, Company::Decide),
         84..=88 => ("chaos_approval", Expected::Blocked, Company::Alone),
         89..=92 => ("chaos_long", Expected::Allowed, Company::Cancel),
         93..=96 => ("chaos_long", Expected::Allowed, Company::Pause),
+        97 => (PAIR, Expected::Allowed, Company::Alone),
         _rest => ("chaos_long", Expected::Allowed, Company::Alone),
     };
     Job { workflow, input, expected, company }

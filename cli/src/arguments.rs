@@ -1,11 +1,12 @@
 //! The command line.
 
-mod approvals;
+pub mod approvals;
 pub mod bulk;
+pub mod executions;
 mod inbound;
 pub mod lifecycle;
 mod rules;
-mod schedules;
+pub mod schedules;
 mod statistics;
 pub mod versions;
 pub mod webhooks;
@@ -15,9 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub use approvals::{ApprovalsCommand, ApprovalsOptions};
 pub use rules::{RulesCommand, RulesOptions};
-pub use schedules::{SchedulesCommand, SchedulesOptions, WhenOptions};
 
 use crate::output::Format;
 
@@ -94,7 +93,7 @@ pub enum Command {
     },
     /// Runs case files offline, in virtual time and with stubbed effects.
     Test(TestOptions),
-    /// Publishes definitions on a server.
+    /// Publishes definitions on a server, or saves them there as drafts.
     Deploy(DeployOptions),
     /// Signs in at a server; the password is typed or comes from standard input.
     Login(LoginOptions),
@@ -114,20 +113,26 @@ pub enum Command {
     Keys(KeysOptions),
     /// Lists the rules of the organization, shows, makes, changes, switches, tries or removes one.
     Rules(RulesOptions),
-    /// Lists the schedules of the organization, makes, pauses, resumes, fires or removes one, or shows what one does.
-    Schedules(SchedulesOptions),
+    /// Lists the schedules of the organization, makes, changes, pauses, resumes, fires or removes one, or shows what one
+    /// does.
+    Schedules(schedules::SchedulesOptions),
     /// Lists what waits for your decision, or all that is open; shows an approval, approves or rejects it.
-    Approvals(ApprovalsOptions),
-    /// Starts an execution.
+    Approvals(approvals::ApprovalsOptions),
+    /// Starts an execution, or many.
     Start(StartOptions),
     /// Emits an event, or many.
     Emit(EmitOptions),
-    /// Lists events, shows what came of one, or sends one again.
+    /// Lists events or follows them as they come, shows what came of one, or sends one again.
     Events(EventsOptions),
     /// Lists the hooks of the organization, gives one a secret, or calls one.
     Hooks(HooksOptions),
-    /// Lists the addresses that are told of what happens, makes, tries or removes one, or shows what was sent to one.
+    /// Lists the addresses that are told of what happens, makes, changes, tries or removes one, or shows what was sent to
+    /// one.
     Webhooks(webhooks::WebhooksOptions),
+    /// Lists executions, newest first, or follows which come and go.
+    Executions(executions::ExecutionsOptions),
+    /// Shows how an execution stands, what its pause waits for, its steps, and what can be done with it.
+    Show(executions::ShowOptions),
     /// Follows an execution until it has ended.
     Watch(WatchOptions),
     /// Cancels, terminates, pauses, resumes, retries, repeats, moves or deletes many executions in the background, and
@@ -265,6 +270,9 @@ pub struct DeployOptions {
     /// Files in JSON or YAML.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+    /// Save them as drafts: nothing is started with them before `sluice publish`.
+    #[arg(long)]
+    pub draft: bool,
     /// Only check.
     #[arg(long)]
     pub dry_run: bool,
@@ -274,8 +282,9 @@ pub struct DeployOptions {
 
 #[derive(Debug, Args)]
 pub struct StartOptions {
-    /// Slug or id of the workflow.
-    pub workflow: String,
+    /// Slug or id of the workflow; with `--batch` that of the lines that name none.
+    #[arg(required_unless_present = "batch")]
+    pub workflow: Option<String>,
     /// The input: JSON, or `@` and a file.
     #[arg(long)]
     pub input: Option<String>,
@@ -285,12 +294,17 @@ pub struct StartOptions {
     /// Business key.
     #[arg(long)]
     pub key: Option<String>,
-    /// Same key within 24 hours, same execution.
+    /// Same key within 24 hours, same execution; with `--batch` what the keys of lines without one begin with, before
+    /// `-` and the number of the line.
     #[arg(long)]
     pub idempotency_key: Option<String>,
     /// Labels, as `name=value`.
     #[arg(long = "label")]
     pub labels: Vec<String>,
+    /// Starts the executions of this file instead, `-` for standard input: one a line, as the JSON of an
+    /// `ExecutionStartInput`, such as `{"workflow": "order", "input": {"id": 1}, "idempotencyKey": "1"}`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "wait", "key", "labels"])]
+    pub batch: Option<PathBuf>,
     #[command(flatten)]
     pub server: ServerOptions,
 }

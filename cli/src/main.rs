@@ -84,6 +84,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Events(options) => client::events::run(options, format).await,
         Command::Hooks(options) => client::hooks::run(options, format).await,
         Command::Webhooks(options) => client::webhooks::run(options, format).await,
+        Command::Executions(options) => client::executions::list(options, format).await,
+        Command::Show(options) => client::executions::show(options, format).await,
         Command::Watch(options) => client::watch::run(options, format).await,
         Command::Bulk(options) => client::bulk::run(options, format).await,
         Command::Lifecycle(command) => client::lifecycle::run(command, format).await,

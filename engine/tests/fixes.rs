@@ -85,6 +85,14 @@ fn broken() -> Vec<(Value, &'static str, &'static str)> {
             "replace with `steps.test.output.result`",
         ),
         (
+            with(vec![
+                json!({ "id": "all", "type": "foreach", "next": "last", "foreach": { "items": [1], "spread": true,
+                "steps": [{ "id": "one", "type": "workflow", "workflow": { "workflow_id": "w", "wait": false } }] } }),
+            ]),
+            "bad-spread",
+            "replace with `true`",
+        ),
+        (
             json!({ "workflow_id": "broken", "name": 5, "steps": [{ "id": "last", "type": "end" }] }),
             "wrong-type",
             "replace with `5`",

@@ -4,13 +4,17 @@
 #![expect(clippy::disallowed_methods, reason = "the definitions are files")]
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use sluice_engine::definition::json_schema;
 
+/// Compiling the schema takes longer than all that is done with it.
+static SCHEMA: LazyLock<jsonschema::Validator> =
+    LazyLock::new(|| jsonschema::draft202012::new(&json_schema()).unwrap());
+
 fn errors(definition: &Value) -> Vec<String> {
-    let validator = jsonschema::draft202012::new(&json_schema()).unwrap();
-    validator.iter_errors(definition).map(|error| format!("{}: {error}", error.instance_path())).collect()
+    SCHEMA.iter_errors(definition).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
 fn root() -> PathBuf {
@@ -23,7 +27,10 @@ fn definitions() -> Vec<PathBuf> {
     let examples = entries(root().join("examples")).map(|example| example.join("workflow.yaml"));
     let mut files: Vec<_> = examples.filter(|file| file.exists()).collect();
     let is_case = |file: &PathBuf| file.to_string_lossy().ends_with(".case.yaml");
-    files.extend(entries(root().join("tests/workflows")).filter(|file| !is_case(file)));
+    let is_yaml = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "yaml");
+    for folder in ["tests/workflows", "tests/workflows/vocabulary"] {
+        files.extend(entries(root().join(folder)).filter(|file| is_yaml(file) && !is_case(file)));
+    }
     files.extend(entries(root().join("engine/tests/definitions/good")));
     files.sort();
     assert!(files.len() > 10);
@@ -48,9 +55,11 @@ fn with(step: Value) -> Value {
 #[test]
 fn every_step_type_fits_with_its_keys() {
     let inner = json!([{ "id": "inner", "type": "end" }]);
+    let started = json!({ "id": "inner", "type": "workflow", "workflow": { "workflow_id": "other" } });
     for step in [
         json!({ "id": "a", "type": "parallel", "parallel": { "branches": [inner], "strategy": "best_effort" } }),
         json!({ "id": "a", "type": "foreach", "foreach": { "items": "{{ lines }}", "steps": inner, "item_var": "line" } }),
+        json!({ "id": "a", "type": "foreach", "foreach": { "items": "{{ lines }}", "spread": true, "steps": [started] } }),
         json!({ "id": "a", "type": "while", "while": { "steps": inner, "max_iterations": 5,
             "condition": { "field": "n", "operator": "<", "value": 3 } } }),
         json!({ "id": "a", "type": "wait", "wait": { "for": "5m" } }),
@@ -81,6 +90,8 @@ fn broken_definitions_do_not_fit() {
         with(json!({ "id": "a", "type": "parallel", "parallel": { "branches": [[]], "strategy": "some" } })),
         with(json!({ "id": "a", "type": "wait", "wait": { "fro": "5m" } })),
         with(json!({ "id": "a", "type": "workflow", "workflow": { "input": {} } })),
+        with(json!({ "id": "a", "type": "foreach",
+            "foreach": { "items": [1], "spread": true, "steps": [{ "id": "b", "type": "end" }] } })),
     ] {
         assert!(!errors(&broken).is_empty(), "{broken} fits");
     }

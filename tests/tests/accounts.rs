@@ -115,15 +115,25 @@ async fn many_attempts_in_one_document_are_as_many() {
 
 /// The token in the mail with this subject, once it is there.
 async fn mailed(folder: &Path, subject: &str) -> String {
+    mailed_beside(folder, subject, "").await
+}
+
+/// The token in a mail with this subject that is not the one with the token `known`, once it is there.
+async fn mailed_beside(folder: &Path, subject: &str, known: &str) -> String {
     let found = || {
         let mails = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let texts = mails.filter(|mail| mail.path().extension().is_some_and(|ending| ending == "eml"));
-        let mut texts = texts.filter_map(|mail| std::fs::read_to_string(mail.path()).ok());
-        texts.find(|text| text.contains(subject))
+        let texts = texts.filter_map(|mail| std::fs::read_to_string(mail.path()).ok());
+        let mut tokens = texts.filter(|text| text.contains(subject)).filter_map(|text| token_in(&text));
+        tokens.find(|token| token != known)
     };
     eventually("the mail is there", || async { found().is_some() }).await;
-    let text = found().unwrap().replace("=\r\n", "").replace("=3D", "=");
-    text.split("#token=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
+    found().unwrap()
+}
+
+fn token_in(mail: &str) -> Option<String> {
+    let text = mail.replace("=\r\n", "").replace("=3D", "=");
+    text.split("#token=").nth(1)?.split_whitespace().next().map(str::to_owned)
 }
 
 #[tokio::test]
@@ -215,8 +225,29 @@ steps:
   - { id: done, type: action, action: { type: allow } }
 ";
 
+/// Starts one that asks; its id.
+async fn asks(api: &Api, token: &str) -> Value {
+    let start = "mutation { executionStart(input: { workflow: { slug: \"asks\" } }) {
+        execution { id } userErrors { message } } }";
+    let mut started = ask(api, token, start, Value::Null).await;
+    assert_eq!(started["data"]["executionStart"]["userErrors"], json!([]), "{started}");
+    started["data"]["executionStart"]["execution"]["id"].take()
+}
+
+async fn status(api: &Api, token: &str, id: &Value) -> Value {
+    let query = "query($id: ID!) { execution(id: $id) { status } }";
+    ask(api, token, query, json!({ "id": id })).await["data"]["execution"]["status"].take()
+}
+
+/// What a yes with the token of a link brings, without a sign-in.
+async fn decide(api: &Api, token: &str) -> Value {
+    let query = "mutation($t: String!) { approvalDecideByToken(input: { token: $t, outcome: \"approve\" }) {
+        approval { status } userErrors { code message } } }";
+    api.data(query, json!({ "t": token })).await["approvalDecideByToken"].take()
+}
+
 #[tokio::test]
-async fn whoever_may_decide_is_asked_by_mail_and_decides_by_its_link() {
+async fn whoever_may_decide_is_asked_by_mail_and_decides_once_by_its_link() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file:{}", folder.path().display());
     let server = Embedded::start_with(&[("SLUICE_SIGN_UP", "open"), ("SLUICE_MAIL_URL", &url)]).await;
@@ -230,19 +261,21 @@ async fn whoever_may_decide_is_asked_by_mail_and_decides_by_its_link() {
     let input = json!({ "files": [{ "path": "asks.yaml", "content": ASKS }], "publish": true });
     let imported = ask(&server.api, grace, import, json!({ "i": input })).await;
     assert_eq!(imported["data"]["workflowImport"]["userErrors"], json!([]), "{imported}");
-    let start = "mutation { executionStart(input: { workflow: { slug: \"asks\" } }) {
-        execution { id } userErrors { message } } }";
-    let started = ask(&server.api, grace, start, Value::Null).await;
-    let id = started["data"]["executionStart"]["execution"]["id"].clone();
-    assert!(id.is_string(), "{started}");
+    let id = asks(&server.api, grace).await;
     let token = mailed(folder.path(), "Your decision is needed").await;
-    let decide = "mutation($t: String!) { approvalDecideByToken(input: { token: $t, outcome: \"approve\" }) {
-        approval { status } userErrors { code message } } }";
-    let decided = server.api.data(decide, json!({ "t": token })).await;
-    assert_eq!(decided["approvalDecideByToken"]["approval"]["status"], "APPROVED", "{decided}");
-    let status = "query($id: ID!) { execution(id: $id) { status } }";
-    eventually("it goes on", || async {
-        ask(&server.api, grace, status, json!({ "id": id })).await["data"]["execution"]["status"] == "COMPLETED"
-    })
-    .await;
+    let decided = decide(&server.api, &token).await;
+    assert_eq!(decided["approval"]["status"], "APPROVED", "{decided}");
+    eventually("it goes on", || async { status(&server.api, grace, &id).await == "COMPLETED" }).await;
+    let again = decide(&server.api, &token).await;
+    assert_eq!((&again["approval"], &again["userErrors"][0]["code"]), (&Value::Null, &json!("LINK_USED")), "{again}");
+
+    let id = asks(&server.api, grace).await;
+    let token = mailed_beside(folder.path(), "Your decision is needed", &token).await;
+    let cancel = "mutation($i: ExecutionCancelInput!) { executionCancel(input: $i) { userErrors { message } } }";
+    let cancelled = ask(&server.api, grace, cancel, json!({ "i": { "id": id, "reason": "not needed" } })).await;
+    assert_eq!(cancelled["data"]["executionCancel"]["userErrors"], json!([]), "{cancelled}");
+    eventually("it has ended", || async { status(&server.api, grace, &id).await == "CANCELLED" }).await;
+    let late = decide(&server.api, &token).await;
+    let code = &late["userErrors"][0]["code"];
+    assert_eq!((&late["approval"], code), (&Value::Null, &json!("WRONG_STATE")), "it was withdrawn: {late}");
 }

@@ -173,6 +173,33 @@ async fn branches(api: &Api) {
     assert_eq!(ended(api, &id).await["status"], "COMPLETED");
 }
 
+/// What is rejected while it is paused goes where a rejection goes, as soon as it is resumed and not before.
+async fn rejected_in_a_pause(api: &Api) {
+    let id = start(api, "purchase", json!({ "order": { "id": "o-9", "total": 900 } })).await;
+    let manager = asked(api, &id, 1).await.remove(0);
+    let pause = "mutation($i: ExecutionPauseInput!) { executionPause(input: $i) { userErrors { code } } }";
+    let paused = api.data(pause, json!({ "i": { "id": id, "reason": "look" } })).await["executionPause"].take();
+    assert_eq!(paused["userErrors"], json!([]), "{paused}");
+    eventually("it is paused", || async { execution(api, &id).await["status"] == "PAUSED" }).await;
+    let rejected = reject(api, &manager["id"], "no budget").await;
+    assert_eq!((&rejected["approval"]["status"], &rejected["userErrors"]), (&json!("REJECTED"), &json!([])));
+    let preview = "query($id: ID!) { execution(id: $id) { status pause { pending { decidedApprovals nextSteps } } } }";
+    let pending = json!({ "pending": { "decidedApprovals": 1, "nextSteps": ["refuse"] } });
+    let held = json!({ "status": "PAUSED", "pause": pending });
+    eventually("it is held, and what follows is known", || async {
+        api.data(preview, json!({ "id": id })).await["execution"] == held
+    })
+    .await;
+    let resume = "mutation($i: ExecutionResumeInput!) { executionResume(input: $i) { userErrors { code } } }";
+    // A worker may have it in hand for a moment, to take the decision in.
+    eventually("it is resumed", || async {
+        api.data(resume, json!({ "i": { "id": id } })).await["executionResume"]["userErrors"] == json!([])
+    })
+    .await;
+    assert_eq!(ended(api, &id).await["decision"], json!({ "outcome": "BLOCKED", "reason": "no budget" }));
+    assert_eq!(approvals(api, &id, "[PENDING]").await, Vec::<Value>::new(), "the director is not asked");
+}
+
 /// Of many who decide at once, one does.
 async fn races(api: &Api) {
     let id = start(api, "everybody", json!({ "orders": ["a"] })).await;
@@ -295,6 +322,7 @@ in_both_modes! {
     an_approval_is_decided_once_and_the_flow_goes_where_it_says: stages,
     an_approval_expires_or_is_withdrawn_with_its_execution: ends,
     approvals_in_branches_and_items_are_decided_while_it_is_paused: branches,
+    what_is_rejected_during_a_pause_is_followed_after_it: rejected_in_a_pause,
     of_many_approvers_who_decide_at_once_one_does: races,
     a_live_inbox_tells_what_comes_and_goes_without_gap_or_repeat: live,
     many_approvals_get_the_same_answer_and_each_has_its_comments: batches,

@@ -5,36 +5,77 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use sluice_tests::{Embedded, Fleet, Process, Ran, SECRET_KEY, Services, SharedRedis, free_port, run, run_in};
+use sluice_tests::{
+    Embedded, Fleet, Process, Ran, SECRET_KEY, Services, SharedRedis, begin, eventually, free_port, run, run_in,
+};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 57] = [
     "dev",
     "api",
     "worker",
     "migrate",
+    "bootstrap",
     "validate",
     "test",
     "deploy",
+    "login",
+    "logout",
+    "whoami",
     "list",
     "members",
     "invite",
     "roles",
     "keys",
     "rules",
+    "schedules",
+    "approvals",
     "start",
     "emit",
     "events",
     "hooks",
+    "webhooks",
+    "executions",
+    "show",
     "watch",
+    "bulk",
+    "pause",
+    "resume",
+    "cancel",
+    "terminate",
+    "retry",
+    "rerun",
+    "skip",
+    "edit",
+    "signal",
+    "label",
+    "delete",
     "stats",
     "errors",
+    "versions",
+    "diff",
+    "publish",
+    "discard",
+    "rollback",
+    "export",
+    "move",
+    "workflows",
     "drain",
+    "audit",
     "doctor",
+    "sim",
     "health",
     "config",
     "completions",
     "schema",
 ];
+
+const RESTS: &str = "
+workflow_id: rests
+steps:
+  - { id: rest, type: wait, wait: { event: goes.on }, next: done }
+  - { id: done, type: action, action: { type: allow } }
+";
 
 /// A command against a server.
 async fn at(server: &str, arguments: &[&str]) -> Ran {
@@ -45,6 +86,9 @@ async fn at(server: &str, arguments: &[&str]) -> Ran {
 async fn help_tells_of_every_command_and_exits_with_0() {
     let ran = run(&["--help"], &[]).await;
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
+    let listed = ran.out.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let told = listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    assert_eq!(told.filter(|command| *command != "help").collect::<Vec<_>>(), COMMANDS, "each is looked at below");
     for command in COMMANDS {
         assert!(ran.out.contains(&format!("\n  {command} ")), "`{command}` is missing in {}", ran.out);
         let help = run(&[command, "--help"], &[]).await;
@@ -57,7 +101,7 @@ async fn help_tells_of_every_command_and_exits_with_0() {
 
 #[tokio::test]
 async fn wrong_usage_exits_with_2_and_says_what_is_right() {
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 17] = [
         (&[], "Usage: sluice"),
         (&["strat"], "start"),
         (&["start"], "<WORKFLOW>"),
@@ -70,6 +114,11 @@ async fn wrong_usage_exits_with_2_and_says_what_is_right() {
         (&["worker", "--slots", "many"], "--slots"),
         (&["start", "a", "--input", "{no json"], "--input is not JSON"),
         (&["start", "a", "--label", "nothing"], "--label name=value"),
+        (&["start", "a", "--batch", "b.jsonl", "--wait"], "--wait"),
+        (&["edit", "a", "--patch", "[", "--reason", "b"], "--patch is not JSON"),
+        (&["schedules", "create", "a", "--workflow", "b"], "--cron"),
+        (&["schedules", "update", "a"], "nothing to change was given"),
+        (&["events", "--watch", "--outcome", "started"], "--outcome"),
     ];
     for (arguments, words) in cases {
         let ran = run(arguments, &[]).await;
@@ -92,6 +141,9 @@ async fn a_server_that_is_not_there_exits_with_1_and_names_its_address() {
         &["start", "a", "--wait"],
         &["emit", "a.b"],
         &["watch", execution],
+        &["executions"],
+        &["executions", "--watch"],
+        &["show", execution],
         &["health"],
         &["drain", "w-1"],
         &["doctor"],
@@ -203,6 +255,154 @@ async fn every_client_command_works_and_its_json_parses_in_a_fleet() {
     assert_eq!(deployed.code, Some(0), "{deployed:?}");
     use_everything(&fleet.api.url).await;
     fleet.drained().await;
+}
+
+#[tokio::test]
+async fn a_workflow_goes_from_a_draft_to_its_deletion_on_the_command_line() {
+    let server = Embedded::start().await;
+    let url = server.api.url.as_str();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rests.yaml"), RESTS).unwrap();
+    let arguments = ["deploy", "--draft", "rests.yaml", "--url", url, "--output", "json"];
+    let draft = run_in(folder.path(), &arguments, &[]).await;
+    assert_eq!(draft.code, Some(0), "{draft:?}");
+    assert_eq!(draft.json()[0]["workflow"]["publishedVersion"], Value::Null, "{draft:?}");
+    let checked = at(url, &["publish", "rests", "--dry-run", "--output", "table"]).await;
+    assert_eq!((checked.code, checked.out.trim()), (Some(0), "rests can be published"), "{checked:?}");
+    let published = at(url, &["publish", "rests", "--label", "first", "--output", "json"]).await;
+    assert_eq!(published.json()["version"], json!({ "number": 1, "label": "first" }), "{published:?}");
+    let none = at(url, &["discard", "rests"]).await;
+    assert!(none.code == Some(1) && none.err.contains("WRONG_STATE"), "it was used up: {none:?}");
+    let switch = async |command: &str, says: &str| {
+        let changed = at(url, &["workflows", command, "rests", "--output", "table"]).await;
+        assert_eq!((changed.code, changed.out.trim()), (Some(0), says), "{changed:?}");
+    };
+    let archived = async || {
+        let listed = at(url, &["workflows", "list", "--archived", "--output", "json"]).await.json();
+        listed.as_array().unwrap().iter().map(|row| row["slug"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    switch("disable", "rests is disabled").await;
+    switch("enable", "rests is enabled").await;
+    let early = at(url, &["workflows", "delete", "rests"]).await;
+    assert!(early.code == Some(1) && early.err.contains("WRONG_STATE"), "it is in use: {early:?}");
+    switch("archive", "rests is put away").await;
+    assert_eq!(archived().await, ["rests"]);
+    switch("restore", "rests is back, and disabled").await;
+    assert_eq!(archived().await, [""; 0]);
+    switch("archive", "rests is put away").await;
+    switch("delete", "rests is deleted").await;
+    let gone = at(url, &["publish", "rests"]).await;
+    assert!(gone.code == Some(1) && gone.err.contains("there is no workflow `rests`"), "{gone:?}");
+}
+
+/// An execution, as the command line shows it to programs.
+async fn shown(url: &str, id: &str) -> Value {
+    at(url, &["show", id, "--output", "json"]).await.json()
+}
+
+#[tokio::test]
+async fn executions_of_a_file_are_started_listed_shown_and_corrected_on_the_command_line() {
+    let server = Embedded::start().await;
+    let url = server.api.url.as_str();
+    server.api.import(&[("rests.yaml", RESTS)]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let lines =
+        [r#"{"input": {"n": 1}}"#, "", r#"{"labels": [{"name": "from", "value": "file"}]}"#, r#"{"workflow": "no"}"#];
+    std::fs::write(folder.path().join("many.jsonl"), lines.join("\n")).unwrap();
+    let arguments = ["start", "rests", "--batch", "many.jsonl", "--idempotency-key", "cli", "--output", "table"];
+    for told in
+        ["4 lines: 2 new executions, 0 known ones, 1 refused", "4 lines: 0 new executions, 2 known ones, 1 refused"]
+    {
+        let ran = run_in(folder.path(), &[&arguments[..], &["--url", url]].concat(), &[]).await;
+        assert_eq!((ran.code, ran.out.trim()), (Some(1), told), "{ran:?}");
+        assert!(ran.err.contains("line 4: ") && ran.err.contains("NOT_FOUND"), "{ran:?}");
+    }
+
+    let both = at(url, &["executions", "--workflow", "rests", "--output", "json"]).await.json();
+    assert_eq!(both.as_array().unwrap().len(), 2, "{both}");
+    let first = at(url, &["executions", "--workflow", "rests", "--limit", "1", "--output", "json"]).await.json();
+    assert_eq!(first.as_array().unwrap().len(), 1, "{first}");
+    let labelled = at(url, &["executions", "--label", "from=file", "--output", "json"]).await.json();
+    assert_eq!(labelled.as_array().unwrap().len(), 1, "{labelled}");
+    let id = labelled[0]["id"].as_str().unwrap();
+    eventually("it waits", || async { shown(url, id).await["status"] == "WAITING" }).await;
+
+    let patch = r#"[{"op": "add", "path": "/n", "value": 3}]"#;
+    let edited = at(url, &["edit", id, "--patch", patch, "--reason", "it was left out", "--output", "json"]).await;
+    assert_eq!((edited.code, &edited.json()["id"]), (Some(0), &json!(id)), "{edited:?}");
+    let paused = at(url, &["pause", id, "--reason", "the shop is closed", "--resume-when", "shop.opened"]).await;
+    assert_eq!(paused.code, Some(0), "{paused:?}");
+    eventually("it is paused", || async { shown(url, id).await["status"] == "PAUSED" }).await;
+    let shown = shown(url, id).await;
+    assert_eq!(shown["pause"]["reason"], "the shop is closed", "{shown}");
+    assert_eq!(shown["pause"]["resumeWhen"]["event"], "shop.opened", "{shown}");
+    assert_eq!(shown["pause"]["pending"]["signals"], 0, "{shown}");
+    assert_eq!(
+        (&shown["canResume"]["isAllowed"], &shown["steps"][0]["path"]),
+        (&json!(true), &json!("rest")),
+        "{shown}"
+    );
+    let table = at(url, &["show", id, "--output", "table"]).await;
+    for words in [" paused\n", "rests, version 1", "the shop is closed", "when shop.opened comes", "edit context"] {
+        assert!(table.out.contains(words), "`{words}` in {}", table.out);
+    }
+    let table = at(url, &["executions", "--status", "paused", "--output", "table"]).await;
+    assert!(table.out.contains(id) && table.out.contains("the shop is closed"), "{table:?}");
+}
+
+#[tokio::test]
+async fn what_comes_from_now_on_is_followed_on_the_command_line() {
+    let server = Embedded::start().await;
+    let url = server.api.url.as_str();
+    server.api.import(&[("rests.yaml", RESTS)]).await;
+    let follows: [(&[&str], [&str; 2]); 2] = [
+        (&["events", "--watch", "--type", "goes.elsewhere"], ["emit", "goes.elsewhere"]),
+        (&["executions", "--watch", "--workflow", "rests"], ["start", "rests"]),
+    ];
+    for (follow, cause) in follows {
+        let mut child = begin(&[follow, &["--url", url, "--output", "json"]].concat());
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = tokio::spawn(async move { lines.next_line().await.unwrap().unwrap() });
+        // Nobody is told when the command has begun to listen, so there is one more until it was told of one.
+        eventually("something is told", || async {
+            at(url, &cause).await;
+            first.is_finished()
+        })
+        .await;
+        let told: Value = serde_json::from_str(&first.await.unwrap()).unwrap();
+        assert!(told["cursor"].is_string(), "{follow:?}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_is_changed_in_part_on_the_command_line() {
+    let server = Embedded::start().await;
+    let url = server.api.url.as_str();
+    server.api.import(&[("rests.yaml", RESTS)]).await;
+    let json = async |arguments: &[&str]| {
+        let ran = at(url, &[&["schedules"][..], arguments, &["--output", "json"]].concat()).await;
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.json()
+    };
+    let made = ["create", "nightly", "--workflow", "rests", "--cron", "0 2 * * *", "--exclude-date", "2027-12-25"];
+    let bounds =
+        ["--zone", "Europe/Berlin", "--starts-at", "2027-01-01T00:00:00Z", "--gap", "skip", "--repeated", "both"];
+    let made = json(&[&made[..], &bounds].concat()).await;
+    let id = made["id"].as_str().unwrap();
+    let shown = json(&["show", id]).await;
+    assert_eq!(shown["spec"]["excludedDates"], json!(["2027-12-25"]), "{shown}");
+    assert_eq!(shown["startsAt"], "2027-01-01T00:00:00.000Z", "{shown}");
+    json(&["update", id, "--every", "90s", "--anchor", "2027-02-01T00:00:00Z", "--jitter", "1s"]).await;
+    let shown = json(&["show", id]).await;
+    assert_eq!(shown["spec"], json!({ "every": "PT1M30S", "anchor": "2027-02-01T00:00:00.000Z" }), "{shown}");
+    assert_eq!(
+        (&shown["gapPolicy"], &shown["overlapTimePolicy"]),
+        (&json!("SKIP"), &json!("BOTH")),
+        "what was: {shown}"
+    );
+    assert_eq!((&shown["jitter"], &shown["timeZone"]), (&json!("PT1S"), &json!("Europe/Berlin")), "{shown}");
+    let table = at(url, &["schedules", "show", id, "--output", "table"]).await;
+    assert!(table.out.contains("nightly") && table.out.contains("left out: skip, shown twice: both"), "{table:?}");
 }
 
 #[tokio::test]

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
-use sluice_tests::{Api, Embedded, Fleet, Ran, Services, SharedRedis, run, run_with_input};
+use sluice_tests::{Api, Embedded, Fleet, Ran, Services, SharedRedis, eventually, run, run_with_input};
 
 const MANUAL: &str = include_str!("../../docs/events.md");
 
@@ -50,7 +52,7 @@ async fn call_as_the_manual_says(api: &Api) {
     let refused = shell(script, &api.url, "another secret").await;
     assert_eq!(refused["errors"][0]["extensions"]["code"], "UNAUTHENTICATED", "{refused}");
     let query = "query($id: ID!) { execution(id: $id) { status trigger { ... on WebhookTrigger { path remoteAddress } } logs { nodes { message } } } }";
-    sluice_tests::eventually("it has ended", || async {
+    eventually("it has ended", || async {
         let found = api.data(query, json!({ "id": first["executionId"] })).await;
         found["execution"]["status"] == "COMPLETED"
     })
@@ -98,4 +100,64 @@ async fn a_hook_is_called_as_the_manual_says_in_a_fleet() {
     let Some(services) = Services::start("hooks", SharedRedis::Yes).await else { return };
     let fleet = Fleet::start(services, 1, "5s").await;
     call_as_the_manual_says(&fleet.api).await;
+}
+
+const KNOCKS: &str = "
+workflow_id: knocks
+trigger: { type: webhook, path: knocks, verify: none }
+steps:
+  - { id: done, type: action, action: { type: allow } }
+";
+
+/// The execution that a call has started, this time or before; nothing when it is cut off.
+async fn knock(client: &reqwest::Client, url: &str, id: &str) -> Option<String> {
+    let call = client.post(format!("{url}/hooks/default/knocks")).header("webhook-id", id);
+    let answer = call.header("content-type", "application/json").body(json!({ "id": id }).to_string()).send().await;
+    let told: Value = answer.ok()?.json().await.ok()?;
+    told["executionId"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn calls_with_the_same_id_count_once_while_the_api_and_workers_are_killed() {
+    let Some(services) = Services::start("hooks_and_kills", SharedRedis::No).await else { return };
+    let mut fleet = Fleet::start(services, 2, "2s").await;
+    let imported = fleet.api.import(&[("knocks.yaml", KNOCKS)]).await;
+    assert_eq!(imported[0]["outcome"], "CREATED", "{imported}");
+    // A connection for each call: none is left over from a server that was killed.
+    let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+    let mut started: BTreeMap<String, String> = BTreeMap::new();
+    for round in 0..3_i64 {
+        let ids: Vec<String> = (0..30).map(|number| format!("msg-{round}-{number}")).collect();
+        let calling: Vec<_> = (0..90)
+            .map(|number| {
+                let (client, url, id) = (client.clone(), fleet.api.url.clone(), ids[number % 30].clone());
+                tokio::spawn(async move { (knock(&client, &url, &id).await, id) })
+            })
+            .collect();
+        let enough = round * 30 + 10;
+        let accepted = "select count(*) from execution";
+        eventually("calls come", || async { fleet.services.number(accepted).await >= enough }).await;
+        fleet.api_process.kill().await;
+        fleet.workers[0].kill().await;
+        fleet.workers.remove(0);
+        fleet.add_worker();
+        for called in calling {
+            let (execution, id) = called.await.unwrap();
+            // What was cut off counts or not: nobody was told.
+            let Some(execution) = execution else { continue };
+            let first = started.entry(id).or_insert_with(|| execution.clone());
+            assert_eq!(*first, execution, "the same call, the same execution");
+        }
+        fleet.restart_api().await;
+        for id in ids {
+            let execution = knock(&client, &fleet.api.url, &id).await.unwrap_or_else(|| panic!("{id} is refused"));
+            let first = started.entry(id).or_insert_with(|| execution.clone());
+            assert_eq!(*first, execution, "what was answered before a kill holds after it");
+        }
+    }
+    fleet.drained().await;
+    let count = i64::try_from(started.len()).unwrap();
+    assert_eq!(count, 90);
+    assert_eq!(fleet.services.number("select count(*) from execution").await, count);
+    assert_eq!(fleet.services.number("select count(*) from execution where status = 5").await, count);
 }

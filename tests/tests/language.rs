@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use sluice_tests::{Api, Embedded, Fleet, Services, SharedRedis, Stub, eventually};
 
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("branches.yaml", include_str!("../workflows/branches.yaml")),
     ("items.yaml", include_str!("../workflows/items.yaml")),
     ("rounds.yaml", include_str!("../workflows/rounds.yaml")),
@@ -14,6 +14,7 @@ const FILES: [(&str, &str); 10] = [
     ("awaits_payment.yaml", include_str!("../workflows/awaits_payment.yaml")),
     ("parent.yaml", include_str!("../workflows/parent.yaml")),
     ("child.yaml", include_str!("../workflows/child.yaml")),
+    ("spreads.yaml", include_str!("../workflows/spreads.yaml")),
     ("asks.yaml", include_str!("../workflows/asks.yaml")),
     ("matryoshka.yaml", include_str!("../workflows/matryoshka.yaml")),
     ("echo.yaml", include_str!("../workflows/echo.yaml")),
@@ -157,6 +158,34 @@ async fn child_of(api: &Api, parent: &str) -> String {
     step().await.unwrap()
 }
 
+/// More items than are under way at once, each an execution of its own, and all of them gone with what waits for them.
+async fn spread_items(api: &Api) {
+    let children = async |id: &str| {
+        let query = "query($id: ID!) { execution(id: $id) { children(first: 50) { nodes { status parent { id } } } } }";
+        let told = api.data(query, json!({ "id": id })).await;
+        told["execution"]["children"]["nodes"].as_array().unwrap().clone()
+    };
+    let numbers: Vec<u32> = (1..=25).collect();
+    let id = start(api, "spreads", json!({ "numbers": numbers, "pause": "1ms" })).await;
+    let ran = reaches(api, &id, "COMPLETED").await;
+    assert_eq!(output(&ran, "sum")["total"], json!(650), "{ran}");
+    let all = children(&id).await;
+    assert_eq!(all.len(), 25);
+    assert!(all.iter().all(|child| child["status"] == "COMPLETED" && child["parent"]["id"] == id), "{all:?}");
+
+    let id = start(api, "spreads", json!({ "numbers": numbers, "pause": "1h" })).await;
+    eventually("ten of them wait", || async {
+        children(&id).await.iter().filter(|child| child["status"] == "WAITING").count() == 10
+    })
+    .await;
+    assert_eq!(control(api, "cancel", json!({ "id": id, "reason": "over" })).await, Vec::<String>::new());
+    eventually("all have ended with it", || async {
+        children(&id).await.iter().filter(|child| child["status"] == "CANCELLED").count() == 10
+    })
+    .await;
+    assert_eq!(children(&id).await.len(), 10, "none began afterwards");
+}
+
 async fn approvals_and_pauses(api: &Api) {
     let asked = start(api, "asks", json!({ "order": { "id": "o-1" } })).await;
     let blocked = reaches(api, &asked, "BLOCKED").await;
@@ -246,6 +275,7 @@ in_both_modes! {
     branches_items_and_rounds_end_with_what_they_found: branches_items_and_rounds,
     timers_and_events_wake_who_waits_for_them: timers_and_events,
     children_are_waited_for_and_paused_and_cancelled_with_their_parent: children,
+    items_that_are_spread_are_executions_of_their_own: spread_items,
     people_are_asked_and_can_hold_and_end_what_runs: approvals_and_pauses,
     workflows_that_trigger_each_other_come_to_an_end: events_without_end,
 }

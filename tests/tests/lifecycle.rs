@@ -188,12 +188,14 @@ async fn pause(api: &Api) {
     is(api, &id, "COMPLETED").await;
     let execution = shown(api, &id).await;
     assert_eq!((steps(&execution), &execution["decision"]["reason"]), (vec!["first", "done"], &json!("b")));
+    let nobody = "exe_00000000000000000000000000";
     for field in ["executionPause", "executionCancel"] {
         refused(api, field, json!({ "id": id, "reason": "too late" }), "WRONG_STATE").await;
+        refused(api, field, json!({ "id": nobody, "reason": "look" }), "NOT_FOUND").await;
     }
     for field in ["executionResume", "executionResumeCancel"] {
         refused(api, field, json!({ "id": id }), "WRONG_STATE").await;
-        refused(api, field, json!({ "id": "exe_00000000000000000000000000" }), "NOT_FOUND").await;
+        refused(api, field, json!({ "id": nobody }), "NOT_FOUND").await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -260,6 +261,34 @@ async fn it_goes_on_with_the_version_of_its_start(api: &Api) {
     assert_eq!(ended["decision"]["reason"], "4", "{ended}");
 }
 
+async fn all_are_listed(api: &Api) {
+    let mut paused = BTreeSet::new();
+    for number in 0..5 {
+        let id = waiting(api, &format!("l-{number}")).await;
+        done(api, "executionPause", json!({ "id": id, "reason": "stock-taking" })).await;
+        is(api, &id, "PAUSED").await;
+        paused.insert(id);
+    }
+    waiting(api, "l-5").await;
+    let query = "query($after: String) { executions(first: 2, after: $after, filter: { statuses: [PAUSED] }) {
+        nodes { id status pausedAt pause { reason } } pageInfo { hasNextPage endCursor } totalCount } }";
+    let (mut listed, mut after) = (Vec::new(), Value::Null);
+    for (size, has_next) in [(2, true), (2, true), (1, false)] {
+        let page = api.data(query, json!({ "after": after })).await["executions"].take();
+        let nodes = page["nodes"].as_array().unwrap();
+        assert_eq!((nodes.len(), &page["pageInfo"]["hasNextPage"]), (size, &json!(has_next)), "{page}");
+        assert_eq!(page["totalCount"], 5);
+        for node in nodes {
+            assert_eq!((&node["status"], &node["pause"]["reason"]), (&json!("PAUSED"), &json!("stock-taking")));
+            assert!(node["pausedAt"].is_string(), "{node}");
+            listed.push(node["id"].as_str().unwrap().to_owned());
+        }
+        after = page["pageInfo"]["endCursor"].clone();
+    }
+    assert_eq!(listed.len(), paused.len(), "none twice: {listed:?}");
+    assert_eq!(listed.into_iter().collect::<BTreeSet<String>>(), paused);
+}
+
 macro_rules! in_both_modes {
     ($($name:ident: $what:ident,)*) => {$(
         mod $name {
@@ -290,6 +319,7 @@ in_both_modes! {
     time_limits_stand_still_and_are_shown_later: time_stands_still,
     children_stand_still_with_their_parent: children_stand_still_too,
     what_was_paused_goes_on_with_the_version_of_its_start: it_goes_on_with_the_version_of_its_start,
+    what_is_paused_is_listed_over_several_pages: all_are_listed,
     an_event_that_cannot_be_waited_for_is_refused_with_its_place: what_is_wrong_is_told,
 }
 

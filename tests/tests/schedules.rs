@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use sluice_tests::{Api, Embedded, Fleet, Services, SharedRedis, eventually, run};
 
-const FILES: [(&str, &str); 1] = [(
+/// What is started.
+pub const FILES: [(&str, &str); 1] = [(
     "tick.yaml",
     "
 workflow_id: tick
@@ -20,7 +21,8 @@ steps:
 const CREATE: &str = "mutation($input: ScheduleCreateInput!) { scheduleCreate(input: $input) {
     schedule { id specText nextFires(count: 2) { at local note } } userErrors { code message field } } }";
 
-async fn create(api: &Api, input: Value) -> Value {
+/// A schedule of it.
+pub async fn create(api: &Api, input: Value) -> Value {
     let mut whole = json!({ "workflow": { "slug": "tick" }, "name": "often", "overlapPolicy": "ALLOW_ALL" });
     whole.as_object_mut().unwrap().extend(input.as_object().unwrap().clone());
     let mut payload = api.data(CREATE, json!({ "input": whole })).await["scheduleCreate"].take();
@@ -28,7 +30,8 @@ async fn create(api: &Api, input: Value) -> Value {
     payload["schedule"].take()
 }
 
-async fn fires(api: &Api, id: &Value) -> Vec<Value> {
+/// Its last hundred points in time.
+pub async fn fires(api: &Api, id: &Value) -> Vec<Value> {
     let query = "query($id: ID!) { schedule(id: $id) { fires(first: 100) {
         nodes { scheduledAt firedAt outcome note execution { id status trigger {
             ... on ScheduleTrigger { fireTime isCatchUp schedule { id } } } } } } } }";
@@ -77,25 +80,62 @@ async fn a_schedule_fires_each_second_until_it_is_paused_with_two_workers() {
     every_second(&fleet.api).await;
 }
 
+const TRIGGER: &str = "trigger: { type: schedule, cron: '* * * * * *' }\n";
+const OWN: &str = "workflow_id: own\nsteps:\n  - { id: done, type: action, action: { type: allow } }\n";
+
+async fn publish(api: &Api, definition: &str) {
+    let imported = api.import(&[("own.yaml", definition)]).await;
+    let problems = imported[0]["problems"].as_array().unwrap();
+    assert!(problems.iter().all(|problem| problem["severity"] != "ERROR"), "{imported}");
+}
+
+async fn a_trigger_fires(api: &Api) {
+    publish(api, &format!("{TRIGGER}{OWN}")).await;
+    let of_it = "{ schedules(first: 5, filter: { workflow: { slug: \"own\" } }) { nodes { id name isManaged } } }";
+    let made = api.data(of_it, json!({})).await["schedules"]["nodes"].take();
+    let id = made[0]["id"].clone();
+    assert_eq!(made, json!([{ "id": id, "name": "own", "isManaged": true }]));
+    eventually("an execution that it started has ended", || async {
+        fires(api, &id).await.iter().any(|fire| fire["execution"]["status"] == "COMPLETED")
+    })
+    .await;
+    publish(api, OWN).await;
+    assert_eq!(api.data(of_it, json!({})).await["schedules"]["nodes"], json!([]));
+    let one = "query($id: ID!) { schedule(id: $id) { id } }";
+    assert_eq!(api.data(one, json!({ "id": id })).await["schedule"], Value::Null);
+    // The seconds are told by another schedule: in those that follow, this one starts nothing.
+    let other = create(api, json!({ "spec": { "cron": { "expressions": ["* * * * * *"] } } })).await;
+    let started = async || {
+        let query = "{ executions(first: 1, filter: { workflow: { slug: \"own\" } }) { totalCount } }";
+        api.data(query, json!({})).await["executions"]["totalCount"].as_u64().unwrap()
+    };
+    eventually("seconds pass", || async { fires(api, &other["id"]).await.len() >= 2 }).await;
+    let before = started().await;
+    assert!(before > 0, "what was started stays");
+    eventually("more seconds pass", || async { fires(api, &other["id"]).await.len() >= 5 }).await;
+    assert_eq!(started().await, before);
+}
+
 #[tokio::test]
-async fn while_workers_are_killed_each_second_fires_once() {
-    let Some(services) = Services::start("schedules_and_kills", SharedRedis::No).await else { return };
-    let mut fleet = Fleet::start(services, 3, "2s").await;
+async fn a_trigger_fires_until_a_version_without_it_is_published_embedded() {
+    let server = Embedded::start().await;
+    server.api.import(&FILES).await;
+    a_trigger_fires(&server.api).await;
+}
+
+#[tokio::test]
+async fn a_trigger_fires_until_a_version_without_it_is_published_with_two_workers() {
+    let Some(services) = Services::start("own_schedule", SharedRedis::No).await else { return };
+    let fleet = Fleet::start(services, 2, "10s").await;
     fleet.api.import(&FILES).await;
-    let policy = json!({ "spec": { "cron": { "expressions": ["* * * * * *"] } }, "catchUpPolicy": "ALL" });
-    let mut ids = Vec::new();
-    for _one in 0..20 {
-        ids.push(create(&fleet.api, policy.clone()).await["id"].clone());
-    }
-    for kills in 1..=4 {
-        let wanted = kills * 5;
-        eventually("they go on firing", || async { fires(&fleet.api, &ids[0]).await.len() >= wanted }).await;
-        let mut killed = fleet.workers.remove(0);
-        killed.kill().await;
-        fleet.add_worker();
-    }
+    a_trigger_fires(&fleet.api).await;
+}
+
+/// Stops those of these ids, and then looks at all that the schedules of a fleet did: each point in time that was
+/// planned has started one execution, not early, and of a schedule no second is left out.
+pub async fn each_fired_once(fleet: &Fleet, ids: &[Value]) {
     let pause = "mutation($id: ID!) { schedulePause(input: { id: $id, reason: \"enough\" }) { schedule { id } } }";
-    for id in &ids {
+    for id in ids {
         fleet.api.data(pause, json!({ "id": id })).await;
     }
     eventually("everything that was planned is started", || async {
@@ -121,6 +161,26 @@ async fn while_workers_are_killed_each_second_fires_once() {
         select (max(scheduled_for_ms) - min(scheduled_for_ms)) / 1000 + 1 as span, count(*) as fired
         from schedule_run group by schedule_id) as one";
     assert_eq!(number(left_out).await, 0);
+}
+
+#[tokio::test]
+async fn while_workers_are_killed_each_second_fires_once() {
+    let Some(services) = Services::start("schedules_and_kills", SharedRedis::No).await else { return };
+    let mut fleet = Fleet::start(services, 3, "2s").await;
+    fleet.api.import(&FILES).await;
+    let policy = json!({ "spec": { "cron": { "expressions": ["* * * * * *"] } }, "catchUpPolicy": "ALL" });
+    let mut ids = Vec::new();
+    for _one in 0..20 {
+        ids.push(create(&fleet.api, policy.clone()).await["id"].clone());
+    }
+    for kills in 1..=4 {
+        let wanted = kills * 5;
+        eventually("they go on firing", || async { fires(&fleet.api, &ids[0]).await.len() >= wanted }).await;
+        let mut killed = fleet.workers.remove(0);
+        killed.kill().await;
+        fleet.add_worker();
+    }
+    each_fired_once(&fleet, &ids).await;
 }
 
 /// A moment of the past, as the API takes it.

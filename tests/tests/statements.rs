@@ -1,7 +1,9 @@
-//! A list costs as many SQL statements for many rows as for few.
+//! A list costs as many SQL statements for many rows as for few, and so does waiting for many schedules.
+
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sluice_tests::{Api, Embedded, Statements};
+use sluice_tests::{Api, Embedded, Statements, eventually};
 
 const WORKFLOW: &str = "
 workflow_id: counted
@@ -60,7 +62,7 @@ async fn a_page_of_twelve_costs_about_as_many_statements_as_a_page_of_two() {
         assert_eq!(told["eventEmit"]["userErrors"], json!([]), "{told}");
     }
     api.import(&files[2..]).await;
-    sluice_tests::eventually("all have ended", || async {
+    eventually("all have ended", || async {
         let asked = "{ all: executions(first: 1) { totalCount } open: executions(first: 1, filter: { statuses: [QUEUED, RUNNING] }) { totalCount } }";
         let counts = api.data(asked, json!({})).await;
         (&counts["all"]["totalCount"], &counts["open"]["totalCount"]) == (&json!(80), &json!(0))
@@ -73,4 +75,44 @@ async fn a_page_of_twelve_costs_about_as_many_statements_as_a_page_of_two() {
         // Loaders gather for a millisecond: on a busy machine a batch may come in two.
         assert!(many < few + 5, "{list}: 12 rows cost {many} statements, 2 rows cost {few}");
     }
+}
+
+/// A workflow with so many schedules of its own, none of which fires for years.
+fn scheduled(slug: &str, count: usize) -> String {
+    let triggers: Vec<String> =
+        (0..count).map(|minute| format!("  - {{ type: schedule, cron: '{minute} 0 29 2 *' }}\n")).collect();
+    let steps = "steps:\n  - { id: done, type: action, action: { type: allow } }\n";
+    format!("workflow_id: {slug}\ntriggers:\n{}{steps}", triggers.concat())
+}
+
+/// Statements of two seconds in which nobody asks for anything: the fewest of some tries, since some see one tick more
+/// and the first ones what a new schedule costs once.
+async fn idle(statements: &Statements) -> usize {
+    let mut fewest = usize::MAX;
+    for _try in 0..5 {
+        let (before, begun) = (statements.count(), Instant::now());
+        eventually("some ticks are over", || async move { begun.elapsed() > Duration::from_secs(2) }).await;
+        fewest = fewest.min(statements.count() - before);
+    }
+    fewest
+}
+
+#[tokio::test]
+async fn an_idle_tick_costs_as_many_statements_with_two_thousand_schedules_as_with_ten() {
+    let (server, statements) = Embedded::start_counting_statements().await;
+    let schedules = async || {
+        server.api.data("{ schedules(first: 1) { totalCount } }", json!({})).await["schedules"]["totalCount"].take()
+    };
+    server.api.import(&[("ten.yaml", &scheduled("ten", 10))]).await;
+    assert_eq!(schedules().await, 10);
+    let few = idle(&statements).await;
+    let files: Vec<(String, String)> =
+        (0..40).map(|number| (format!("{number}.yaml"), scheduled(&format!("fifty_{number}"), 50))).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    server.api.import(&files).await;
+    assert_eq!(schedules().await, 2_010);
+    let many = idle(&statements).await;
+    assert!(few > 0, "statements of the worker are counted");
+    // One tick more or less fits into a span; it costs some for each reconciler, and none for a schedule.
+    assert!(many <= few + few / 2 + 10, "with 2,010 schedules {many} statements, with 10 {few}");
 }

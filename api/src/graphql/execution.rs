@@ -10,7 +10,7 @@ use service::{Services, executions};
 use store::ExecutionRow;
 
 use super::approval::{self, Approval};
-use super::connection::{PageArguments, Paged, of_list};
+use super::connection::{CountOf, PageArguments, Paged, of_list, paged};
 use super::decision::{Decision, decision_of};
 use super::directives::authorized;
 use super::errors::IntoGraphql;
@@ -178,6 +178,19 @@ pub(super) async fn trace_of(ctx: &Context<'_>, row: &ExecutionRow) -> Result<Op
     loader(ctx)?.load_one(TraceOf(row.id)).await.map_err(|error| shared(&error))
 }
 
+/// A page of the executions that come of another, newest first, as all lists of executions are.
+async fn related(
+    ctx: &Context<'_>,
+    filter: store::ExecutionFilter,
+    arguments: &PageArguments,
+) -> Result<Paged<Execution>> {
+    let order = store::ExecutionOrder::default();
+    let list = format!("executions:{:?}:{:?}", order.field, order.direction);
+    let request = arguments.request(ctx, &list)?;
+    let page = executions::page(ctx.data::<Services>()?, viewer_of(ctx)?, &filter, order, &request).await.graphql()?;
+    paged(ctx, page, &list, CountOf::Executions(Box::new(filter)), Execution::of)
+}
+
 fn parse(text: &str) -> Result<Value> {
     serde_json::from_str(text).map_err(|_unreadable| async_graphql::Error::new("a stored value cannot be read"))
 }
@@ -279,6 +292,34 @@ impl Execution {
     async fn rerun_of(&self, ctx: &Context<'_>) -> Result<Option<Execution>> {
         let Some(id) = self.0.rerun_of else { return Ok(None) };
         Ok(loader(ctx)?.load_one(id).await.map_err(|error| shared(&error))?.map(Execution::of))
+    }
+
+    /// Sub-workflows that it started.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::ExecutionRead))]
+    async fn children(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+    ) -> Result<Paged<Execution>> {
+        let own = store::ExecutionFilter { parent_id: Some(self.0.id), ..store::ExecutionFilter::default() };
+        related(ctx, own, &PageArguments { first, after, last, before }).await
+    }
+
+    /// Executions that repeat it.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity", directive = authorized::apply(Permission::ExecutionRead))]
+    async fn reruns(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+    ) -> Result<Paged<Execution>> {
+        let own = store::ExecutionFilter { rerun_of: Some(self.0.id), ..store::ExecutionFilter::default() };
+        related(ctx, own, &PageArguments { first, after, last, before }).await
     }
 
     /// Who started it.

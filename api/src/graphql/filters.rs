@@ -1,7 +1,7 @@
 //! Filters and orders, from clients' words to the store's.
 
 use async_graphql::{Enum, ID, InputObject, OneofObject, Result};
-use ids::{EventId, ExecutionId, WorkflowId};
+use ids::{EventId, ExecutionId, ScheduleId, WorkflowId};
 use service::Services;
 use service::plans::WorkflowRef as ServiceRef;
 
@@ -134,6 +134,8 @@ pub struct ExecutionFilter {
     workflow_ids: Option<Vec<ID>>,
     /// Of this version; needs `workflow`.
     version_number: Option<i32>,
+    /// Of workflows in this folder or below.
+    namespace: Option<String>,
     /// In one of these states.
     statuses: Option<Vec<ExecutionStatus>>,
     /// With one of these decisions.
@@ -146,12 +148,16 @@ pub struct ExecutionFilter {
     trigger_types: Option<Vec<TriggerType>>,
     /// Started by this event.
     event_id: Option<ID>,
+    /// Started by this schedule, as far as its history reaches back.
+    schedule_id: Option<ID>,
     /// Started by this actor.
     started_by_id: Option<ID>,
     /// By time of acceptance.
     queued_at: Option<DateTimeFilter>,
     /// By end.
     ended_at: Option<DateTimeFilter>,
+    /// True: no sub-workflows. False: only these.
+    is_root: Option<bool>,
     /// All of these.
     and: Option<Vec<Self>>,
     /// At least one of these.
@@ -183,6 +189,10 @@ impl ExecutionFilter {
         for filter in self.and.unwrap_or_default() {
             and.push(Box::pin(filter.resolve(services, viewer)).await?);
         }
+        if let Some(namespace) = self.namespace {
+            // Beside the folders that the viewer reaches, which take the place of what the filter says itself.
+            and.push(store::ExecutionFilter { folders: Some(vec![namespace]), ..store::ExecutionFilter::default() });
+        }
         for filter in self.or.unwrap_or_default() {
             or.push(Box::pin(filter.resolve(services, viewer)).await?);
         }
@@ -203,6 +213,10 @@ impl ExecutionFilter {
                 .collect(),
             trigger_types: self.trigger_types.map(|list| list.into_iter().map(Into::into).collect()),
             event_id: self.event_id.as_ref().map(parse_id::<EventId>).transpose()?,
+            schedule_id: self.schedule_id.as_ref().map(parse_id::<ScheduleId>).transpose()?,
+            parent_id: None,
+            rerun_of: None,
+            is_root: self.is_root,
             started_by: self.started_by_id.map(|id| id.0),
             queued_at: self.queued_at.map(|filter| filter.resolve(services)),
             ended_at: self.ended_at.map(|filter| filter.resolve(services)),

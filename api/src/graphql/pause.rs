@@ -25,6 +25,11 @@ pub struct Pause {
     resume_at: Option<DateTime>,
     /// At which event it will go on by itself.
     resume_when: Option<ResumeWhen>,
+    /// Data for a scheduled resume: merged over its context then.
+    #[graphql(directive = authorized::apply(Permission::ExecutionDataRead))]
+    resume_data: Option<Json>,
+    /// The step with which it goes on then; null when that is the next one.
+    resume_from_step: Option<String>,
     /// What resuming would set free.
     pending: ResumePreview,
 }
@@ -85,6 +90,8 @@ impl From<executions::PauseView> for Pause {
             freezes_deadlines: view.freezes,
             resume_at: view.resumes_at.map(DateTime),
             resume_when: view.resumes_on.map(|on| ResumeWhen::of(on, view.resumes_on_since)),
+            resume_data: view.resume_data.map(async_graphql::Json),
+            resume_from_step: view.resume_step,
             pending: ResumePreview {
                 signals: int(pending.signals),
                 due_timers: int(pending.due_timers),

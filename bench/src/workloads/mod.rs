@@ -3,6 +3,7 @@
 pub mod backlog;
 pub mod copies;
 pub mod embedded;
+pub mod engine;
 pub mod latency;
 pub mod live;
 pub mod memory;

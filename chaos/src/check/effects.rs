@@ -76,7 +76,7 @@ fn allowances(execution: &Execution) -> BTreeMap<String, Allowance> {
                         allowance.sends += epochs(begun, entry.epoch);
                     }
                 }
-                Fact::StepStarted | Fact::Ended { .. } | Fact::Other => {}
+                Fact::StepStarted { .. } | Fact::Paused | Fact::Unpaused | Fact::Ended { .. } | Fact::Other => {}
             }
         }
     }

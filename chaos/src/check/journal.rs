@@ -1,5 +1,7 @@
 //! What one journal has to be.
 
+use std::collections::BTreeSet;
+
 use super::{Rule, Verdict, named};
 use crate::dump::{Entry, Execution, Fact};
 
@@ -38,11 +40,48 @@ pub fn check(verdict: &mut Verdict, execution: &Execution) {
     if execution.ended_at_ms.is_none() && ends > 0 {
         verdict.broken(Rule::EndIsLast, format!("{} has an end in its journal and is live", named(execution)));
     }
+    pauses(verdict, execution);
+}
+
+/// No step begins in a pause, whatever clocks say: the journal has the order. What was under way goes on to its end.
+fn pauses(verdict: &mut Verdict, execution: &Execution) {
+    let mut begun = BTreeSet::new();
+    let mut is_paused = false;
+    for entry in &execution.journal {
+        for fact in &entry.facts {
+            let is_late = match fact {
+                Fact::StepStarted { place } => {
+                    begun.insert(place.as_str());
+                    is_paused
+                }
+                // The actions of an attempt follow each other, in a pause too.
+                Fact::CallStarted { place, .. } => is_paused && !begun.contains(attempt(place)),
+                Fact::Paused => {
+                    is_paused = true;
+                    false
+                }
+                Fact::Unpaused => {
+                    is_paused = false;
+                    false
+                }
+                Fact::ActionFinished { .. } | Fact::Ended { .. } | Fact::Other => false,
+            };
+            if is_late {
+                let text = format!("{}: row {} has {fact:?} in a pause", named(execution), entry.sequence);
+                verdict.broken(Rule::PauseHolds, text);
+            }
+        }
+    }
+}
+
+/// The attempt that an action belongs to.
+fn attempt(place: &str) -> &str {
+    place.rsplit_once(' ').map_or(place, |(attempt, _action)| attempt)
 }
 
 /// Whether a row has the beginning of a step.
 pub fn begins_step(entry: &Entry) -> bool {
-    entry.facts.iter().any(|fact| matches!(fact, Fact::StepStarted | Fact::CallStarted { .. }))
+    entry.facts.iter().any(|fact| matches!(fact, Fact::StepStarted { .. } | Fact::CallStarted { .. }))
 }
 
 fn is_end(fact: &Fact) -> bool {

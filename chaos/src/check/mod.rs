@@ -3,7 +3,9 @@
 //! A pure function of the three; it knows nothing of faults, except that some repeats are theirs.
 
 mod effects;
+pub mod fleet;
 mod journal;
+mod slots;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -16,7 +18,7 @@ use serde::Serialize;
 use crate::dump::{Dump, Execution, status};
 use crate::history::{Cancelled, Expected, History};
 use crate::sink::Ledger;
-use crate::workflows::{FAN, FANNED, PARENT};
+use crate::workflows::{FAN, FANNED, PARENT, TICK};
 
 /// What did not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -34,12 +36,20 @@ pub enum Rule {
     CancelledStaysSo,
     /// An event or a parent starts one execution.
     StartedOnce,
+    /// A point in time of a schedule starts one execution.
+    ScheduleFiresOnce,
     /// A journal counts 1, 2, 3, …
     JournalHasNoGap,
     /// Epochs never fall, and rows are written in order: one owner at a time.
     OneOwner,
     /// Nothing follows the end.
     EndIsLast,
+    /// An approval has one answer, and the flow goes on with it.
+    DecidedOnce,
+    /// No more executions of one key are under way than its limit.
+    SlotsHold,
+    /// No step begins in a pause.
+    PauseHolds,
     /// A call that has a result arrived.
     EffectHappened,
     /// What arrived was decided before.
@@ -54,6 +64,10 @@ pub enum Rule {
     StreamSeesEnd,
     /// No answer and no exit that no fault explains.
     NoSurprise,
+    /// No process panicked.
+    NoPanic,
+    /// What a lost worker had under way goes on after the lease.
+    RecoveredInTime,
 }
 
 /// One thing that did not hold.
@@ -92,6 +106,8 @@ pub struct Verdict {
     pub repeats: usize,
     /// Subscriptions that were followed to the end.
     pub followed: usize,
+    /// Points in time of schedules that started something.
+    pub fired: usize,
 }
 
 impl Verdict {
@@ -121,6 +137,8 @@ pub fn check(history: &History, ledger: &Ledger, dump: &Dump) -> Verdict {
     }
     starts(&mut verdict, history, &by_key);
     started_by_executions(&mut verdict, dump);
+    started_by_schedules(&mut verdict, dump);
+    slots::check(&mut verdict, dump);
     effects::check(&mut verdict, ledger, dump);
     streams::check(&mut verdict, history, &by_key);
     verdict
@@ -150,7 +168,11 @@ fn starts(verdict: &mut Verdict, history: &History, by_key: &BTreeMap<&str, Vec<
             verdict.lost += 1;
             continue;
         }
-        end(verdict, key, start.expected, history.cancels.get(key).copied(), execution);
+        let answers = history.decisions.get(key).map_or(&[][..], Vec::as_slice);
+        if answers.contains(&true) && answers.contains(&false) {
+            verdict.broken(Rule::DecidedOnce, format!("{key} was approved and rejected, both were answered so"));
+        }
+        end(verdict, key, results(start.expected, answers), history.cancels.get(key).copied(), execution);
     }
     for key in by_key.keys() {
         if !history.starts.contains_key(*key) {
@@ -159,7 +181,17 @@ fn starts(verdict: &mut Verdict, history: &History, by_key: &BTreeMap<&str, Vec<
     }
 }
 
-fn end(verdict: &mut Verdict, key: &str, expected: Expected, cancel: Option<Cancelled>, execution: &Execution) {
+/// What an execution may come to: what its input says, or what a client was told of its answer to the approval.
+fn results(expected: Expected, answers: &[bool]) -> &'static [i64] {
+    match (expected, answers.first().copied()) {
+        (Expected::Allowed, _) | (Expected::Decided, Some(true)) => &[1],
+        (Expected::Blocked, _) | (Expected::Decided, Some(false)) => &[2],
+        // The one that was first has no answer.
+        (Expected::Decided, None) => &[1, 2],
+    }
+}
+
+fn end(verdict: &mut Verdict, key: &str, results: &[i64], cancel: Option<Cancelled>, execution: &Execution) {
     let is_cancelled = execution.status == status::CANCELLED;
     if let Some(Cancelled::Accepted(answered_ms)) = cancel {
         if !is_cancelled {
@@ -172,11 +204,8 @@ fn end(verdict: &mut Verdict, key: &str, expected: Expected, cancel: Option<Canc
     } else if is_cancelled && cancel.is_none() {
         verdict.broken(Rule::ExpectedEnd, format!("{key} was cancelled by nobody"));
     }
-    let result = match expected {
-        Expected::Allowed => 1,
-        Expected::Blocked => 2,
-    };
-    if !is_cancelled && (execution.status != status::COMPLETED || execution.result != Some(result)) {
+    let is_expected = execution.result.is_some_and(|result| results.contains(&result));
+    if !is_cancelled && (execution.status != status::COMPLETED || !is_expected) {
         let error = execution.error.as_deref().unwrap_or("no error");
         let text = format!("{key} ended with status {} and result {:?}: {error}", execution.status, execution.result);
         verdict.broken(Rule::ExpectedEnd, text);
@@ -213,6 +242,18 @@ fn started_by_executions(verdict: &mut Verdict, dump: &Dump) {
         if count != 1 {
             verdict.broken(Rule::StartedOnce, format!("{} started {count} executions", named(execution)));
         }
+    }
+}
+
+/// One execution for each point in time.
+fn started_by_schedules(verdict: &mut Verdict, dump: &Dump) {
+    let mut fired: BTreeMap<&str, usize> = BTreeMap::new();
+    for execution in dump.executions.values().filter(|execution| execution.workflow == TICK) {
+        *fired.entry(execution.tag.as_deref().unwrap_or_default()).or_default() += 1;
+    }
+    verdict.fired = fired.len();
+    for (at, count) in fired.into_iter().filter(|(_at, count)| *count > 1) {
+        verdict.broken(Rule::ScheduleFiresOnce, format!("{TICK} at `{at}` started {count} executions"));
     }
 }
 

@@ -1,15 +1,22 @@
 //! Histories with a fault planted in each: the checker has to find it, and nothing else.
 
+use std::time::Duration;
+
 use super::*;
 use crate::dump::{Entry, Fact};
 use crate::history::{Followed, Item, Start};
 use crate::sink::Arrival;
+use crate::workflows::PAIR;
 
 const KEY: &str = "c0-0";
 const EFFECT: &str = "effect-1";
 
 fn entry(sequence: i64, epoch: i64, facts: Vec<Fact>) -> Entry {
     Entry { sequence, position: sequence, epoch, at_ms: sequence * 10, facts }
+}
+
+fn step_started() -> Fact {
+    Fact::StepStarted { place: "call 1".to_owned() }
 }
 
 fn call_started() -> Fact {
@@ -48,7 +55,7 @@ fn sound() -> World {
         ended_at_ms: Some(30),
         journal: vec![
             entry(1, 0, vec![Fact::Other]),
-            entry(2, 1, vec![Fact::StepStarted, call_started()]),
+            entry(2, 1, vec![step_started(), call_started()]),
             entry(3, 1, vec![call_finished(), Fact::Ended { cancelled: false }]),
         ],
         ..Execution::default()
@@ -226,6 +233,92 @@ fn a_child_or_an_event_that_started_nothing_or_twice_is_found() {
             assert_eq!(world.broken(), expected);
         }
     }
+}
+
+#[test]
+fn a_step_that_begins_in_a_pause_is_found_and_what_was_under_way_is_none() {
+    let mut world = sound();
+    world.execution().journal[0].facts = vec![Fact::Paused];
+    assert_eq!(world.broken(), [Rule::PauseHolds]);
+    let mut world = sound();
+    world.execution().journal[0].facts = vec![Fact::Paused, Fact::Unpaused];
+    assert_eq!(world.broken(), []);
+    let mut world = sound();
+    world.execution().journal[1].facts = vec![step_started(), Fact::Paused, call_started()];
+    assert_eq!(world.broken(), [], "the attempt had begun before");
+    let mut world = sound();
+    world.execution().journal[1].facts = vec![Fact::Paused, call_started()];
+    assert_eq!(world.broken(), [Rule::PauseHolds], "no attempt had begun");
+}
+
+#[test]
+fn panics_and_a_recovery_that_takes_too_long_are_found() {
+    let broken = |panics, took_ms: Option<i64>| {
+        let mut verdict = Verdict::default();
+        let slowest = took_ms.map(|took_ms| fleet::Recovery { execution: "01".to_owned(), took_ms });
+        fleet::check(&mut verdict, panics, slowest.as_ref(), Duration::from_secs(3));
+        verdict.violations.iter().map(|violation| violation.rule).collect::<Vec<Rule>>()
+    };
+    assert_eq!(broken(0, None), []);
+    assert_eq!(broken(0, Some(10_000)), []);
+    assert_eq!(broken(0, Some(10_001)), [Rule::RecoveredInTime]);
+    assert_eq!(broken(1, None), [Rule::NoPanic]);
+}
+
+#[test]
+fn a_point_in_time_that_starts_two_executions_is_found() {
+    let mut world = sound();
+    for (id, at) in [("02", "12:00:00"), ("03", "12:00:02"), ("04", "12:00:02")] {
+        let tick = Execution {
+            id: id.to_owned(),
+            workflow: TICK.to_owned(),
+            tag: Some(at.to_owned()),
+            status: status::COMPLETED,
+            ended_at_ms: Some(30),
+            journal: vec![entry(1, 0, vec![Fact::Ended { cancelled: false }])],
+            ..Execution::default()
+        };
+        world.dump.executions.insert(tick.id.clone(), tick);
+        let expected: &[Rule] = if id == "04" { &[Rule::ScheduleFiresOnce] } else { &[] };
+        assert_eq!(world.broken(), expected);
+    }
+    assert_eq!(check(&world.history, &world.ledger, &world.dump).fired, 2);
+}
+
+#[test]
+fn an_approval_with_two_answers_and_an_end_that_is_not_the_answered_one_are_found() {
+    let mut world = sound();
+    world.history.starts.get_mut(KEY).unwrap().expected = Expected::Decided;
+    assert_eq!(world.broken(), [], "nobody was answered, and either may have been first");
+    world.history.decisions.insert(KEY.to_owned(), vec![true]);
+    assert_eq!(world.broken(), []);
+    world.history.decisions.insert(KEY.to_owned(), vec![false]);
+    assert_eq!(world.broken(), [Rule::ExpectedEnd]);
+    world.history.decisions.insert(KEY.to_owned(), vec![true, false]);
+    assert_eq!(world.broken(), [Rule::DecidedOnce]);
+}
+
+#[test]
+fn a_third_execution_under_way_where_two_may_be_is_found() {
+    let mut world = sound();
+    let mut add = |number: i64, begun: i64, ended: i64| {
+        let at = |sequence, position, fact| Entry { position, ..entry(sequence, 1, vec![fact]) };
+        let pair = Execution {
+            id: format!("p{number}"),
+            workflow: PAIR.to_owned(),
+            status: status::COMPLETED,
+            epoch: 1,
+            ended_at_ms: Some(30),
+            journal: vec![at(1, begun, step_started()), at(2, ended, Fact::Ended { cancelled: false })],
+            ..Execution::default()
+        };
+        world.dump.executions.insert(pair.id.clone(), pair);
+        world.broken()
+    };
+    assert_eq!(add(1, 10, 20), []);
+    assert_eq!(add(2, 11, 30), []);
+    assert_eq!(add(3, 21, 40), [], "it began after the first one had ended");
+    assert_eq!(add(4, 29, 50), [Rule::SlotsHold], "the second and the third are under way");
 }
 
 #[test]

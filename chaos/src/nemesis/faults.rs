@@ -94,13 +94,21 @@ pub async fn begin(rig: &mut Rig, kind: Kind, random: &mut Random, diary: &mut D
             held = Held::Postgres(vec![connection]);
         }
         Kind::PostgresExhausted => held = Held::Postgres(exhaust(servers(rig)?).await),
-        Kind::PostgresReadOnly => read_only(servers(rig)?, "on").await?,
-        Kind::DatabaseCut | Kind::DatabaseSlow | Kind::DatabaseSilent | Kind::DatabaseDeaf => {
+        Kind::PostgresReadOnly => alter(servers(rig)?, "set default_transaction_read_only = on").await?,
+        Kind::PostgresDeadlock => deadlock(servers(rig)?).await?,
+        Kind::PostgresSerialization => {
+            alter(servers(rig)?, "set default_transaction_isolation = 'serializable'").await?;
+        }
+        Kind::DatabaseCut
+        | Kind::DatabaseSlow
+        | Kind::DatabaseSilent
+        | Kind::DatabaseDeaf
+        | Kind::DatabaseHalfClosed => {
             for node in &nodes {
                 set_line(rig.nodes[*node].database.as_ref(), line(kind, random));
             }
         }
-        Kind::RedisCut | Kind::RedisSlow | Kind::RedisSilent => {
+        Kind::RedisCut | Kind::RedisSlow | Kind::RedisSilent | Kind::RedisHalfClosed => {
             for node in &nodes {
                 set_line(rig.nodes[*node].redis.as_ref(), line(kind, random));
             }
@@ -124,6 +132,7 @@ pub async fn begin(rig: &mut Rig, kind: Kind, random: &mut Random, diary: &mut D
 pub async fn again(rig: &mut Rig, fault: &mut Standing) -> anyhow::Result<()> {
     match fault.kind {
         Kind::PostgresTerminate => terminate(servers(rig)?).await,
+        Kind::PostgresDeadlock => deadlock(servers(rig)?).await,
         // What was freed by a client that gave up is taken again.
         Kind::PostgresExhausted => {
             if let Held::Postgres(held) = &mut fault.held {
@@ -156,13 +165,15 @@ pub async fn end(rig: &mut Rig, fault: Standing, settings: &Settings) -> anyhow:
         Kind::RedisFull => servers(rig)?.redis.run(&["CONFIG", "SET", "maxmemory", "0"]).await?,
         Kind::RedisReadOnly => servers(rig)?.redis.run(&["REPLICAOF", "NO", "ONE"]).await?,
         Kind::PostgresRestart | Kind::PostgresCrash => servers_mut(rig)?.postgres.resume().await?,
-        Kind::PostgresReadOnly => read_only(servers(rig)?, "off").await?,
+        Kind::PostgresReadOnly => alter(servers(rig)?, "reset default_transaction_read_only").await?,
+        Kind::PostgresSerialization => alter(servers(rig)?, "reset default_transaction_isolation").await?,
         Kind::RollingRestart
         | Kind::RedisFlush
         | Kind::RedisPause
         | Kind::PostgresTerminate
         | Kind::PostgresLock
         | Kind::PostgresExhausted
+        | Kind::PostgresDeadlock
         | Kind::SqliteLock => {}
         Kind::ClockSkew => {
             for node in fault.nodes {
@@ -173,9 +184,11 @@ pub async fn end(rig: &mut Rig, fault: Standing, settings: &Settings) -> anyhow:
         | Kind::DatabaseSlow
         | Kind::DatabaseSilent
         | Kind::DatabaseDeaf
+        | Kind::DatabaseHalfClosed
         | Kind::RedisCut
         | Kind::RedisSlow
-        | Kind::RedisSilent => {
+        | Kind::RedisSilent
+        | Kind::RedisHalfClosed => {
             for node in fault.nodes {
                 set_line(rig.nodes[node].database.as_ref(), Line::Open);
                 set_line(rig.nodes[node].redis.as_ref(), Line::Open);
@@ -208,9 +221,11 @@ fn victims(rig: &Rig, kind: Kind, random: &mut Random) -> Vec<usize> {
         | Kind::DatabaseSlow
         | Kind::DatabaseSilent
         | Kind::DatabaseDeaf
+        | Kind::DatabaseHalfClosed
         | Kind::RedisCut
         | Kind::RedisSlow
         | Kind::RedisSilent
+        | Kind::RedisHalfClosed
         | Kind::ClockSkew => {
             let first = random.place(rig.nodes.len());
             let count = random.place(rig.nodes.len()) + 1;
@@ -225,6 +240,7 @@ fn line(kind: Kind, random: &mut Random) -> Line {
         Kind::DatabaseCut | Kind::RedisCut => Line::Cut,
         Kind::DatabaseSlow | Kind::RedisSlow => Line::Slow(random.between(20, 200)),
         Kind::DatabaseDeaf => Line::Deaf,
+        Kind::DatabaseHalfClosed | Kind::RedisHalfClosed => Line::HalfClosed,
         _silent => Line::Silent,
     }
 }
@@ -270,11 +286,32 @@ async fn exhaust(servers: &Servers) -> Vec<PgConnection> {
     held
 }
 
-async fn read_only(servers: &Servers, value: &str) -> anyhow::Result<()> {
+/// Locks executions under way from the newest to the oldest, one by one, while the product writes batches of them.
+async fn deadlock(servers: &Servers) -> anyhow::Result<()> {
     let mut connection = servers.postgres.admin().await?;
-    connection
-        .execute(sqlx::AssertSqlSafe(format!("alter system set default_transaction_read_only = {value}")))
-        .await?;
+    // The other side looks for the deadlock first, and is the one whose transaction is ended.
+    connection.execute("set deadlock_timeout = '10s'").await?;
+    connection.execute("set lock_timeout = '3s'").await?;
+    let query = "select id::text from execution where ended_at_ms is null order by id desc limit 12";
+    let recent: Vec<String> = sqlx::query_scalar(query).fetch_all(&mut connection).await?;
+    connection.execute("begin").await?;
+    for id in recent {
+        let locked = sqlx::query("select 1 from execution where id = $1::uuid for update").bind(id);
+        // Whoever has the row may keep it for longer than this waits: then the next time is another try.
+        if locked.execute(&mut connection).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // The end of the connection is the end of its transaction.
+    connection.close_hard().await?;
+    Ok(())
+}
+
+/// Changes a setting of the whole server, for connections that are there too.
+async fn alter(servers: &Servers, change: &'static str) -> anyhow::Result<()> {
+    let mut connection = servers.postgres.admin().await?;
+    connection.execute(sqlx::AssertSqlSafe(format!("alter system {change}"))).await?;
     connection.execute("select pg_reload_conf()").await?;
     Ok(())
 }

@@ -39,6 +39,10 @@ pub enum Kind {
     PostgresExhausted,
     /// Transactions are read-only.
     PostgresReadOnly,
+    /// Somebody locks rows of executions in the opposite order, twice a second.
+    PostgresDeadlock,
+    /// Transactions are serializable, and fail for it.
+    PostgresSerialization,
     /// Lines to PostgreSQL are reset.
     DatabaseCut,
     /// Lines to PostgreSQL are slow.
@@ -47,12 +51,16 @@ pub enum Kind {
     DatabaseSilent,
     /// Lines to PostgreSQL carry requests, no answers: commits whose outcome is unknown.
     DatabaseDeaf,
+    /// Lines to PostgreSQL are closed towards the process, and carry requests: half-closed connections.
+    DatabaseHalfClosed,
     /// Lines to Redis are reset.
     RedisCut,
     /// Lines to Redis are slow.
     RedisSlow,
     /// Lines to Redis pass nothing on.
     RedisSilent,
+    /// Lines to Redis are closed towards the process, and carry requests.
+    RedisHalfClosed,
     /// Another process holds the lock of the embedded database.
     SqliteLock,
     /// The wall clocks of some processes are set: minutes ahead or behind, or an hour.
@@ -60,7 +68,7 @@ pub enum Kind {
 }
 
 /// Name, weight in cluster mode, weight in embedded mode, what a run with it must have seen.
-const KINDS: [(Kind, &str, u64, u64); 25] = [
+const KINDS: [(Kind, &str, u64, u64); 29] = [
     (Kind::KillWorker, "kill-worker", 12, 6),
     (Kind::KillApi, "kill-api", 5, 0),
     (Kind::StopWorker, "stop-worker", 6, 2),
@@ -77,13 +85,17 @@ const KINDS: [(Kind, &str, u64, u64); 25] = [
     (Kind::PostgresLock, "postgres-lock", 3, 0),
     (Kind::PostgresExhausted, "postgres-exhausted", 3, 0),
     (Kind::PostgresReadOnly, "postgres-read-only", 3, 0),
+    (Kind::PostgresDeadlock, "postgres-deadlock", 3, 0),
+    (Kind::PostgresSerialization, "postgres-serialization", 3, 0),
     (Kind::DatabaseCut, "database-cut", 4, 0),
     (Kind::DatabaseSlow, "database-slow", 3, 0),
     (Kind::DatabaseSilent, "database-silent", 3, 0),
     (Kind::DatabaseDeaf, "database-deaf", 4, 0),
+    (Kind::DatabaseHalfClosed, "database-half-closed", 3, 0),
     (Kind::RedisCut, "redis-cut", 3, 0),
     (Kind::RedisSlow, "redis-slow", 2, 0),
     (Kind::RedisSilent, "redis-silent", 3, 0),
+    (Kind::RedisHalfClosed, "redis-half-closed", 3, 0),
     (Kind::SqliteLock, "sqlite-lock", 0, 3),
     (Kind::ClockSkew, "clock-skew", 4, 0),
 ];
@@ -122,17 +134,21 @@ impl Kind {
             | Self::RedisReadOnly
             | Self::RedisCut
             | Self::RedisSlow
-            | Self::RedisSilent => Target::Redis,
+            | Self::RedisSilent
+            | Self::RedisHalfClosed => Target::Redis,
             Self::PostgresRestart
             | Self::PostgresCrash
             | Self::PostgresTerminate
             | Self::PostgresLock
             | Self::PostgresExhausted
             | Self::PostgresReadOnly
+            | Self::PostgresDeadlock
+            | Self::PostgresSerialization
             | Self::DatabaseCut
             | Self::DatabaseSlow
             | Self::DatabaseSilent
             | Self::DatabaseDeaf
+            | Self::DatabaseHalfClosed
             | Self::SqliteLock => Target::Database,
             Self::ClockSkew => Target::Clocks,
         }
@@ -168,6 +184,18 @@ mod tests {
         for (kind, name, ..) in KINDS {
             assert_eq!(Kind::named(name), Some(kind));
             assert_eq!(kind.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn operators_find_every_kind_in_the_table_of_faults() {
+        let operations = include_str!("../../../docs/operations.md");
+        let (_before, chapter) = operations.split_once("\n## Faults one by one\n").unwrap();
+        let table: Vec<&str> = chapter.lines().skip_while(|line| !line.starts_with('|')).collect();
+        for (_kind, name, ..) in KINDS {
+            let is_there = |row: &&str| row.split('|').nth(4).is_some_and(|names| names.contains(&format!("`{name}`")));
+            let rows = table.iter().copied().take_while(|line| line.starts_with('|'));
+            assert_eq!(rows.filter(is_there).count(), 1, "{name}");
         }
     }
 }

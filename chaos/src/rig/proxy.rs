@@ -20,6 +20,8 @@ pub enum Line {
     Silent,
     /// Requests arrive, answers do not: half of the line is gone.
     Deaf,
+    /// The way to the client is shut in order, requests still arrive: half-closed connections.
+    HalfClosed,
     /// Connections are reset, and new ones too.
     Cut,
 }
@@ -109,8 +111,18 @@ async fn pump(
     spoiled: &AtomicU64,
 ) -> std::io::Result<(OwnedReadHalf, OwnedWriteHalf)> {
     let mut buffer = vec![0; 16 * 1024];
+    let mut is_shut = false;
     loop {
-        let length = from.read(&mut buffer).await?;
+        let read = tokio::select! {
+            read = from.read(&mut buffer) => Some(read?),
+            () = half_closed(&mut line), if direction == Direction::Answer && !is_shut => None,
+        };
+        let Some(length) = read else {
+            spoiled.fetch_add(1, Ordering::SeqCst);
+            to.shutdown().await?;
+            is_shut = true;
+            continue;
+        };
         if length == 0 {
             return Ok((from, to));
         }
@@ -126,9 +138,19 @@ async fn pump(
                     return Ok((from, to));
                 }
             }
-            Line::Open | Line::Silent | Line::Deaf | Line::Cut => {}
+            Line::Open | Line::Silent | Line::Deaf | Line::HalfClosed | Line::Cut => {}
         }
-        to.write_all(&buffer[..length]).await?;
+        // A connection that was half-closed once stays so, and what is answered on it is lost.
+        if !is_shut {
+            to.write_all(&buffer[..length]).await?;
+        }
+    }
+}
+
+/// Comes back once lines are half-closed, and never if that cannot happen any more.
+async fn half_closed(line: &mut watch::Receiver<Line>) {
+    if line.wait_for(|line| *line == Line::HalfClosed).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -136,6 +158,26 @@ fn holds(line: Line, direction: Direction) -> bool {
     match line {
         Line::Silent => true,
         Line::Deaf => direction == Direction::Answer,
-        Line::Open | Line::Slow(_) | Line::Cut => false,
+        Line::Open | Line::Slow(_) | Line::HalfClosed | Line::Cut => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_half_closed_line_ends_towards_the_client_and_still_carries_requests() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy::before(server.local_addr().unwrap().port()).await.unwrap();
+        let mut client = TcpStream::connect(("127.0.0.1", proxy.port)).await.unwrap();
+        let (mut accepted, _peer) = server.accept().await.unwrap();
+        proxy.set(Line::HalfClosed);
+        let mut buffer = [0_u8; 1];
+        assert_eq!(client.read(&mut buffer).await.unwrap(), 0, "the client sees the end");
+        client.write_all(b"b").await.unwrap();
+        accepted.read_exact(&mut buffer).await.unwrap();
+        assert_eq!(buffer, *b"b", "the server sees the request");
+        assert_eq!(proxy.spoiled(), 1);
     }
 }

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::ServerOptions;
+use super::executions::WhichOptions;
 
 #[derive(Debug, Args)]
 pub struct BulkOptions {
@@ -16,22 +17,8 @@ pub struct BulkOptions {
 /// Which executions, and how.
 #[derive(Debug, Args)]
 pub struct ManyOptions {
-    /// Of this workflow, by its slug or id.
-    #[arg(long)]
-    pub workflow: Option<String>,
-    /// In this state, such as `waiting`; may be given several times.
-    #[arg(long = "status")]
-    pub statuses: Vec<String>,
-    /// With this label, as `name=value`; may be given several times.
-    #[arg(long = "label", value_name = "NAME=VALUE")]
-    pub labels: Vec<String>,
-    /// With this business key.
-    #[arg(long)]
-    pub key: Option<String>,
-    /// A filter as the API takes it: JSON, or `@` and a file; `{}` for all executions. The other conditions have to
-    /// hold too.
-    #[arg(long)]
-    pub filter: Option<String>,
+    #[command(flatten)]
+    pub which: WhichOptions,
     /// This execution; may be given several times.
     #[arg(long = "id", conflicts_with_all = ["workflow", "statuses", "labels", "key", "filter"])]
     pub ids: Vec<String>,

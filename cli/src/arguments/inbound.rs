@@ -12,6 +12,18 @@ pub struct EventsOptions {
     /// With this name.
     #[arg(long = "type", value_name = "NAME")]
     pub event_type: Option<String>,
+    /// From this source.
+    #[arg(long)]
+    pub source: Option<String>,
+    /// About this.
+    #[arg(long)]
+    pub subject: Option<String>,
+    /// Of which this came for a workflow: `started`, `filtered`, `refused` or `disabled`; may be given several times.
+    #[arg(long = "outcome")]
+    pub outcomes: Vec<String>,
+    /// Show instead those that are accepted from now on; what comes of one is known later, and `show` tells it.
+    #[arg(long, conflicts_with_all = ["outcomes", "limit"])]
+    pub watch: bool,
     /// How many to list, newest first; at most 100.
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub limit: u32,

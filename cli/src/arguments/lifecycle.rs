@@ -21,6 +21,8 @@ pub enum LifecycleCommand {
     Rerun(RerunOptions),
     /// Lets an execution go on without a step that it waits at.
     Skip(SkipOptions),
+    /// Writes values into the data of an execution.
+    Edit(EditOptions),
     /// Sends an execution a signal.
     Signal(SignalOptions),
     /// Sets and removes labels of an execution.
@@ -82,6 +84,21 @@ pub struct SkipOptions {
     /// What is taken for its output: JSON, or `@` and a file.
     #[arg(long)]
     pub step_output: Option<String>,
+    /// Why, for the record.
+    #[arg(long)]
+    pub reason: String,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct EditOptions {
+    /// Id of the execution.
+    pub execution: String,
+    /// What to write, as a JSON Patch, such as `[{"op": "replace", "path": "/order/zip", "value": "8001"}]`: JSON, or
+    /// `@` and a file.
+    #[arg(long, value_name = "JSON")]
+    pub patch: String,
     /// Why, for the record.
     #[arg(long)]
     pub reason: String,

@@ -13,12 +13,96 @@ pub enum VersionsCommand {
     Versions(VersionsOptions),
     /// Tells what changed between two versions, from the published one to the draft, or to a file.
     Diff(DiffOptions),
+    /// Makes the draft of a workflow its next version, which new executions use.
+    Publish(PublishOptions),
+    /// Throws the draft of a workflow away.
+    Discard(DiscardOptions),
     /// Makes a version of before the published one again.
     Rollback(RollbackOptions),
     /// Writes the definitions of a server into a folder.
     Export(ExportOptions),
     /// Moves executions that rest to another version of their workflow; without `--yes` only tells which can move.
     Move(MoveOptions),
+    /// Lists the workflows of a server, switches one on or off, puts one away, brings it back, or deletes it.
+    Workflows(WorkflowsOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct PublishOptions {
+    /// Slug or id of the workflow.
+    pub workflow: String,
+    /// Name of the version.
+    #[arg(long)]
+    pub label: Option<String>,
+    /// What is new in it.
+    #[arg(long)]
+    pub changelog: Option<String>,
+    /// Do not enable the workflow by that.
+    #[arg(long)]
+    pub disabled: bool,
+    /// Only check.
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct DiscardOptions {
+    /// Slug or id of the workflow.
+    pub workflow: String,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct WorkflowsOptions {
+    /// What to do; lists the workflows when absent.
+    #[command(subcommand)]
+    pub what: Option<WorkflowsCommand>,
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum WorkflowsCommand {
+    /// Lists the workflows.
+    List {
+        /// Those that were put away instead.
+        #[arg(long)]
+        archived: bool,
+    },
+    /// Lets a workflow be started again.
+    Enable {
+        /// Slug or id of the workflow.
+        workflow: String,
+    },
+    /// Lets nothing start a workflow; what runs goes on.
+    Disable {
+        /// Slug or id of the workflow.
+        workflow: String,
+        /// Why.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Puts a workflow away: it is listed no more, and nothing starts it.
+    Archive {
+        /// Slug or id of the workflow.
+        workflow: String,
+        /// Why.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Brings a workflow back that was put away; it stays disabled.
+    Restore {
+        /// Slug or id of the workflow.
+        workflow: String,
+    },
+    /// Deletes a workflow that was put away, with its versions and all that it ever ran.
+    Delete {
+        /// Slug of the workflow; an id is not enough.
+        slug: String,
+    },
 }
 
 #[derive(Debug, Args)]

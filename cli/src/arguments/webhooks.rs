@@ -31,6 +31,8 @@ pub enum WebhooksCommand {
         #[arg(long)]
         description: Option<String>,
     },
+    /// Changes what is given of a webhook endpoint, and leaves the rest as it is.
+    Update(UpdateOptions),
     /// Switches an address on again.
     Enable {
         /// Id of the webhook endpoint.
@@ -72,4 +74,28 @@ pub enum WebhooksCommand {
         /// Id of the webhook endpoint.
         id: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct UpdateOptions {
+    /// Id of the webhook endpoint.
+    pub id: String,
+    /// Another address.
+    #[arg(long)]
+    pub address: Option<String>,
+    /// Tell this instead, such as `execution.failed`, `execution.*` or `*`; may be given several times.
+    #[arg(long = "event")]
+    pub events: Vec<String>,
+    /// Id of a workflow; only such ones are told of; may be given several times.
+    #[arg(long = "workflow", value_name = "ID")]
+    pub workflows: Vec<String>,
+    /// Tell of all workflows.
+    #[arg(long, conflicts_with = "workflows")]
+    pub all_workflows: bool,
+    /// What it is for.
+    #[arg(long)]
+    pub description: Option<String>,
+    /// Only when nobody has changed it since this revision, which `list` tells in JSON.
+    #[arg(long, value_name = "NUMBER")]
+    pub revision: Option<i32>,
 }

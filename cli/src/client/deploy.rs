@@ -1,4 +1,4 @@
-//! `sluice deploy`: publishes definitions.
+//! `sluice deploy`: publishes definitions, or saves them as drafts.
 
 use std::process::ExitCode;
 
@@ -23,14 +23,14 @@ pub async fn run(options: DeployOptions, format: Format) -> Result<ExitCode, Fai
         files.push(json!({ "path": path.display().to_string(), "content": validate::read(path)? }));
     }
     let server = Server::new(&options.server)?;
-    let variables = json!({ "files": files, "publish": true, "dryRun": options.dry_run });
+    let variables = json!({ "files": files, "publish": !options.draft, "dryRun": options.dry_run });
     let payload = server.run("workflowImport", IMPORT, variables).await?;
     let results = payload["results"].as_array().cloned().unwrap_or_default();
-    for problem in results
-        .iter()
-        .flat_map(|result| result["problems"].as_array().into_iter().flatten().map(move |problem| (result, problem)))
-    {
-        eprintln!("{}", told(problem.0, problem.1));
+    for result in &results {
+        let path = result["path"].as_str().unwrap_or_default();
+        for problem in result["problems"].as_array().into_iter().flatten() {
+            eprintln!("{}", told(path, problem));
+        }
     }
     match format {
         Format::Json => output::json(&payload["results"])?,
@@ -50,8 +50,8 @@ pub async fn run(options: DeployOptions, format: Format) -> Result<ExitCode, Fai
     Ok(if is_rejected { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-fn told(result: &Value, problem: &Value) -> String {
-    let path = result["path"].as_str().unwrap_or_default();
+/// What is wrong with a definition, and where in the file or workflow `path`.
+pub fn told(path: &str, problem: &Value) -> String {
     let place = match (&problem["source"]["startLine"], &problem["source"]["startColumn"]) {
         (Value::Number(line), Value::Number(column)) => format!("{path}:{line}:{column}"),
         _unknown => path.to_owned(),

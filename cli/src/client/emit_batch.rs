@@ -1,11 +1,11 @@
 //! `sluice emit --batch`: emits the events of a file, one a line.
 
-use std::io::BufRead;
 use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::parts::Parts;
 use super::server::Server;
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -13,10 +13,6 @@ use crate::output::{self, Format};
 const EMIT: &str = "mutation($input: EventEmitBatchInput!) { eventEmitBatch(input: $input) {
   results { index isNew event { id type } userErrors { code message field help } }
   userErrors { code message field help } } }";
-
-/// Most events, and bytes of their lines, that are sent together.
-const MOST: usize = 1_000;
-const MOST_BYTES: usize = 256 * 1_024;
 
 /// What came of all lines.
 #[derive(Default)]
@@ -29,50 +25,26 @@ struct Count {
 /// Emits the events of `file`; prints what came of each, and ends with 1 when one was refused. What was sent stays
 /// sent: with deduplication keys the whole file can be sent again.
 pub async fn run(server: &Server, file: &Path, format: Format) -> Result<ExitCode, Failure> {
-    let mut count = Count::default();
-    let (mut items, mut first, mut bytes) = (Vec::new(), 1, 0);
-    for (number, line) in (1..).zip(open(file)?.lines()) {
-        let line = line.map_err(|problem| Failure::of(&format!("{} cannot be read", file.display()), &problem))?;
-        if !line.trim().is_empty() {
-            if items.len() == MOST || (!items.is_empty() && bytes + line.len() > MOST_BYTES) {
-                send(server, &mut items, &mut count, format).await?;
-                bytes = 0;
-            }
-            let item: Value = serde_json::from_str(&line)
-                .map_err(|problem| Failure::usage(format!("{}, line {number}: not JSON: {problem}", file.display())))?;
-            bytes += line.len();
-            items.push((number, item));
+    let (mut count, mut parts) = (Count::default(), Parts::of(file)?);
+    loop {
+        let part = parts.part()?;
+        if part.is_empty() {
+            break;
         }
-        first = number;
-    }
-    if !items.is_empty() {
-        send(server, &mut items, &mut count, format).await?;
+        send(server, part, &mut count, format).await?;
     }
     if format == Format::Table {
+        let read = parts.read();
         output::line(&format!(
-            "{first} lines: {} new events, {} known ones, {} refused",
+            "{read} lines: {} new events, {} known ones, {} refused",
             count.new, count.known, count.refused
         ))?;
     }
     Ok(ExitCode::from(u8::from(count.refused > 0)))
 }
 
-fn open(file: &Path) -> Result<Box<dyn BufRead>, Failure> {
-    if file == Path::new("-") {
-        return Ok(Box::new(std::io::BufReader::new(std::io::stdin())));
-    }
-    let opened = std::fs::File::open(file);
-    let opened = opened.map_err(|problem| Failure::of(&format!("{} cannot be read", file.display()), &problem))?;
-    Ok(Box::new(std::io::BufReader::new(opened)))
-}
-
-async fn send(
-    server: &Server,
-    items: &mut Vec<(usize, Value)>,
-    count: &mut Count,
-    format: Format,
-) -> Result<(), Failure> {
-    let (numbers, items): (Vec<usize>, Vec<Value>) = std::mem::take(items).into_iter().unzip();
+async fn send(server: &Server, items: Vec<(usize, Value)>, count: &mut Count, format: Format) -> Result<(), Failure> {
+    let (numbers, items): (Vec<usize>, Vec<Value>) = items.into_iter().unzip();
     let sent = server.run("eventEmitBatch", EMIT, json!({ "input": { "items": items } })).await;
     let sent = sent.inspect_err(|_told_by_the_caller| {
         eprintln!("lines {} to {} were not taken, and none after them", numbers[0], numbers[numbers.len() - 1]);

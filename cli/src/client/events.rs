@@ -1,10 +1,12 @@
-//! `sluice events`: events that were accepted, what came of them, and once more.
+//! `sluice events`: events that were accepted or come now, what came of them, and once more.
 
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::conditions::upper;
 use super::emit::matches;
+use super::live;
 use super::server::Server;
 use super::values::text;
 use crate::arguments::{EventsCommand, EventsOptions};
@@ -13,6 +15,9 @@ use crate::output::{self, Format};
 
 const LIST: &str = "query($first: Int!, $filter: EventFilter) { events(first: $first, filter: $filter) {
   nodes { id type source subject receivedAt deduplicationKey replayOf { id } executions { id } } } }";
+const FOLLOW: &str = "subscription($filter: EventFilter, $after: String) {
+  events(filter: $filter, after: $after) { cursor
+    event { id type source subject receivedAt deduplicationKey replayOf { id } } } }";
 const SHOW: &str = "query($id: ID!) { event(id: $id) {
   id type source subject occurredAt receivedAt deduplicationKey replayOf { id } payload { value }
   matches { workflow { slug } outcome problem why { summary } execution { id status } }
@@ -23,8 +28,12 @@ const REPLAY: &str = "mutation($input: EventReplayInput!) { eventReplay(input: $
 
 pub async fn run(options: EventsOptions, format: Format) -> Result<ExitCode, Failure> {
     let server = Server::new(&options.server)?;
+    let conditions = filter(&options);
     match options.what {
-        None => list(&server, options.event_type.as_deref(), options.limit, format).await,
+        None if options.watch => {
+            live::follow(&server, "events", FOLLOW, conditions, format, |told| row(&told["event"]).join("  ")).await
+        }
+        None => list(&server, conditions, options.limit, format).await,
         Some(EventsCommand::Show { event }) => {
             let found = server.run("event", SHOW, json!({ "id": event })).await?;
             if found.is_null() {
@@ -78,23 +87,40 @@ fn show(event: &Value) -> Result<ExitCode, Failure> {
     output::table(&["waited", "outcome", "status"], waits.iter().map(row).collect())
 }
 
-async fn list(server: &Server, event_type: Option<&str>, limit: u32, format: Format) -> Result<ExitCode, Failure> {
-    let filter = event_type.map(|name| json!({ "type": { "eq": name } }));
+/// What the command line says of the events.
+fn filter(options: &EventsOptions) -> Value {
+    let mut filter = json!({});
+    for (name, value) in [("type", &options.event_type), ("source", &options.source), ("subject", &options.subject)] {
+        if let Some(value) = value {
+            filter[name] = json!({ "eq": value });
+        }
+    }
+    if !options.outcomes.is_empty() {
+        filter["outcomes"] = upper(&options.outcomes);
+    }
+    filter
+}
+
+fn row(event: &Value) -> Vec<String> {
+    vec![
+        text(&event["id"]),
+        text(&event["type"]),
+        text(&event["source"]),
+        text(&event["subject"]),
+        text(&event["receivedAt"]),
+    ]
+}
+
+async fn list(server: &Server, filter: Value, limit: u32, format: Format) -> Result<ExitCode, Failure> {
     let mut page = server.run("events", LIST, json!({ "first": limit, "filter": filter })).await?;
     let events = page["nodes"].take();
     match format {
         Format::Json => output::json(&events),
         Format::Table => {
             let row = |event: &Value| {
-                let started = event["executions"].as_array().map_or(0, Vec::len);
-                vec![
-                    text(&event["id"]),
-                    text(&event["type"]),
-                    text(&event["source"]),
-                    text(&event["subject"]),
-                    text(&event["receivedAt"]),
-                    started.to_string(),
-                ]
+                let mut row = row(event);
+                row.push(event["executions"].as_array().map_or(0, Vec::len).to_string());
+                row
             };
             let head = ["event", "type", "source", "subject", "accepted", "started"];
             output::table(&head, events.as_array().into_iter().flatten().map(row).collect())

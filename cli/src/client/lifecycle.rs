@@ -1,15 +1,15 @@
-//! `sluice pause`, `resume`, `cancel`, `terminate`, `retry`, `rerun`, `skip`, `signal`, `label` and `delete`.
+//! `sluice pause`, `resume`, `cancel`, `terminate`, `retry`, `rerun`, `skip`, `edit`, `signal`, `label` and `delete`.
 
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::server::Server;
+use super::server::{Server, json_argument};
 use super::values::optional_json;
 use crate::arguments::ServerOptions;
 use crate::arguments::lifecycle::{
-    EventOptions, LabelOptions, LifecycleCommand, PauseOptions, ReasonOptions, RerunOptions, ResumeOptions,
-    RetryOptions, SignalOptions, SkipOptions,
+    EditOptions, EventOptions, LabelOptions, LifecycleCommand, PauseOptions, ReasonOptions, RerunOptions,
+    ResumeOptions, RetryOptions, SignalOptions, SkipOptions,
 };
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -19,6 +19,7 @@ pub async fn run(command: LifecycleCommand, format: Format) -> Result<ExitCode, 
         LifecycleCommand::Pause(options) => pause(options)?,
         LifecycleCommand::Delete(options) => for_a_reason("executionDelete", options),
         LifecycleCommand::Skip(options) => skip(options)?,
+        LifecycleCommand::Edit(options) => edit(options)?,
         LifecycleCommand::Signal(options) => signal(options)?,
         LifecycleCommand::Label(options) => label(options)?,
         LifecycleCommand::Cancel(options) => for_a_reason("executionCancel", options),
@@ -82,6 +83,12 @@ fn skip(options: SkipOptions) -> Result<Call, Failure> {
         "output": optional_json("--step-output", options.step_output.as_deref())?,
     });
     Ok(("executionSkipStep", options.server, input))
+}
+
+fn edit(options: EditOptions) -> Result<Call, Failure> {
+    let patch = json_argument("--patch", Some(&options.patch))?;
+    let input = json!({ "id": options.execution, "patch": patch, "reason": options.reason });
+    Ok(("executionContextEdit", options.server, input))
 }
 
 fn signal(options: SignalOptions) -> Result<Call, Failure> {

@@ -10,16 +10,23 @@ use crate::arguments::ServerOptions;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
-const LIST: &str = "query($after: String) { workflows(first: 100, after: $after) {
+const LIST: &str = "query($after: String, $filter: WorkflowFilter) {
+  workflows(first: 100, after: $after, filter: $filter) {
   nodes { id slug name isEnabled tags publishedVersion { number label } updatedAt }
   pageInfo { hasNextPage endCursor } } }";
 
 pub async fn run(options: ServerOptions, format: Format) -> Result<ExitCode, Failure> {
-    let server = Server::new(&options)?;
+    of(&options, false, format).await
+}
+
+/// Prints those that are in use, or those that were put away.
+pub async fn of(options: &ServerOptions, archived: bool, format: Format) -> Result<ExitCode, Failure> {
+    let server = Server::new(options)?;
+    let filter = json!({ "isArchived": archived });
     let mut workflows: Vec<Value> = Vec::new();
     let mut after = Value::Null;
     loop {
-        let mut page = server.run("workflows", LIST, json!({ "after": after })).await?;
+        let mut page = server.run("workflows", LIST, json!({ "after": after, "filter": filter })).await?;
         workflows.extend(page["nodes"].as_array().cloned().unwrap_or_default());
         if page["pageInfo"]["hasNextPage"] != true {
             break;

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::server::Server;
 use super::values::{optional_json, text, workflow_ref};
-use crate::arguments::{SchedulesCommand, SchedulesOptions, WhenOptions};
+use crate::arguments::schedules::{
+    CreateOptions, FiringOptions, PreviewOptions, SchedulesCommand, SchedulesOptions, UpdateOptions, WhenOptions,
+};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
@@ -17,6 +19,16 @@ const LIST: &str = "query($after: String) { schedules(first: 100, after: $after)
 const CREATE: &str = "mutation($input: ScheduleCreateInput!) { scheduleCreate(input: $input) {
   schedule { id name specText timeZone nextFires(count: 1) { at local note } }
   userErrors { code message field help } } }";
+const UPDATE: &str = "mutation($input: ScheduleUpdateInput!) { scheduleUpdate(input: $input) {
+  schedule { id name specText timeZone revision nextFires(count: 1) { at local note } }
+  userErrors { code message field help } } }";
+const SHOW: &str = "query($id: ID!) { schedule(id: $id) {
+  id name description workflow { slug } specText timeZone isPaused isManaged pausedReason pausedBy { displayName } health
+  spec { ... on CronSpec { expressions exclusions excludedDates } ... on IntervalSpec { every anchor }
+    ... on OnceSpec { at } }
+  gapPolicy overlapTimePolicy overlapPolicy catchUpPolicy catchUpWindow jitter startsAt endsAt
+  pauseOnFailure pauseAfterFailures createdAt createdBy { displayName } revision
+  nextFires(count: 5) { at local note } lastFire { scheduledAt outcome } } }";
 const PAUSE: &str = "mutation($input: SchedulePauseInput!) { schedulePause(input: $input) {
   schedule { id isPaused } userErrors { code message field help } } }";
 const RESUME: &str = "mutation($input: ScheduleResumeInput!) { scheduleResume(input: $input) {
@@ -36,32 +48,13 @@ pub async fn run(options: SchedulesOptions, format: Format) -> Result<ExitCode, 
     let server = Server::new(&options.server)?;
     match options.what {
         None | Some(SchedulesCommand::List) => list(&server, format).await,
-        Some(SchedulesCommand::Create {
-            name,
-            workflow,
-            when,
-            input,
-            overlap,
-            catch_up,
-            window,
-            jitter,
-            pause_after_failures,
-        }) => {
-            let input = json!({
-                "name": name,
-                "workflow": workflow_ref(&workflow),
-                "spec": spec(&when),
-                "timeZone": when.zone,
-                "input": optional_json("--input", input.as_deref())?,
-                "overlapPolicy": overlap.to_ascii_uppercase(),
-                "catchUpPolicy": catch_up.to_ascii_uppercase(),
-                "catchUpWindow": window,
-                "jitter": jitter,
-                "pauseOnFailure": pause_after_failures.is_some(),
-                "pauseAfterFailures": pause_after_failures.unwrap_or(1),
-            });
-            changed(&server, "scheduleCreate", CREATE, input, format).await
+        Some(SchedulesCommand::Create(options)) => {
+            changed(&server, "scheduleCreate", CREATE, created(&options)?, format).await
         }
+        Some(SchedulesCommand::Update(options)) => {
+            changed(&server, "scheduleUpdate", UPDATE, updated(&options)?, format).await
+        }
+        Some(SchedulesCommand::Show { id }) => show(&server, &id, format).await,
         Some(SchedulesCommand::Pause { id, reason }) => {
             changed(&server, "schedulePause", PAUSE, json!({ "id": id, "reason": reason }), format).await
         }
@@ -95,7 +88,7 @@ pub async fn run(options: SchedulesOptions, format: Format) -> Result<ExitCode, 
                 }
             }
         }
-        Some(SchedulesCommand::Preview { when, from, count }) => preview(&server, &when, from, count, format).await,
+        Some(SchedulesCommand::Preview(options)) => preview(&server, &options, format).await,
         Some(SchedulesCommand::History { id }) => history(&server, &id, format).await,
         Some(SchedulesCommand::Delete { id }) => {
             let mut answer = server.run("scheduleDelete", DELETE, json!({ "input": { "id": id } })).await?;
@@ -107,12 +100,74 @@ pub async fn run(options: SchedulesOptions, format: Format) -> Result<ExitCode, 
     }
 }
 
-fn spec(when: &WhenOptions) -> Value {
+/// The times; none when nothing is said of them.
+fn spec(when: &WhenOptions) -> Option<Value> {
     match (&when.every, &when.once) {
-        (Some(every), _) => json!({ "interval": { "every": every } }),
-        (None, Some(once)) => json!({ "once": once }),
-        (None, None) => json!({ "cron": { "expressions": when.cron } }),
+        (Some(every), _) => Some(json!({ "interval": { "every": every, "anchor": when.anchor } })),
+        (None, Some(once)) => Some(json!({ "once": once })),
+        (None, None) if when.cron.is_empty() => None,
+        (None, None) => Some(json!({ "cron": {
+            "expressions": when.cron, "exclusions": when.exclusions, "excludedDates": when.excluded_dates,
+        } })),
     }
+}
+
+/// What is said of the times, as the API takes it. What is not said is left out rather than null.
+fn times(when: &WhenOptions) -> Map<String, Value> {
+    let word = |word: Option<&String>| word.map(|word| json!(word.to_ascii_uppercase()));
+    let said = [
+        ("spec", spec(when)),
+        ("timeZone", when.zone.as_ref().map(|zone| json!(zone))),
+        ("gapPolicy", word(when.gap.as_ref())),
+        ("overlapTimePolicy", word(when.repeated.as_ref())),
+    ];
+    said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// What is said of a schedule when it is made or changed.
+fn fields(firing: &FiringOptions) -> Result<Map<String, Value>, Failure> {
+    let plain = |text: Option<&String>| text.map(|text| json!(text));
+    let word = |word: Option<&String>| word.map(|word| json!(word.to_ascii_uppercase().replace('-', "_")));
+    let input = optional_json("--input", firing.input.as_deref())?;
+    let said = [
+        ("startsAt", plain(firing.starts_at.as_ref())),
+        ("endsAt", plain(firing.ends_at.as_ref())),
+        ("description", plain(firing.description.as_ref())),
+        ("input", Some(input).filter(|input| !input.is_null())),
+        ("overlapPolicy", word(firing.overlap.as_ref())),
+        ("catchUpPolicy", word(firing.catch_up.as_ref())),
+        ("catchUpWindow", plain(firing.window.as_ref())),
+        ("jitter", plain(firing.jitter.as_ref())),
+        ("pauseOnFailure", firing.pause_after_failures.map(|_failures| json!(true))),
+        ("pauseAfterFailures", firing.pause_after_failures.map(|failures| json!(failures))),
+    ];
+    let mut fields = times(&firing.when);
+    fields.extend(said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    Ok(fields)
+}
+
+fn created(options: &CreateOptions) -> Result<Value, Failure> {
+    let mut input = fields(&options.firing)?;
+    input.insert("name".to_owned(), json!(options.name));
+    input.insert("workflow".to_owned(), workflow_ref(&options.workflow));
+    input.insert("isPaused".to_owned(), json!(options.paused));
+    Ok(Value::Object(input))
+}
+
+fn updated(options: &UpdateOptions) -> Result<Value, Failure> {
+    let mut input = fields(&options.firing)?;
+    if let Some(name) = &options.name {
+        input.insert("name".to_owned(), json!(name));
+    }
+    if options.fire_after_failures {
+        input.insert("pauseOnFailure".to_owned(), json!(false));
+    }
+    if input.is_empty() {
+        return Err(Failure::usage("nothing to change was given").help("`sluice schedules update --help` tells what"));
+    }
+    input.insert("id".to_owned(), json!(options.id));
+    input.insert("expectedRevision".to_owned(), json!(options.revision));
+    Ok(Value::Object(input))
 }
 
 async fn changed(
@@ -161,14 +216,11 @@ async fn list(server: &Server, format: Format) -> Result<ExitCode, Failure> {
     }
 }
 
-async fn preview(
-    server: &Server,
-    when: &WhenOptions,
-    from: Option<String>,
-    count: u8,
-    format: Format,
-) -> Result<ExitCode, Failure> {
-    let input = json!({ "spec": spec(when), "timeZone": when.zone, "from": from, "count": count });
+async fn preview(server: &Server, options: &PreviewOptions, format: Format) -> Result<ExitCode, Failure> {
+    let mut input = times(&options.when);
+    input.entry("timeZone").or_insert_with(|| json!("UTC"));
+    input.insert("from".to_owned(), json!(options.from));
+    input.insert("count".to_owned(), json!(options.count));
     let preview = server.run("schedulePreview", PREVIEW, json!({ "input": input })).await?;
     match format {
         Format::Json => output::json(&preview),
@@ -181,13 +233,65 @@ async fn preview(
     }
 }
 
+async fn show(server: &Server, id: &str, format: Format) -> Result<ExitCode, Failure> {
+    let schedule = server.run("schedule", SHOW, json!({ "id": id })).await?;
+    if schedule.is_null() {
+        return Err(unknown(id));
+    }
+    if format == Format::Json {
+        return output::json(&schedule);
+    }
+    let lower = |name: &str| text(&schedule[name]).to_lowercase();
+    let paused = match schedule["pausedReason"].as_str() {
+        Some(reason) => format!("by {}: {reason}", text(&schedule["pausedBy"]["displayName"])),
+        None if schedule["isPaused"] == true => "yes".to_owned(),
+        None => String::new(),
+    };
+    let failures = if schedule["pauseOnFailure"] == true {
+        format!("after {} in a row it is paused", schedule["pauseAfterFailures"])
+    } else {
+        String::new()
+    };
+    let excluded = [&schedule["spec"]["exclusions"], &schedule["spec"]["excludedDates"]];
+    let excluded: Vec<String> = excluded.into_iter().filter_map(Value::as_array).flatten().map(text).collect();
+    for (name, words) in [
+        ("schedule", text(&schedule["id"])),
+        ("name", text(&schedule["name"])),
+        ("for", text(&schedule["description"])),
+        ("workflow", text(&schedule["workflow"]["slug"])),
+        ("when", format!("{} ({})", text(&schedule["specText"]), text(&schedule["timeZone"]))),
+        ("but not", excluded.join(", ")),
+        ("anchor", text(&schedule["spec"]["anchor"])),
+        ("not before", text(&schedule["startsAt"])),
+        ("not after", text(&schedule["endsAt"])),
+        ("clocks", format!("left out: {}, shown twice: {}", lower("gapPolicy"), lower("overlapTimePolicy"))),
+        ("overlap", lower("overlapPolicy")),
+        ("missed", format!("{}, of the last {}", lower("catchUpPolicy"), text(&schedule["catchUpWindow"]))),
+        ("jitter", text(&schedule["jitter"])),
+        ("failures", failures),
+        ("paused", paused),
+        ("revision", text(&schedule["revision"])),
+    ] {
+        if !words.is_empty() {
+            output::line(&format!("{name:<11} {words}"))?;
+        }
+    }
+    let row = |fire: &Value| vec![text(&fire["at"]), text(&fire["local"]), text(&fire["note"])];
+    let fires = schedule["nextFires"].as_array().map(Vec::as_slice).unwrap_or_default();
+    output::table(&["next", "local", "note"], fires.iter().map(row).collect())
+}
+
+fn unknown(id: &str) -> Failure {
+    Failure::new(format!("there is no schedule `{id}`")).help("list them with `sluice schedules`")
+}
+
 async fn history(server: &Server, id: &str, format: Format) -> Result<ExitCode, Failure> {
     let mut fires: Vec<Value> = Vec::new();
     let mut after = Value::Null;
     loop {
         let mut schedule = server.run("schedule", HISTORY, json!({ "id": id, "after": after })).await?;
         if schedule.is_null() {
-            return Err(Failure::new(format!("there is no schedule `{id}`")).help("list them with `sluice schedules`"));
+            return Err(unknown(id));
         }
         fires.extend(schedule["fires"]["nodes"].as_array().cloned().unwrap_or_default());
         if schedule["fires"]["pageInfo"]["hasNextPage"] != true {

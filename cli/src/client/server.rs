@@ -146,16 +146,21 @@ impl Server {
 impl Server {
     /// All items of the list at `path` in the answers to `query`, page by page; the query takes `$after`.
     pub async fn pages(&self, path: &[&str], query: &str) -> Result<Vec<Value>, Failure> {
+        self.pages_with(path, query, json!({})).await
+    }
+
+    /// As [`Self::pages`], for a query that takes other variables too.
+    pub async fn pages_with(&self, path: &[&str], query: &str, mut variables: Value) -> Result<Vec<Value>, Failure> {
         let mut items = Vec::new();
-        let mut after = Value::Null;
+        variables["after"] = Value::Null;
         loop {
-            let mut answer = self.run(path[0], query, json!({ "after": after })).await?;
+            let mut answer = self.run(path[0], query, variables.clone()).await?;
             let page = path[1..].iter().fold(&mut answer, |value, name| &mut value[*name]);
             items.extend(page["nodes"].as_array().cloned().unwrap_or_default());
             if page["pageInfo"]["hasNextPage"] != true {
                 return Ok(items);
             }
-            after = page["pageInfo"]["endCursor"].take();
+            variables["after"] = page["pageInfo"]["endCursor"].take();
         }
     }
 }

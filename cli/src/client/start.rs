@@ -1,4 +1,4 @@
-//! `sluice start`: starts an execution, and waits for its decision when asked to.
+//! `sluice start`: starts an execution, and waits for its decision when asked to, or starts many.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::server::{Server, json_argument};
 use super::values::{text, workflow_ref};
-use super::watch;
+use super::{start_batch, watch};
 use crate::arguments::{StartOptions, WatchOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -15,9 +15,14 @@ const START: &str = "mutation($input: ExecutionStartInput!) { executionStart(inp
   execution { id status } eventsAfter isNew userErrors { code message field help } } }";
 
 pub async fn run(options: StartOptions, format: Format) -> Result<ExitCode, Failure> {
+    if let Some(file) = &options.batch {
+        return start_batch::run(&options, file, format).await;
+    }
     let labels = labels(&options.labels, "--label name=value")?;
+    // Without a file the arguments have a workflow.
+    let workflow = options.workflow.as_deref().unwrap_or_default();
     let input = json!({
-        "workflow": workflow_ref(&options.workflow), "input": json_argument("--input", options.input.as_deref())?,
+        "workflow": workflow_ref(workflow), "input": json_argument("--input", options.input.as_deref())?,
         "key": options.key, "idempotencyKey": options.idempotency_key, "labels": labels,
     });
     let server = Server::new(&options.server)?;

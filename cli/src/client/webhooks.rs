@@ -2,16 +2,16 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::server::Server;
 use super::values::text;
-use crate::arguments::webhooks::{WebhooksCommand, WebhooksOptions};
+use crate::arguments::webhooks::{UpdateOptions, WebhooksCommand, WebhooksOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
 const LIST: &str = "query($after: String) { webhookEndpoints(first: 100, after: $after) {
-  nodes { id url description eventTypes isEnabled disabledReason failingSince createdAt }
+  nodes { id url description eventTypes isEnabled disabledReason failingSince createdAt revision }
   pageInfo { hasNextPage endCursor } } }";
 const DELIVERIES: &str = "query($id: ID!, $first: Int!, $failed: Boolean!) { webhookEndpoint(id: $id) {
   deliveries(first: $first, failedOnly: $failed) {
@@ -34,6 +34,7 @@ pub async fn run(options: WebhooksOptions, format: Format) -> Result<ExitCode, F
                 json!({ "url": address, "eventTypes": events, "workflowIds": workflows, "description": description });
             ("webhookEndpointCreate", WITH_SECRET, input)
         }
+        Some(WebhooksCommand::Update(options)) => ("webhookEndpointUpdate", ENDPOINT, updated(&options)?),
         Some(WebhooksCommand::RotateSecret { id }) => ("webhookEndpointRotateSecret", WITH_SECRET, json!({ "id": id })),
         Some(WebhooksCommand::Enable { id }) => {
             ("webhookEndpointUpdate", ENDPOINT, json!({ "id": id, "isEnabled": true }))
@@ -65,6 +66,29 @@ pub async fn run(options: WebhooksOptions, format: Format) -> Result<ExitCode, F
         }
         None => output::line(&format!("{} is deleted", text(&payload["deletedId"]))),
     }
+}
+
+/// What changes of an endpoint; what is not said is left out.
+fn updated(options: &UpdateOptions) -> Result<Value, Failure> {
+    let mut input = Map::new();
+    if let Some(address) = &options.address {
+        input.insert("url".to_owned(), json!(address));
+    }
+    if !options.events.is_empty() {
+        input.insert("eventTypes".to_owned(), json!(options.events));
+    }
+    if options.all_workflows || !options.workflows.is_empty() {
+        input.insert("workflowIds".to_owned(), json!(options.workflows));
+    }
+    if let Some(description) = &options.description {
+        input.insert("description".to_owned(), json!(description));
+    }
+    if input.is_empty() {
+        return Err(Failure::usage("nothing to change was given").help("`sluice webhooks update --help` tells what"));
+    }
+    input.insert("id".to_owned(), json!(options.id));
+    input.insert("expectedRevision".to_owned(), json!(options.revision));
+    Ok(Value::Object(input))
 }
 
 async fn list(server: &Server, format: Format) -> Result<ExitCode, Failure> {

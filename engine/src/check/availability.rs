@@ -13,7 +13,6 @@ pub const TRIGGER_TYPES: &[&str] = &[];
 pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Finder) {
     for used in &outline.uses {
         let what = match used.what {
-            Used::Spread => "`spread`".to_owned(),
             Used::ActionType(kind) if ACTION_TYPES.contains(&kind) => format!("action `{kind}`"),
             Used::TriggerType(kind) if TRIGGER_TYPES.contains(&kind) => {
                 format!("trigger type `{kind}`")

@@ -59,8 +59,6 @@ pub(super) enum Used<'a> {
     },
     /// `verify.secret` of a webhook trigger.
     HookSecret,
-    /// `spread: true` of a `foreach`.
-    Spread,
     /// A name in `context.load`.
     Resource(&'a str),
     /// An object in `context.load`.
@@ -228,9 +226,6 @@ impl<'a> Outline<'a> {
                 let at = format!("{at}/parallel/branches/{index}");
                 self.body(entries(Some(branch)), &at, true);
             }
-        }
-        if step.get("foreach").is_some_and(|inner| inner.get("spread") == Some(&Value::Bool(true))) {
-            self.add(Used::Spread, format!("{at}/foreach/spread"), text(step, "id"));
         }
         for key in ["foreach", "while"] {
             if let Some(inner) = step.get(key) {

@@ -86,12 +86,9 @@ pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Fi
             Used::Service(name) => {
                 (rules::UNKNOWN_SERVICE, known.service_exists(name), format!("there is no service `{name}`"))
             }
-            Used::ActionType(_)
-            | Used::TriggerType(_)
-            | Used::HookSecret
-            | Used::Resource(_)
-            | Used::Spread
-            | Used::Loader { .. } => continue,
+            Used::ActionType(_) | Used::TriggerType(_) | Used::HookSecret | Used::Resource(_) | Used::Loader { .. } => {
+                continue;
+            }
         };
         if existence == Existence::No {
             finder.add(rule, used.pointer.clone(), used.step, message, None);

@@ -70,6 +70,7 @@ rules! {
     STEP_OUT_OF_REACH: Error, "step-out-of-reach", "A reference names a step of another list of steps.";
     UNREACHABLE_STEP: Error, "unreachable-step", "No path leads to a step.";
     ENDLESS_CYCLE: Error, "endless-cycle", "Steps lead back to themselves without anything to wait for.";
+    BAD_SPREAD: Error, "bad-spread", "The body of a spread `foreach` is not one step of type `workflow` that waits.";
     NOT_AVAILABLE: Error, "not-available", "The language has this, but this version cannot run it yet.";
 
     // Names outside the definition.

@@ -1,16 +1,20 @@
 //! Steps that hold other steps, wait, or start other workflows.
 
-use super::model::{EventMatch, Foreach, ParallelStrategy, StepKind, Wait};
+use super::model::{EventMatch, Foreach, ParallelStrategy, Step, StepKind, Wait};
 use super::reader::{At, Object};
 use super::step::{self, reference};
 use super::trigger::optional;
 use super::{names, words};
 use crate::check::rules;
+use crate::{fix, pointer};
 
 /// Rounds of a `while` step, unless it says.
 pub const DEFAULT_MAX_ITERATIONS: u32 = 1000;
 const MOST_ITERATIONS: u64 = 1_000_000;
 const MOST_CONCURRENCY: u64 = 1000;
+/// Items of a spread `foreach` that are under way at once, unless it says: one after the other would leave the fleet
+/// nothing to share.
+const SPREAD_CONCURRENCY: u32 = 10;
 
 pub(super) fn wait(object: &mut Object<'_>) -> Option<StepKind> {
     let at = object.need("wait")?;
@@ -94,12 +98,16 @@ pub(super) fn foreach(object: &mut Object<'_>) -> Option<StepKind> {
     let item_var = object.take("item_var").map_or(Some("item".to_owned()), |at| names::variable(&at));
     let index_var = object.take("index_var").map_or(Some("_index".to_owned()), |at| names::variable(&at));
     let steps = object.need("steps").and_then(|at| step::list(&at));
-    let max_concurrency = object.take("max_concurrency").map_or(Some(1), |at| at.integer(1, MOST_CONCURRENCY));
+    let spread = object.take("spread").map_or(Some(false), |at| at.boolean());
+    let usual = if spread == Some(true) { SPREAD_CONCURRENCY } else { 1 };
+    let max_concurrency = object.take("max_concurrency").map_or(Some(usual), |at| at.integer(1, MOST_CONCURRENCY));
     let continue_on_item_error =
         object.take("on_item_error").map_or(Some(false), |at| at.word(&[("fail", false), ("continue", true)]));
     let batch_size = optional(object.take("batch_size"), |at| at.integer(1, 100_000));
-    let spread = object.take("spread").map_or(Some(false), |at| at.boolean());
     object.finish_plain();
+    if let (Some(true), Some(steps)) = (spread, &steps) {
+        spread_body(&at, steps);
+    }
     Some(StepKind::Foreach(Box::new(Foreach {
         items: items?,
         item_var: item_var?,
@@ -108,8 +116,34 @@ pub(super) fn foreach(object: &mut Object<'_>) -> Option<StepKind> {
         max_concurrency: max_concurrency?,
         continue_on_item_error: continue_on_item_error?,
         batch_size,
-        spread: spread?,
     })))
+}
+
+/// Reports a body of a spread `foreach` that is not one execution for each item: nothing smaller than an execution
+/// goes to another worker.
+fn spread_body(at: &At<'_>, steps: &[Step]) {
+    let elsewhere =
+        || Some("put the steps into a workflow of their own and start it here, or leave `spread` away".to_owned());
+    match steps {
+        [Step { kind: StepKind::Workflow { wait: true, .. }, .. }] => {}
+        [step @ Step { kind: StepKind::Workflow { .. }, .. }] => {
+            let wait = format!("{}/workflow/wait", step.pointer);
+            let message =
+                format!("with `spread` an item lasts until its execution ends, and `{}` does not wait", step.id);
+            let words = (message, Some("leave `wait` away, or `spread`".to_owned()));
+            at.report_with(&wait, rules::BAD_SPREAD, words, fix::replace(wait.as_str(), true));
+        }
+        [step] => {
+            let message =
+                format!("with `spread` the body is one step of type `workflow`, and `{}` is another", step.id);
+            at.report_at(&format!("{}/type", step.pointer), rules::BAD_SPREAD, message, elsewhere());
+        }
+        several => {
+            let count = several.len();
+            let message = format!("with `spread` the body is one step of type `workflow`, and here are {count} steps");
+            at.report_at(&pointer::join(&at.pointer, "steps"), rules::BAD_SPREAD, message, elsewhere());
+        }
+    }
 }
 
 /// A `while` step.

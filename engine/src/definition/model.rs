@@ -296,8 +296,6 @@ pub struct Foreach {
     pub max_concurrency: u32,
     pub continue_on_item_error: bool,
     pub batch_size: Option<u32>,
-    /// Each item is an execution of its own, over the fleet.
-    pub spread: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -22,10 +22,6 @@ impl Run<'_> {
     pub(super) fn begin_body(&mut self, here: &Here, step: &Step) -> Result<(), StepError> {
         let (kind, total, items) = match &step.kind {
             StepKind::Parallel { branches, .. } => (BodyKind::Branches, branches.len(), Vec::new()),
-            StepKind::Foreach(foreach) if foreach.spread => {
-                // The check refuses such a definition; only one that was never checked comes here.
-                return Err(StepError::other("NOT_AVAILABLE", "`spread` is not available in this version"));
-            }
             StepKind::Foreach(foreach) => {
                 let items = self.items(here, foreach)?;
                 (BodyKind::Items, items.len(), items)

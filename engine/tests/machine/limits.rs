@@ -94,8 +94,8 @@ fn unwatched(definition: &Value) -> State {
 
 #[test]
 fn a_step_that_this_version_cannot_run_fails_with_a_code() {
-    let steps = json!([{ "id": "w", "type": "foreach",
-        "foreach": { "items": [1], "spread": true, "steps": [{ "id": "s", "type": "end" }] } }]);
+    let steps = json!([{ "id": "w", "type": "execute",
+        "execute": [{ "type": "notify", "recipients": ["role:manager"], "message": "hello" }] }]);
     let sim = Sim::start_unchecked(&json!({ "workflow_id": "test", "steps": steps }), json!({}));
     assert_eq!(sim.timeline().last().unwrap(), "failed NOT_AVAILABLE at w");
 }

@@ -1,9 +1,11 @@
 //! Items and rounds.
 
 use serde_json::{Value, json};
-use sluice_engine::machine::{Command, ErrorClass, Event, Status};
+use sluice_engine::machine::{
+    Command, EffectOutcome, EffectRequest, ErrorClass, Event, Signal, Status, WaitKind, children, waits,
+};
 
-use crate::sim::{Sim, ok};
+use crate::sim::{Sim, error, ok};
 
 fn charge(more: Value) -> Value {
     let mut foreach = json!({ "items": "{{ orders }}", "item_var": "order", "steps": [
@@ -102,6 +104,76 @@ fn a_hundred_thousand_items_neither_pile_up_in_the_state_nor_in_one_command() {
     }
     assert_eq!(sim.state.status(), Status::Completed);
     assert!(largest < 1_500_000, "{largest}");
+}
+
+/// Steps that start an execution of `other` for each order.
+fn spread(more: Value) -> Value {
+    let mut foreach = json!({ "items": "{{ orders }}", "spread": true, "steps": [
+        { "id": "one", "type": "workflow", "workflow": { "workflow_id": "other", "input": { "order": "{{ item.id }}" } } },
+    ] });
+    if let (Value::Object(foreach), Value::Object(more)) = (&mut foreach, more) {
+        foreach.extend(more);
+    }
+    json!([{ "id": "all", "type": "foreach", "foreach": foreach, "save_as": "ends" }])
+}
+
+/// The oldest start comes back: the execution has this id.
+fn started(sim: &mut Sim, execution: &str) {
+    sim.finish(EffectOutcome::Succeeded { output: json!({ "execution_id": execution }) });
+}
+
+fn ended(sim: &mut Sim, execution: &str, code: Option<&str>) {
+    let error = code.map(|code| error(code, ErrorClass::Other));
+    let output = json!({ "execution_id": execution });
+    sim.command(Command::Signal(Signal::ChildEnded { execution: execution.to_owned(), output, error }));
+}
+
+#[test]
+fn spread_items_are_executions_of_which_ten_are_open_at_once() {
+    let mut sim = Sim::start(spread(json!({ "on_item_error": "continue" })), orders(12));
+    assert_eq!(sim.effects.len(), 10);
+    for (n, effect) in sim.effects.iter().enumerate() {
+        let EffectRequest::StartWorkflow { workflow_id, input, waits: true, .. } = &effect.request else {
+            panic!("{effect:?}")
+        };
+        assert_eq!((workflow_id.as_str(), input), ("other", &json!({ "order": format!("o{n}") })));
+        assert_eq!(effect.key, format!("exe_1/all[{n}].one/1/0"));
+    }
+    for n in 0..10 {
+        started(&mut sim, &format!("child_{n}"));
+    }
+    assert_eq!((sim.state.status(), children(&sim.state).len()), (Status::Waiting, 10), "it holds no worker");
+    let rows = waits(&sim.plan, &sim.origin, &sim.state);
+    assert!(rows.len() == 10 && rows.iter().all(|row| row.kind == WaitKind::Child), "{rows:?}");
+
+    sim.crash();
+    for (end, next, code) in [(7, 10, None), (3, 11, Some("HTTP_STATUS"))] {
+        ended(&mut sim, &format!("child_{end}"), code);
+        let begun: Vec<_> = sim.effects.iter().map(|effect| effect.id.step.clone()).collect();
+        assert_eq!(begun, [format!("all[{next}].one")], "a place is free");
+        started(&mut sim, &format!("child_{next}"));
+    }
+    for execution in children(&sim.state) {
+        ended(&mut sim, &execution, None);
+    }
+    assert_eq!(sim.state.status(), Status::Completed);
+    let context = sim.context();
+    let ends = context["ends"].as_array().unwrap();
+    assert_eq!((ends.len(), &ends[3]["error"]["code"]), (12, &json!("CHILD_FAILED")));
+    let are_in_order = |(n, end): (usize, &Value)| n == 3 || end["execution_id"] == format!("child_{n}");
+    assert!(ends.iter().enumerate().all(are_in_order), "{ends:?}");
+}
+
+#[test]
+fn of_spread_items_no_more_are_open_than_max_concurrency_says_and_a_failed_one_begins_no_further() {
+    let mut sim = Sim::start(spread(json!({ "max_concurrency": 2 })), orders(5));
+    assert_eq!(sim.effects.len(), 2);
+    started(&mut sim, "child_0");
+    started(&mut sim, "child_1");
+    ended(&mut sim, "child_0", Some("HTTP_STATUS"));
+    assert_eq!((sim.effects.len(), children(&sim.state)), (0, vec!["child_1".to_owned()]), "it may come to its end");
+    ended(&mut sim, "child_1", None);
+    assert_eq!(sim.state.error().unwrap().code, "CHILD_FAILED");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Mails to whoever may decide, once when an approval is opened.
+//! Mails to whoever may decide: once when an approval is opened, and each time that a reminder or an escalation is due.
 
 use async_recursion::async_recursion as boxed;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const BUDGET: Duration = Duration::from_millis(500);
 /// How long whoever took an approval on may take to find out who is asked; others go on then.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// Sends what is owed of approvals that were opened; answers for how many a mail was sent.
+/// Sends what is owed of approvals that were opened, or have come due; answers for how many a mail was sent.
 ///
 /// Any number of processes may do it at once: each approval is taken on by one of them, and settled before its mails
 /// go. Whoever dies before that leaves it to others; whoever dies after it has sent nothing, and people find it in
@@ -48,7 +48,7 @@ pub async fn ask_by_mail(services: &Services) -> Result<u64, ServiceError> {
                 (Vec::new(), Vec::new())
             }
         };
-        let is_settled = store.settle_approval_mail(row.organization_id, row.id, links, now.0).await?;
+        let is_settled = store.settle_approval_mail(row.organization_id, row.id, row.revision, links, now.0).await?;
         if is_settled && !mails.is_empty() {
             count += 1;
             for mail in mails {

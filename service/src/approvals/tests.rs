@@ -13,8 +13,8 @@ use ids::{
 use queue::{Notices, WorkQueue};
 use serde_json::{Value, json};
 use store::{
-    ApprovalFilter, ApprovalOrder, ApprovalStatus, ApprovalWrites, Checkpoint, DatabaseUrl, MembershipRow, NewApproval,
-    NewExecution, PageRequest, Patch, Store, StoreConfig, TriggerType, UserRow,
+    ApprovalChange, ApprovalFilter, ApprovalOrder, ApprovalStatus, ApprovalWrites, Checkpoint, Claimed, DatabaseUrl,
+    MembershipRow, NewApproval, NewExecution, PageRequest, Patch, Store, StoreConfig, TriggerType, UserRow,
 };
 
 use super::{Hindrance, Inbox, Ruling, decide, page, standings};
@@ -26,6 +26,7 @@ use crate::identity::grants;
 use crate::identity::roles::{self, NewRole};
 use crate::permission::Permission;
 use crate::services::{Services, Settings};
+use crate::signals::{self, Told};
 use crate::viewer::{Actor, ActorKind, Credential, Origin, Viewer};
 
 const NOW: i64 = 1_767_225_600_000;
@@ -174,10 +175,29 @@ impl Bed {
             mail_at_ms: self.services.settings().mailer.is_on().then_some(NOW),
             assignees: users.chain(["role:manager".to_owned()]).collect(),
         };
-        let state = "{}".to_owned();
+        self.parks(worker, &claimed, ApprovalWrites { opened: vec![opened], ..ApprovalWrites::default() }).await;
+        id
+    }
+
+    /// A worker takes the execution in hand again, and the role is asked too, as when `escalate` comes due.
+    async fn escalates(&self, approval: ApprovalId, role: &str) {
+        let (worker, store) = (WorkerId::new(), self.services.store());
+        let row = store.approvals_by_ids(self.organization, &[approval]).await.unwrap().remove(0);
+        signals::tell(&self.services, vec![Told::Slot.row(self.organization, row.execution_id)]).await.unwrap();
+        let claimed = store.claim(worker, &[row.execution_id], NOW).await.unwrap().remove(0);
+        let change = ApprovalChange {
+            escalated_role: Some(role.to_owned()),
+            mail_at_ms: Some(NOW),
+            ..ApprovalChange::of(approval, NOW)
+        };
+        self.parks(worker, &claimed, ApprovalWrites { changed: vec![change], ..ApprovalWrites::default() }).await;
+    }
+
+    /// What a worker writes of approvals with an execution that waits from then on.
+    async fn parks(&self, worker: WorkerId, claimed: &Claimed, approvals: ApprovalWrites) {
         let patch = Patch::Parked {
             status: store::ExecutionStatus::Waiting,
-            state,
+            state: "{}".to_owned(),
             waits: Vec::new(),
             wake_at_ms: None,
             paused_at_ms: None,
@@ -185,7 +205,7 @@ impl Bed {
         let checkpoint = Checkpoint {
             organization_id: self.organization,
             workflow_id: claimed.workflow_id,
-            execution_id: started,
+            execution_id: claimed.id,
             worker_id: worker,
             epoch: claimed.epoch,
             seq: claimed.seq,
@@ -195,13 +215,12 @@ impl Bed {
             patch,
             taken: Vec::new(),
             sends: Vec::new(),
-            approvals: ApprovalWrites { opened: vec![opened], ..ApprovalWrites::default() },
+            approvals,
             told_at_most: None,
             deadline: store::Deadline::default(),
             measures: store::Measures::default(),
         };
-        store.commit(checkpoint).await.unwrap();
-        id
+        self.services.store().commit(checkpoint).await.unwrap();
     }
 
     async fn approve(&self, viewer: &Viewer, id: ApprovalId) -> Result<ApprovalStatus, ServiceError> {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use engine::Timestamp;
 use engine::machine::{self, Command, Decided, Event, ResumeOn, Signal, State, WaitKind};
 use ids::ExecutionId;
+use serde_json::Value;
 use store::{ExecutionRow, ExecutionStatus};
 
 use super::known::Known;
@@ -39,6 +40,10 @@ pub struct PauseView {
     pub resumes_on: Option<ResumeOn>,
     /// Since when such an event counts.
     pub resumes_on_since: Option<Timestamp>,
+    /// What is merged over its data when it goes on by itself; for those with `EXECUTION_DATA_READ`.
+    pub resume_data: Option<Value>,
+    /// The step at which it goes on by itself, if not where it stands.
+    pub resume_step: Option<String>,
     /// What resuming would set free.
     pub pending: ResumePreview,
 }
@@ -85,6 +90,7 @@ pub async fn pause_view(
     };
     let pending = preview(&known, &since, told, services.now());
     let on = known.state.resumes_on();
+    let (resume_data, resume_step) = scheduled(&known.state, &known.journal);
     Ok(Some(PauseView {
         at,
         by,
@@ -93,8 +99,23 @@ pub async fn pause_view(
         resumes_at: known.state.resumes_at(),
         resumes_on: on.map(|(on, _since)| on.clone()),
         resumes_on_since: on.map(|(_on, since)| since),
+        resume_data,
+        resume_step,
         pending,
     }))
+}
+
+/// What it goes on with by itself, and at which step: as was asked for last, while that counts.
+fn scheduled(state: &State, journal: &[Event]) -> (Option<Value>, Option<String>) {
+    if state.resumes_at().is_none() && state.resumes_on().is_none() {
+        return (None, None);
+    }
+    let last = journal.iter().rev().find_map(|event| match event {
+        Event::ResumeScheduled { data, at_step, .. } => Some((data, at_step)),
+        _other => None,
+    });
+    let Some((data, at_step)) = last else { return (None, None) };
+    (Some(data.clone()).filter(|data| !data.is_null()), at_step.clone())
 }
 
 /// What waits for the execution and is not in its journal yet.
@@ -174,5 +195,35 @@ fn note_steps(decided: &Decided, known: &mut BTreeSet<String>, shown: &mut Vec<S
         if shown.len() < MAX_STEPS && known.insert(path.clone()) {
             shown.push(path.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn asked(due_at: Option<Timestamp>, data: Value, at_step: Option<&str>) -> Event {
+        let at_step = at_step.map(str::to_owned);
+        Event::ResumeScheduled { by: None, due_at, when: None, data, at_step, event: None, at: Timestamp(2) }
+    }
+
+    #[test]
+    fn what_a_resume_brings_is_shown_as_it_was_asked_for_last_while_it_counts() {
+        let due_at = Some(Timestamp(9));
+        let mut journal = vec![Event::Paused { by: None, reason: None, freezes: true, at: Timestamp(1) }];
+        let mut state = State::new();
+        machine::apply(&mut state, &journal[0]);
+        let mut after = |event: Event| {
+            machine::apply(&mut state, &event);
+            journal.push(event);
+            scheduled(&state, &journal)
+        };
+        let (data, step) = (json!({ "amount": 7 }), Some("charge".to_owned()));
+        assert_eq!(after(asked(due_at, data.clone(), Some("charge"))), (Some(data.clone()), step));
+        assert_eq!(after(asked(due_at, Value::Null, None)), (None, None), "as it stands");
+        assert_eq!(after(asked(due_at, data.clone(), None)), (Some(data), None));
+        assert_eq!(after(asked(None, Value::Null, None)), (None, None), "it was taken back");
     }
 }

@@ -427,6 +427,10 @@ async fn what_never_fires_is_refused_with_its_field() {
     assert_eq!(mistakes(bed.try_schedule(past).await), [invalid("spec")]);
     let short = Timing { spec: Spec::Interval { every_ms: 10, anchor: Timestamp(0) }, ..cron("", "UTC") };
     assert_eq!(mistakes(bed.try_schedule(short).await), [invalid("spec.interval.every")]);
+    for catch_up_limit in [0, 10_001] {
+        let wrong = Timing { catch_up_limit, ..cron("0 9 * * *", "UTC") };
+        assert_eq!(mistakes(bed.try_schedule(wrong).await), [invalid("catchUpLimit")]);
+    }
 }
 
 #[tokio::test]

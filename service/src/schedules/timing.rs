@@ -44,6 +44,9 @@ pub enum CatchUpPolicy {
 /// How many missed points in time are made up for, unless the schedule says.
 pub const DEFAULT_CATCH_UP_LIMIT: u32 = 100;
 
+/// How many of them a schedule can ask for.
+const MAX_CATCH_UP_LIMIT: u32 = 10_000;
+
 /// Longest jitter.
 const MAX_JITTER: Duration = Duration::from_hours(24);
 
@@ -123,6 +126,10 @@ impl Timing {
         let longest_ms = i64::try_from(MAX_JITTER.as_millis()).unwrap_or(i64::MAX);
         if self.jitter_ms > longest_ms {
             mistakes.push(Mistake::new(Code::TooLarge, "jitter", "the jitter is at most 24 hours"));
+        }
+        if !(1..=MAX_CATCH_UP_LIMIT).contains(&self.catch_up_limit) {
+            let message = format!("the limit of missed times is 1 to {MAX_CATCH_UP_LIMIT}");
+            mistakes.push(Mistake::new(Code::Invalid, "catchUpLimit", message));
         }
         if let (Some(starts_at), Some(ends_at)) = (self.starts_at, self.ends_at)
             && ends_at < starts_at

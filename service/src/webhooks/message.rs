@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use store::{ApprovalRow, ExecutionRow, WorkflowRow};
 
 /// Everything that can be told.
-pub const EVENT_TYPES: [&str; 12] = [
+pub const EVENT_TYPES: [&str; 14] = [
     "execution.started",
     "execution.paused",
     "execution.resumed",
@@ -18,6 +18,8 @@ pub const EVENT_TYPES: [&str; 12] = [
     "execution.failed",
     "execution.cancelled",
     "approval.requested",
+    "approval.reminded",
+    "approval.escalated",
     "approval.approved",
     "approval.rejected",
     "approval.expired",
@@ -76,6 +78,13 @@ pub fn of(event: &Event) -> Option<News> {
         Event::Cancelled { by, reason, .. } => ("execution.cancelled", json!({ "by": by, "reason": reason })),
         Event::ApprovalOpened { path, approval, .. } => {
             ("approval.requested", json!({ "approval": { "id": approval }, "stepPath": path }))
+        }
+        Event::ApprovalReminded { path, approval, next_at, .. } => {
+            let approval = json!({ "id": approval, "remindAt": next_at.to_rfc3339() });
+            ("approval.reminded", json!({ "approval": approval, "stepPath": path }))
+        }
+        Event::ApprovalEscalated { path, approval, role, .. } => {
+            ("approval.escalated", json!({ "approval": { "id": approval, "role": role }, "stepPath": path }))
         }
         Event::ApprovalDecided { path, approval, verdict } => {
             let event_type = format!("approval.{}", verdict.ruling.name());
@@ -154,6 +163,33 @@ mod tests {
         assert_eq!(news.event_type, "execution.failed");
         let told = Value::Object(news.detail);
         assert_eq!(told, json!({ "error": { "code": "HTTP_STATUS" }, "stepPath": "charge" }));
+    }
+
+    #[test]
+    fn reminders_and_escalations_of_an_approval_are_told() {
+        let (path, approval) = ("ask".to_owned(), "apr_1".to_owned());
+        let reminded = Event::ApprovalReminded {
+            path: path.clone(),
+            approval: approval.clone(),
+            next_at: Timestamp(60_000),
+            at: Timestamp(1),
+        };
+        let role = "director".to_owned();
+        let escalated = Event::ApprovalEscalated { path, approval, role, at: Timestamp(2) };
+        let told = [reminded, escalated].map(|event| {
+            let News { event_type, at, detail } = of(&event).unwrap();
+            assert!(is_pattern(&event_type), "an address can ask for {event_type}");
+            (event_type, at.0, Value::Object(detail))
+        });
+        let remind_at = Timestamp(60_000).to_rfc3339();
+        let expected = [
+            ("approval.reminded", 1, json!({ "id": "apr_1", "remindAt": remind_at })),
+            ("approval.escalated", 2, json!({ "id": "apr_1", "role": "director" })),
+        ];
+        let expected = expected.map(|(event_type, at, approval)| {
+            (event_type.to_owned(), at, json!({ "approval": approval, "stepPath": "ask" }))
+        });
+        assert_eq!(told, expected);
     }
 
     #[test]

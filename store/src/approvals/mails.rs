@@ -1,15 +1,16 @@
-//! Mails that whoever may decide is owed since an approval was opened: each is taken on by one, and settled once.
+//! Mails that whoever may decide is owed since an approval was opened, or its reminder or escalation came due: each is
+//! taken on by one, and settled once.
 
 use entity::approval::{Column, Entity};
 use entity::approval_link;
 use ids::{ApprovalId, OrganizationId};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::change::is_open;
 use super::row;
 use crate::error::StoreError;
-use crate::model::approval::ApprovalRow;
+use crate::model::approval::{ApprovalRow, ApprovalStatus};
 use crate::model::approval_hands::LinkRow;
 use crate::store::Store;
 
@@ -54,7 +55,8 @@ impl Store {
     }
 
     /// Settles what is owed of an approval, with the links that are sent. False when nothing is to be sent: others have
-    /// settled it, or it is open no more.
+    /// settled it, it is open no more, or it is another `revision` than the one of which was found out who is asked.
+    /// Then the mail stays owed, or others would never hear of it who may decide only since.
     ///
     /// # Errors
     /// When the database is away: then it may have been settled all the same, and nothing is sent.
@@ -62,15 +64,19 @@ impl Store {
         &self,
         organization: OrganizationId,
         id: ApprovalId,
+        revision: i32,
         links: Vec<LinkRow>,
         now_ms: i64,
     ) -> Result<bool, StoreError> {
+        let is_the_same =
+            Condition::any().add(Column::Revision.eq(revision)).add(Column::Status.ne(ApprovalStatus::Pending.code()));
         let transaction = self.backend.begin().await?;
         let settled = Entity::update_many()
             .col_expr(Column::MailAtMs, Expr::val(None::<i64>))
             .filter(Column::OrganizationId.eq(organization.uuid()))
             .filter(Column::Id.eq(id.uuid()))
             .filter(Column::MailAtMs.is_not_null())
+            .filter(is_the_same)
             .exec(&*transaction)
             .await?;
         if settled.rows_affected == 0 {

@@ -1,8 +1,8 @@
 //! Filters of executions.
 
 use entity::execution::Column;
-use entity::{execution_label, workflow};
-use ids::{EventId, ExecutionId, OrganizationId, WorkflowId};
+use entity::{execution_label, schedule_run, workflow};
+use ids::{EventId, ExecutionId, OrganizationId, ScheduleId, WorkflowId};
 use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Condition, Expr, Query, SelectStatement, SimpleExpr};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,18 @@ pub struct ExecutionFilter {
     pub trigger_types: Option<Vec<TriggerType>>,
     /// Started by this event.
     pub event_id: Option<EventId>,
+    /// Started by this schedule, as far as its history reaches back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule_id: Option<ScheduleId>,
+    /// Started by a step of this execution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<ExecutionId>,
+    /// Repeats of this execution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<ExecutionId>,
+    /// True: not started by a step of another. False: only those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_root: Option<bool>,
     /// Started by this actor.
     pub started_by: Option<String>,
     /// By time of acceptance.
@@ -93,6 +105,10 @@ impl ExecutionFilter {
                     .map(|types| Column::TriggerType.is_in(types.iter().map(|kind| kind.code()))),
             )
             .add_option(self.event_id.map(|id| Column::EventId.eq(id.uuid())))
+            .add_option(self.schedule_id.map(|id| Column::Id.in_subquery(of_schedule(organization, id))))
+            .add_option(self.parent_id.map(|id| Column::ParentId.eq(id.uuid())))
+            .add_option(self.rerun_of.map(|id| Column::RerunOf.eq(id.uuid())))
+            .add_option(self.is_root.map(is_root))
             .add_option(self.started_by.as_ref().map(|actor| Column::StartedBy.eq(actor.as_str())))
             .add_option(self.key.as_ref().map(|key| key.condition(&column(Column::Key), dialect)))
             .add_option(self.queued_at.map(|time| time.condition(&column(Column::QueuedAtMs))))
@@ -135,6 +151,23 @@ fn statuses(statuses: &[ExecutionStatus]) -> Condition {
         .add(is_one_of)
         .add_option(is_notable.then(|| Expr::cust(IS_NOTABLE)))
         .add_option(is_claimed.then(|| Column::WorkerId.is_not_null()))
+}
+
+fn is_root(is_root: bool) -> SimpleExpr {
+    if is_root { Column::ParentId.is_null() } else { Column::ParentId.is_not_null() }
+}
+
+/// Executions that points in time of a schedule started.
+fn of_schedule(organization: OrganizationId, schedule: ScheduleId) -> SelectStatement {
+    use schedule_run::Column as Run;
+    Query::select()
+        .column((schedule_run::Entity, Run::ExecutionId))
+        .from(schedule_run::Entity)
+        .and_where(Run::OrganizationId.eq(organization.uuid()))
+        .and_where(Run::ScheduleId.eq(schedule.uuid()))
+        // Under `not`, one absent id among them would make the answer unknown.
+        .and_where(Run::ExecutionId.is_not_null())
+        .to_owned()
 }
 
 /// Executions of the organization with a label that fulfils `condition`.

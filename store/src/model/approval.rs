@@ -125,6 +125,8 @@ pub struct ApprovalChange {
     pub remind_at_ms: Option<i64>,
     /// When it is due from now on: what is absent there is due no more.
     pub times: Option<ApprovalTimes>,
+    /// Since when whoever may decide is owed a mail again, Unix milliseconds; what was owed before stays when absent.
+    pub mail_at_ms: Option<i64>,
     /// When, Unix milliseconds.
     pub at_ms: i64,
 }
@@ -133,7 +135,7 @@ impl ApprovalChange {
     /// Nothing of this approval changes yet.
     #[must_use]
     pub const fn of(id: ApprovalId, at_ms: i64) -> Self {
-        Self { id, status: None, escalated_role: None, remind_at_ms: None, times: None, at_ms }
+        Self { id, status: None, escalated_role: None, remind_at_ms: None, times: None, mail_at_ms: None, at_ms }
     }
 }
 

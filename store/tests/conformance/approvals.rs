@@ -10,8 +10,11 @@ use crate::on_both_databases;
 
 /// Deciders of one race.
 const DECIDERS: usize = 50;
-/// Races of each sort.
-const RACES: usize = 8;
+
+/// Races of each sort: as many as the variable `SLUICE_RACES` says, otherwise eight.
+fn races() -> usize {
+    std::env::var("SLUICE_RACES").map_or(8, |number| number.parse().unwrap())
+}
 
 pub fn new_approval(database: &Database) -> NewApproval {
     NewApproval {
@@ -155,7 +158,7 @@ on_both_databases! {
     }
 
     async fn of_fifty_who_decide_at_once_one_does(database: &Database) {
-        for _race in 0..RACES {
+        for _race in 0..races() {
             let (execution, id) = asks(database, new_approval(database)).await;
             // An SQLite file has one process.
             let other = if database.is_postgresql() { database.another_process().await } else { database.store.clone() };
@@ -184,8 +187,8 @@ on_both_databases! {
     }
 
     async fn of_a_decision_and_an_expiry_at_the_same_moment_one_counts(database: &Database) {
-        let (mut decided, mut expired) = (0, 0);
-        for race in 0..RACES * 4 {
+        let (races, mut decided, mut expired) = (races() * 4, 0, 0);
+        for race in 0..races {
             let (execution, id) = asks(database, new_approval(database)).await;
             let worker = WorkerId::new();
             // Its time wakes it.
@@ -216,7 +219,7 @@ on_both_databases! {
                 both => panic!("{both:?}"),
             }
         }
-        assert_eq!(decided + expired, RACES * 4);
+        assert_eq!(decided + expired, races);
     }
 
     async fn as_many_people_as_it_takes_have_to_agree_and_one_can_refuse(database: &Database) {
@@ -270,7 +273,8 @@ on_both_databases! {
         let worker = WorkerId::new();
         let claimed = claim_again(database, worker, execution).await;
         let role = Some("director".to_owned());
-        let change = ApprovalChange { escalated_role: role.clone(), remind_at_ms: Some(99), ..ApprovalChange::of(id, 50) };
+        assert_eq!(database.store.approvals_to_mail(i64::MAX, 10).await.unwrap(), []);
+        let change = ApprovalChange { escalated_role: role.clone(), remind_at_ms: Some(99), mail_at_ms: Some(50), ..ApprovalChange::of(id, 50) };
         let noted = ApprovalNote { id, kind: "escalated", detail: role, at_ms: 50 };
         let approvals = ApprovalWrites { changed: vec![change], noted: vec![noted], ..ApprovalWrites::default() };
         let checkpoint = Checkpoint { approvals, ..database.checkpoint(&claimed, worker, crate::harness::running()) };
@@ -280,6 +284,8 @@ on_both_databases! {
         assert_eq!((row.remind_at_ms, row.escalate_at_ms, row.escalated_role.as_deref()), (Some(99), None, Some("director")));
         let assignees = database.store.approval_assignees(database.organization, &[id]).await.unwrap();
         assert!(assignees.contains(&(id, "role:director".to_owned())), "{assignees:?}");
+        assert_eq!(database.store.approvals_to_mail(49, 10).await.unwrap(), []);
+        assert_eq!(database.store.approvals_to_mail(50, 10).await.unwrap(), [row], "whoever may decide is owed a mail");
 
         let withdraws = ApprovalWrites { withdraws_all: true, ..ApprovalWrites::default() };
         let end = Checkpoint {

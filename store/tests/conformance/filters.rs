@@ -1,11 +1,12 @@
 use ids::{EventId, ExecutionId, WorkerId};
 use store::{
     ExecutionFilter, ExecutionOrder, ExecutionResult, ExecutionStatus, LabelFilter, MAX_NESTING, PageRequest,
-    StoreError, StringFilter, TimeFilter, TriggerType,
+    ScheduleRunRow, ScheduleRunState, StoreError, StringFilter, TimeFilter, TriggerType,
 };
 
-use crate::harness::{Database, completed, failed, label};
+use crate::harness::{Database, EPOCH_MS, completed, failed, label};
 use crate::on_both_databases;
+use crate::schedules::{run_of, schedule};
 use crate::workflows::new_workflow;
 
 /// The executions that filters choose from, by name.
@@ -174,6 +175,45 @@ on_both_databases! {
         for (filter, expected) in cases {
             assert_eq!(found(database, &filter).await, expected, "{filter:?}");
         }
+    }
+
+    async fn children_and_repeats_are_found_by_what_they_come_of(database: &Database) {
+        let first = database.started(database.new_execution()).await;
+        let mut new = database.new_execution();
+        new.parent_id = Some(first);
+        let child = database.started(new).await;
+        let mut new = database.new_execution();
+        new.rerun_of = Some(first);
+        let repeat = database.started(new).await;
+        let all = || ExecutionFilter::default();
+        let cases = [
+            (ExecutionFilter { parent_id: Some(first), ..all() }, vec![child]),
+            (ExecutionFilter { parent_id: Some(child), ..all() }, vec![]),
+            (ExecutionFilter { rerun_of: Some(first), ..all() }, vec![repeat]),
+            (ExecutionFilter { rerun_of: Some(child), ..all() }, vec![]),
+            (ExecutionFilter { is_root: Some(true), ..all() }, vec![first, repeat]),
+            (ExecutionFilter { is_root: Some(false), ..all() }, vec![child]),
+            (ExecutionFilter { not: Some(Box::new(ExecutionFilter { parent_id: Some(first), ..all() })), ..all() }, vec![first, repeat]),
+        ];
+        for (filter, expected) in cases {
+            assert_eq!(found(database, &filter).await, expected, "{filter:?}");
+        }
+    }
+
+    async fn what_a_schedule_started_is_found_by_its_history(database: &Database) {
+        let plain = database.started(database.new_execution()).await;
+        let timed = database.started(database.new_execution()).await;
+        let (row, _is_new) = database.store.insert_schedule(schedule(database.organization, EPOCH_MS)).await.unwrap().unwrap();
+        let run = ScheduleRunRow { execution_id: Some(timed), ..run_of(&row, EPOCH_MS, ScheduleRunState::Started) };
+        // One that came to nothing has no execution.
+        for run in [run, run_of(&row, EPOCH_MS + 1, ScheduleRunState::Failed)] {
+            database.store.insert_schedule_run(&run).await.unwrap();
+        }
+        let of = |id| ExecutionFilter { schedule_id: Some(id), ..ExecutionFilter::default() };
+        assert_eq!(found(database, &of(row.id)).await, [timed]);
+        assert_eq!(found(database, &of(ids::ScheduleId::new())).await, []);
+        let others = ExecutionFilter { not: Some(Box::new(of(row.id))), ..ExecutionFilter::default() };
+        assert_eq!(found(database, &others).await, [plain]);
     }
 
     async fn nesting_has_a_limit(database: &Database) {

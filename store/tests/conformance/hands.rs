@@ -111,7 +111,7 @@ on_both_databases! {
         assert_eq!((owed(6).await, owed(7).await), (vec![early], vec![early, late]));
         let settles = (0..8).map(|number| {
             let links = vec![link(database, early, &format!("hash {number}"), 1_000)];
-            store.settle_approval_mail(of, early, links, database.now())
+            store.settle_approval_mail(of, early, 1, links, database.now())
         });
         let settled: Vec<bool> = futures::future::join_all(settles).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(settled.iter().filter(|settled| **settled).count(), 1, "one of many sends it");
@@ -123,9 +123,9 @@ on_both_databases! {
         let decided = store.decide_approval(says(database, late, "usr_ada", true)).await.unwrap();
         assert!(matches!(decided, DecisionOutcome::Recorded { .. }), "{decided:?}");
         let links = vec![link(database, late, "late", 1_000)];
-        assert!(!store.settle_approval_mail(of, late, links, database.now()).await.unwrap(), "it is closed");
+        assert!(!store.settle_approval_mail(of, late, 1, links, database.now()).await.unwrap(), "it is closed");
         assert_eq!(store.approval_link("late").await.unwrap(), None);
-        assert!(!store.settle_approval_mail(of, silent, Vec::new(), database.now()).await.unwrap());
+        assert!(!store.settle_approval_mail(of, silent, 1, Vec::new(), database.now()).await.unwrap());
         assert_eq!(owed(i64::MAX).await, Vec::<ApprovalId>::new());
     }
 
@@ -139,9 +139,23 @@ on_both_databases! {
         assert_eq!(store.approvals_to_mail(29, 10).await.unwrap(), []);
         assert!(!store.claim_approval_mail(of, id, 29, 60).await.unwrap());
         assert!(store.claim_approval_mail(of, id, 30, 60).await.unwrap(), "whoever had it is gone");
-        assert!(store.settle_approval_mail(of, id, Vec::new(), database.now()).await.unwrap(), "also by who was slow");
+        assert!(store.settle_approval_mail(of, id, 1, Vec::new(), database.now()).await.unwrap(), "also by who was slow");
         assert!(!store.claim_approval_mail(of, id, i64::MAX, i64::MAX).await.unwrap(), "it is settled");
         assert!(!store.claim_approval_mail(of, silent, i64::MAX, i64::MAX).await.unwrap(), "nothing is owed");
+    }
+
+    async fn a_mail_is_not_settled_by_whoever_found_out_too_early_who_is_asked(database: &Database) {
+        let (store, of) = (&database.store, database.organization);
+        let (_asks, id) = asks(database, NewApproval { mail_at_ms: Some(5), ..new_approval(database) }).await;
+        assert!(store.claim_approval_mail(of, id, 5, 30).await.unwrap());
+        let handed = store.hand_over_approval(from_ada_to(database, id, "usr_bob", 1)).await.unwrap();
+        assert!(matches!(handed, HandOutcome::Done(_)), "{handed:?}");
+        let links = vec![link(database, id, "to ada", 1_000)];
+        assert!(!store.settle_approval_mail(of, id, 1, links, database.now()).await.unwrap());
+        assert_eq!(store.approval_link("to ada").await.unwrap(), None);
+        let owed = store.approvals_to_mail(30, 10).await.unwrap();
+        assert_eq!(owed.iter().map(|row| (row.id, row.revision)).collect::<Vec<_>>(), [(id, 2)], "it is still owed");
+        assert!(store.settle_approval_mail(of, id, 2, Vec::new(), database.now()).await.unwrap());
     }
 
     async fn what_is_handed_over_is_judged_anew_and_leaves_the_inbox_of_whoever_had_it(database: &Database) {

@@ -141,6 +141,20 @@ on_both_databases! {
         assert_eq!(serde_json::from_str::<Cursor>(&text).unwrap(), cursor);
     }
 
+    async fn a_list_is_counted_up_to_ten_thousand_and_says_when_there_is_more(database: &Database) {
+        let counted = async || {
+            database.store.count_executions(database.organization, &ExecutionFilter::default()).await.unwrap()
+        };
+        for _thousand in 0..10 {
+            let new = (0..1_000).map(|_one| database.new_execution()).collect();
+            let started = database.store.start_many(new).await.unwrap();
+            assert!(started.iter().all(Result::is_ok));
+        }
+        assert_eq!(counted().await, (10_000, true));
+        database.started(database.new_execution()).await;
+        assert_eq!(counted().await, (10_000, false));
+    }
+
     async fn an_empty_list_has_an_empty_page(database: &Database) {
         for request in [PageRequest::first(5), PageRequest::last(5)] {
             let page = page(database, ExecutionOrder::default(), request).await;

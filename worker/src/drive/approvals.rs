@@ -39,9 +39,7 @@ impl Execution {
         let mut written = writes(events, &self.asked, &self.open_approvals(), now)?;
         write_times(&self.state, events, &mut written, now);
         if context.services.settings().mailer.is_on() {
-            for new in &mut written.opened {
-                new.mail_at_ms = Some(new.requested_at_ms);
-            }
+            owe_mails(&mut written);
         }
         Ok(written)
     }
@@ -62,6 +60,18 @@ impl Execution {
     pub(super) fn is_overtaken_by(&self, told: &Told) -> bool {
         let Told::Signal { what: Signal::Approval { approval, .. } } = told else { return false };
         self.pending.iter().any(|event| expired(event) == Some(approval))
+    }
+}
+
+/// Whoever may decide is owed a mail of what is opened, and of what people are reminded of or others are asked about.
+fn owe_mails(written: &mut ApprovalWrites) {
+    for new in &mut written.opened {
+        new.mail_at_ms = Some(new.requested_at_ms);
+    }
+    for noted in &written.noted {
+        if let Some(change) = written.changed.iter_mut().find(|change| change.id == noted.id) {
+            change.mail_at_ms = Some(noted.at_ms);
+        }
     }
 }
 
@@ -312,6 +322,35 @@ mod tests {
         let mut later = ApprovalWrites::default();
         write_times(&state, &[], &mut later, Timestamp(13));
         assert!(later.is_empty());
+    }
+
+    #[test]
+    fn who_may_decide_is_owed_a_mail_of_reminders_and_escalations_and_of_nothing_else() {
+        let [reminded, escalated, expires] = [(); 3].map(|()| ApprovalId::new().to_string());
+        let events = [
+            Event::ApprovalReminded {
+                path: "ask".to_owned(),
+                approval: reminded.clone(),
+                next_at: Timestamp(20),
+                at: Timestamp(4),
+            },
+            Event::ApprovalEscalated {
+                path: "ask".to_owned(),
+                approval: escalated.clone(),
+                role: "boss".to_owned(),
+                at: Timestamp(5),
+            },
+            decided(&expires, Ruling::Expired),
+        ];
+        let (before, after) = (ids(&[&reminded, &escalated, &expires]), ids(&[&reminded, &escalated]));
+        let mut written = writes(&events, &before, &after, Timestamp(10)).unwrap();
+        assert!(written.changed.iter().all(|change| change.mail_at_ms.is_none()), "where no mail is set up");
+        owe_mails(&mut written);
+        let mut owed: Vec<_> = written.changed.iter().map(|one| (one.id.to_string(), one.mail_at_ms)).collect();
+        let mut expected = vec![(reminded, Some(4)), (escalated, Some(5)), (expires, None)];
+        owed.sort();
+        expected.sort();
+        assert_eq!(owed, expected);
     }
 
     #[test]

@@ -63,3 +63,61 @@ impl Family {
         messages.into_iter().filter_map(|(child, told)| Some((child.parse().ok()?, told))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use engine::machine::{EffectOutcome, Event, Origin};
+    use engine::plan::{Plan, Settings};
+    use engine::{Timestamp, definition};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn all_spread_items_are_told_of_a_pause_and_of_the_end_of_what_waits_for_them() {
+        let definition = definition::decode(&json!({ "workflow_id": "test", "steps": [
+            { "id": "all", "type": "foreach", "foreach": { "items": [1, 2, 3], "spread": true, "steps": [
+                { "id": "one", "type": "workflow", "workflow": { "workflow_id": "other" } },
+            ] } },
+        ] }));
+        let plan = Plan::new(definition.unwrap(), Settings { default_timeout: Duration::from_mins(5) }).unwrap();
+        let origin = Origin {
+            execution: "exe_1".to_owned(),
+            organization: "org_1".to_owned(),
+            workflow_id: "test".to_owned(),
+            workflow_name: "Test".to_owned(),
+            version: 1,
+            payload: json!({}),
+            trigger: Value::Null,
+            accepted_at: Timestamp(0),
+            base_url: "https://sluice.test".to_owned(),
+        };
+        let mut state = State::new();
+        machine::apply(&mut state, &Event::Accepted);
+        let mut follow = |command: Command| {
+            let family = Family::of(&state, &command);
+            let decided = machine::advance(&plan, &origin, &mut state, command, Timestamp(0)).unwrap();
+            let mut told = family.messages(&state);
+            told.sort_by_key(|(child, _)| *child);
+            (decided.effects, told)
+        };
+
+        let mut begun = Vec::new();
+        for start in follow(Command::TakeUp).0 {
+            let child = ExecutionId::new();
+            let outcome = EffectOutcome::Succeeded { output: json!({ "execution_id": child }) };
+            let (_, told) = follow(Command::EffectDone { effect: start.id, outcome });
+            assert!(told.is_empty(), "{told:?}");
+            begun.push(child);
+        }
+        assert_eq!(begun.len(), 3);
+        let (_, told) = follow(Command::Pause { by: None, reason: None, freezes: true });
+        let pause = Told::Pause { by: None, reason: None, freezes: true };
+        assert_eq!(told, begun.iter().map(|child| (*child, pause.clone())).collect::<Vec<_>>());
+        let (_, told) = follow(Command::Cancel { by: None, reason: None });
+        assert_eq!(told.iter().map(|(child, _)| *child).collect::<Vec<_>>(), begun);
+        assert!(told.iter().all(|(_, told)| matches!(told, Told::Cancel { .. })), "{told:?}");
+    }
+}

@@ -13,7 +13,7 @@ use service::operations::wake_reasons;
 use service::plans::WorkflowRef;
 use service::viewer::{Permission, Permissions};
 use service::workflows::{ImportFile, ImportRequest};
-use service::{Services, Viewer};
+use service::{Code, ServiceError, Services, Viewer};
 use store::{ExecutionStatus, NewEvent};
 
 use super::{Bed, eventually, one, owner};
@@ -60,6 +60,22 @@ fn pause(id: ExecutionId, when: AskedEvent) -> PauseRequest {
     PauseRequest { id, reason: None, freezes: true, resume_at: None, resume_when: Some(when) }
 }
 
+fn by_hand(id: ExecutionId, reason: &str) -> PauseRequest {
+    PauseRequest { id, reason: Some(reason.to_owned()), freezes: true, resume_at: None, resume_when: None }
+}
+
+fn now(id: ExecutionId) -> ResumeRequest {
+    ResumeRequest { id, data: None, at: None, when: None, from_step: None, reason: None }
+}
+
+/// Why it was refused, and what is wrong.
+fn refusal<T: std::fmt::Debug>(answer: Result<T, ServiceError>) -> (Code, String) {
+    match answer.unwrap_err() {
+        ServiceError::Mistakes(mistakes) => (mistakes[0].code, mistakes[0].field.join(".")),
+        other => (other.code(), String::new()),
+    }
+}
+
 /// Records an event that nobody is told of, with the id of a clock that is off by so much.
 async fn record(services: &Services, off_ms: i64, received_at_ms: i64) -> EventId {
     let millis = u64::try_from(received_at_ms + off_ms).unwrap();
@@ -88,8 +104,12 @@ async fn record(services: &Services, off_ms: i64, received_at_ms: i64) -> EventI
 
 /// A worker takes it in hand for something else.
 async fn take_in_hand(services: &Services, id: ExecutionId) {
+    signal(services, id, "look.again").await;
+}
+
+async fn signal(services: &Services, id: ExecutionId, name: &str) {
     let target = SignalTarget::Execution(id);
-    let request = SignalRequest { target, name: "look.again".to_owned(), data: None, idempotency_key: None };
+    let request = SignalRequest { target, name: name.to_owned(), data: None, idempotency_key: None };
     executions::signal(services, &owner(services), request).await.unwrap();
 }
 
@@ -149,6 +169,60 @@ async fn what_an_event_is_compared_with_is_said_by_those_who_may_see_it_and_told
     let refused = executions::resume(services, &other, resume(by_path())).await.unwrap_err();
     assert_eq!(refused.code().as_str(), "FORBIDDEN");
     executions::resume(services, &other, resume(truck(None, None))).await.unwrap();
+    bed.worker.shut_down().await;
+    bed.services.store().close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_pause_keeps_its_reason_and_a_second_one_changes_nothing() {
+    let bed = Bed::new().await;
+    let services = &bed.services;
+    let viewer = owner(services);
+    let id = resting(services).await;
+    let row = executions::pause(services, &viewer, by_hand(id, "stock-taking")).await.unwrap();
+    assert_eq!(row.status, ExecutionStatus::Paused);
+    let view = executions::pause_view(services, &viewer, &row).await.unwrap().unwrap();
+    assert_eq!((view.by, view.reason.as_deref()), (Some(viewer.actor.id.clone()), Some("stock-taking")));
+    let before = journal(services, id).await;
+    let again = executions::pause(services, &viewer, by_hand(id, "another reason")).await.unwrap();
+    assert_eq!((again.status, again.paused_at_ms), (row.status, row.paused_at_ms));
+    let told = services.store().signals(viewer.organization, id).await.unwrap();
+    assert!(told.is_empty(), "nobody is told: {told:?}");
+    assert_eq!(journal(services, id).await, before);
+    let view = executions::pause_view(services, &viewer, &again).await.unwrap().unwrap();
+    assert_eq!(view.reason.as_deref(), Some("stock-taking"));
+    bed.worker.shut_down().await;
+    bed.services.store().close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn only_what_is_paused_is_resumed_and_only_what_has_not_ended_is_paused() {
+    let bed = Bed::new().await;
+    let services = &bed.services;
+    let viewer = owner(services);
+    let id = resting(services).await;
+    let wrong_state = (Code::WrongState, "id".to_owned());
+    assert_eq!(refusal(executions::resume(services, &viewer, now(id)).await), wrong_state);
+    assert_eq!(refusal(executions::cancel_resume(services, &viewer, id).await), wrong_state);
+    executions::pause(services, &viewer, by_hand(id, "look")).await.unwrap();
+    is(services, id, ExecutionStatus::Paused).await;
+    let row = executions::resume(services, &viewer, now(id)).await.unwrap();
+    assert_ne!(row.status, ExecutionStatus::Paused);
+    is(services, id, ExecutionStatus::Waiting).await;
+    assert_eq!(refusal(executions::resume(services, &viewer, now(id)).await), wrong_state, "it goes on once");
+
+    signal(services, id, "stock.counted").await;
+    is(services, id, ExecutionStatus::Completed).await;
+    let before = journal(services, id).await;
+    assert_eq!(refusal(executions::pause(services, &viewer, by_hand(id, "too late")).await), wrong_state);
+    assert_eq!(refusal(executions::resume(services, &viewer, now(id)).await), wrong_state);
+    assert_eq!(refusal(executions::cancel_resume(services, &viewer, id).await), wrong_state);
+    assert_eq!(journal(services, id).await, before);
+
+    let (nobody, not_found) = (ExecutionId::new(), (Code::NotFound, "id".to_owned()));
+    assert_eq!(refusal(executions::pause(services, &viewer, by_hand(nobody, "look")).await), not_found);
+    assert_eq!(refusal(executions::resume(services, &viewer, now(nobody)).await), not_found);
+    assert_eq!(refusal(executions::cancel_resume(services, &viewer, nobody).await), not_found);
     bed.worker.shut_down().await;
     bed.services.store().close().await;
 }

@@ -16,6 +16,11 @@ fn millis(length: Duration) -> i64 {
     i64::try_from(length.0.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// What is less than nothing is refused as zero is.
+fn limit(most: i32) -> u32 {
+    u32::try_from(most).unwrap_or(0)
+}
+
 /// A schedule.
 #[derive(InputObject)]
 pub struct ScheduleCreateInput {
@@ -45,6 +50,9 @@ pub struct ScheduleCreateInput {
     /// How far back missed times count.
     #[graphql(default_with = "DEFAULT_WINDOW")]
     catch_up_window: Duration,
+    /// How many missed times are made up for at most, the latest of them: 1 to 10,000; for `ALL`.
+    #[graphql(default = 100)]
+    catch_up_limit: i32,
     /// Delay, at most this.
     #[graphql(default_with = "NO_JITTER")]
     jitter: Duration,
@@ -80,7 +88,7 @@ impl ScheduleCreateInput {
                 repeated: self.overlap_time_policy.into(),
                 overlap: self.overlap_policy.into(),
                 catch_up: self.catch_up_policy.into(),
-                catch_up_limit: DEFAULT_CATCH_UP_LIMIT,
+                catch_up_limit: limit(self.catch_up_limit),
                 catch_up_window_ms: Some(millis(self.catch_up_window)),
                 jitter_ms: millis(self.jitter),
                 starts_at: self.starts_at.map(|at| at.0),
@@ -119,6 +127,8 @@ pub struct ScheduleUpdateInput {
     catch_up_policy: Option<CatchUpPolicy>,
     /// How far back missed times count.
     catch_up_window: Option<Duration>,
+    /// How many missed times are made up for at most, the latest of them: 1 to 10,000; for `ALL`.
+    catch_up_limit: Option<i32>,
     /// Delay, at most this.
     jitter: Option<Duration>,
     /// Not before.
@@ -147,7 +157,8 @@ impl ScheduleUpdateInput {
         let (spec, zone) = (self.spec, self.time_zone);
         let (gap, repeated, overlap, catch_up) =
             (self.gap_policy, self.overlap_time_policy, self.overlap_policy, self.catch_up_policy);
-        let (window, jitter, starts_at, ends_at) = (self.catch_up_window, self.jitter, self.starts_at, self.ends_at);
+        let (window, most, jitter) = (self.catch_up_window, self.catch_up_limit, self.jitter);
+        let (starts_at, ends_at) = (self.starts_at, self.ends_at);
         let retime = move |timing: &mut Timing| {
             timing.spec = spec.map_or_else(|| timing.spec.clone(), |spec| spec.spec(now));
             timing.time_zone = zone.map_or_else(|| timing.time_zone.clone(), |zone| zone.0);
@@ -155,6 +166,7 @@ impl ScheduleUpdateInput {
             timing.repeated = repeated.map_or(timing.repeated, Into::into);
             timing.overlap = overlap.map_or(timing.overlap, Into::into);
             timing.catch_up = catch_up.map_or(timing.catch_up, Into::into);
+            timing.catch_up_limit = most.map_or(timing.catch_up_limit, limit);
             timing.catch_up_window_ms = window.map(millis).or(timing.catch_up_window_ms);
             timing.jitter_ms = jitter.map_or(timing.jitter_ms, millis);
             timing.starts_at = starts_at.map(|at| at.0).or(timing.starts_at);

@@ -13,7 +13,7 @@ use crate::graphql::directives::authorized;
 use crate::graphql::errors::{IntoGraphql, invalid};
 use crate::graphql::loaders::{LastFireOf, loader, shared};
 use crate::graphql::operations::HealthStatus;
-use crate::graphql::scalars::{DateTime, Duration, Json, TimeZone};
+use crate::graphql::scalars::{DateTime, Duration, Json, TimeZone, int};
 use crate::graphql::viewer::{Actor, Permission};
 use crate::graphql::viewer_of;
 use crate::graphql::workflow::Workflow;
@@ -104,6 +104,11 @@ impl Schedule {
     /// How far back missed times count; without bound when null.
     async fn catch_up_window(&self) -> Option<Duration> {
         self.timing.catch_up_window_ms.map(length)
+    }
+
+    /// How many missed times are made up for at most, the latest of them; for `ALL`.
+    async fn catch_up_limit(&self) -> i32 {
+        int(self.timing.catch_up_limit)
     }
 
     /// Delay, at most this: the same in every process, and different from one time to the next.

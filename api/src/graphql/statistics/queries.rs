@@ -31,9 +31,11 @@ impl StatisticsFilter {
         let Some(reference) = self.workflow else { return Ok(None) };
         let found = match reference.parse()? {
             service::plans::WorkflowRef::Id(id) => Ok(id),
-            service::plans::WorkflowRef::Slug(slug) => {
-                service::workflows::workflow_by_slug(services, viewer, &slug).await.graphql()?.map(|row| row.id).ok_or(slug)
-            }
+            service::plans::WorkflowRef::Slug(slug) => service::workflows::workflow_by_slug(services, viewer, &slug)
+                .await
+                .graphql()?
+                .map(|row| row.id)
+                .ok_or(slug),
         };
         let unknown = |slug: String| {
             let message = format!("there is no workflow `{slug}`");

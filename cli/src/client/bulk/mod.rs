@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
+use super::conditions;
 use super::server::Server;
-use super::start::labels;
-use super::values::{optional_json, text, workflow_ref};
+use super::values::{optional_json, text};
 use crate::arguments::bulk::{BulkCommand, BulkOptions, ManyOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -85,34 +85,10 @@ async fn start(
 
 /// The conditions of the command line. Without any, nothing is meant rather than everything.
 fn filter(many: &ManyOptions) -> Result<Value, Failure> {
-    let mut conditions = Map::new();
-    if let Some(workflow) = &many.workflow {
-        conditions.insert("workflow".to_owned(), workflow_ref(workflow));
-    }
-    if !many.statuses.is_empty() {
-        let statuses: Vec<String> = many.statuses.iter().map(|status| status.to_ascii_uppercase()).collect();
-        conditions.insert("statuses".to_owned(), json!(statuses));
-    }
-    if !many.labels.is_empty() {
-        let labels = labels(&many.labels, "--label name=value")?;
-        let labels: Vec<Value> =
-            labels.into_iter().map(|label| json!({ "name": label["name"], "eq": label["value"] })).collect();
-        conditions.insert("labels".to_owned(), json!(labels));
-    }
-    if let Some(key) = &many.key {
-        conditions.insert("key".to_owned(), json!({ "eq": key }));
-    }
-    let given = optional_json("--filter", many.filter.as_deref())?;
-    match (given.is_null(), conditions.is_empty()) {
-        (false, true) => Ok(given),
-        (false, false) => {
-            conditions.insert("and".to_owned(), json!([given]));
-            Ok(Value::Object(conditions))
-        }
-        (true, false) => Ok(Value::Object(conditions)),
-        (true, true) => Err(Failure::usage("say which executions")
-            .help("give --workflow, --status, --label, --key, --id or --filter; all of them are --filter '{}'")),
-    }
+    conditions::filter(&many.which)?.ok_or_else(|| {
+        Failure::usage("say which executions")
+            .help("give --workflow, --status, --label, --key, --id or --filter; all of them are --filter '{}'")
+    })
 }
 
 async fn list(server: &Server, format: Format) -> Result<ExitCode, Failure> {

@@ -1,9 +1,10 @@
-//! `sluice versions`, `diff`, `rollback`, `export` and `move`.
+//! `sluice versions`, `diff`, `publish`, `discard`, `rollback`, `export`, `move` and `workflows`.
 
 mod diff;
 mod export;
 mod follow;
 mod moving;
+mod state;
 
 use std::process::ExitCode;
 
@@ -28,9 +29,12 @@ pub async fn run(command: VersionsCommand, format: Format) -> Result<ExitCode, F
         VersionsCommand::Versions(options) if options.watch => follow::run(options, format).await,
         VersionsCommand::Versions(options) => list(options, format).await,
         VersionsCommand::Diff(options) => diff::run(options, format).await,
+        VersionsCommand::Publish(options) => state::publish(options, format).await,
+        VersionsCommand::Discard(options) => state::discard(options, format).await,
         VersionsCommand::Rollback(options) => rollback(options, format).await,
         VersionsCommand::Export(options) => export::run(options, format).await,
         VersionsCommand::Move(options) => moving::run(options, format).await,
+        VersionsCommand::Workflows(options) => state::workflows(options, format).await,
     }
 }
 

@@ -249,6 +249,25 @@ async fn who_may_decide_is_asked_by_mail_once_and_the_link_decides() {
 }
 
 #[tokio::test]
+async fn an_escalation_sends_the_mail_again_also_to_those_whom_the_other_role_adds() {
+    let (mailer, mut received) = Mailer::to_channel();
+    let bed = Bed::with(Settings { mailer, ..Settings::default() }).await;
+    bed.member("ada", "manager", true).await;
+    let eve = bed.member("eve", "director", true).await;
+    let approval = bed.asks(Asks::default()).await;
+    assert_eq!(ask_by_mail(&bed.services).await.unwrap(), 1);
+    assert_eq!(mails(&mut received, 1).await[0].to, "ada@example.com");
+    bed.escalates(approval, "director").await;
+    assert_eq!(ask_by_mail(&bed.services).await.unwrap(), 1);
+    assert_eq!(ask_by_mail(&bed.services).await.unwrap(), 0, "once");
+    let again = mails(&mut received, 2).await;
+    let to: Vec<&str> = again.iter().map(|mail| mail.to.as_str()).collect();
+    assert_eq!(to, ["ada@example.com", "eve@example.com"]);
+    let decided = decide_by_token(&bed.services, &token(&again[1]), yes(None), &Origin::default()).await.unwrap();
+    assert_eq!(decided.row.decided_by.as_deref(), Some(eve.actor.id.as_str()));
+}
+
+#[tokio::test]
 async fn what_has_no_place_among_the_mails_on_their_way_is_asked_later() {
     let (mailer, mut received) = Mailer::to_channel();
     let bed = Bed::with(Settings { mailer: mailer.clone(), ..Settings::default() }).await;

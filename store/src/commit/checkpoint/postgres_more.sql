@@ -60,14 +60,14 @@ opened as (
 ),
 -- what changes of those that are open
 changes as (
-    select written.organization_id, one.id, one.status, one.escalated_role, one.remind_at_ms, one.times, one.at_ms
+    select written.organization_id, one.id, one.status, one.escalated_role, one.remind_at_ms, one.times, one.mail_at_ms, one.at_ms
     from written
     cross join lateral json_to_recordset(written.approvals::json -> 'changed') as one (
-        id uuid, status int2, escalated_role text, remind_at_ms int8, times json, at_ms int8
+        id uuid, status int2, escalated_role text, remind_at_ms int8, times json, mail_at_ms int8, at_ms int8
     )
     where written.approvals is not null
     union all
-    select written.organization_id, approval.id, 4::int2, null, null, null, written.at_ms
+    select written.organization_id, approval.id, 4::int2, null, null, null, null, written.at_ms
     from written
     join approval on approval.execution_id = written.execution_id and approval.status = 0
     where written.approvals is not null and (written.approvals::json ->> 'withdraws_all')::bool
@@ -91,6 +91,7 @@ changed as (
             when changes.times is null then coalesce(changes.remind_at_ms, approval.remind_at_ms)
             else (changes.times ->> 'remind_at_ms')::int8
         end,
+        mail_at_ms = coalesce(changes.mail_at_ms, approval.mail_at_ms),
         revision = approval.revision + 1
     from changes
     where approval.id = changes.id and approval.organization_id = changes.organization_id and approval.status = 0

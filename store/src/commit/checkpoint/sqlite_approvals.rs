@@ -95,6 +95,7 @@ async fn change(
         .bind(change.times.and_then(|times| times.expires_at_ms))
         .bind(change.times.and_then(|times| times.remind_at_ms))
         .bind(change.times.and_then(|times| times.escalate_at_ms))
+        .bind(change.mail_at_ms)
         .execute(&mut *connection)
         .await?;
     if let Some(role) = &change.escalated_role {

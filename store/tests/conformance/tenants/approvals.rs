@@ -47,7 +47,7 @@ pub async fn approval(
 /// Takes on what is owed of an approval, or sends it.
 async fn mailed(asked: &mut Asked, database: &Database, organization: OrganizationId, id: ApprovalId) -> bool {
     let is_taken_on = ask!(asked, database.store, claim_approval_mail(organization, id, 1, 1));
-    is_taken_on || ask!(asked, database.store, settle_approval_mail(organization, id, Vec::new(), 1))
+    is_taken_on || ask!(asked, database.store, settle_approval_mail(organization, id, 2, Vec::new(), 1))
 }
 
 fn handed(organization: OrganizationId, id: ApprovalId, person: &str) -> HandOver {

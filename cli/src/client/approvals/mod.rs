@@ -1,29 +1,33 @@
 //! `sluice approvals`: what people have to decide.
 
+mod absent;
+mod decide;
+mod link;
+
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::conditions::upper;
+use super::live;
 use super::server::Server;
-use super::values::{optional_json, text};
-use crate::arguments::{ApprovalsCommand, ApprovalsOptions};
+use super::values::{optional_json, text, workflow_ref};
+use crate::arguments::approvals::{ApprovalsCommand, ApprovalsOptions, ListOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
-const MINE: &str = "query($after: String) { approvals(first: 100, after: $after, filter: { assignedToViewer: true }) {
-  nodes { id title stepPath status roles users policy { required } requestedAt expiresAt viewerCanDecide }
-  pageInfo { hasNextPage endCursor } } }";
-const ALL: &str = "query($after: String) { approvals(first: 100, after: $after) {
-  nodes { id title stepPath status roles users policy { required } requestedAt expiresAt viewerCanDecide }
-  pageInfo { hasNextPage endCursor } } }";
+const LIST: &str = "query($after: String, $filter: ApprovalFilter) {
+  approvals(first: 100, after: $after, filter: $filter) {
+    nodes { id title stepPath status roles users policy { required } requestedAt expiresAt viewerCanDecide }
+    pageInfo { hasNextPage endCursor } } }";
+const FOLLOW: &str = "subscription($filter: ApprovalFilter, $after: String) {
+  approvals(filter: $filter, after: $after) { cursor kind
+    approval { id title stepPath status roles users policy { required } requestedAt expiresAt viewerCanDecide } } }";
 const SHOW: &str = "query($id: ID!) { approval(id: $id) {
   id title stepPath status subject { entity entityId } requester { id displayName } roles users
   policy { mode required requesterMayDecide } formSchema requestedAt expiresAt decidedAt
   decisions { outcome { name } actor { id displayName } reason channel at }
   viewerCanDecide viewerCannotDecideReason history { type actor { id displayName } detail at } } }";
-const DECIDE: &str = "mutation($input: ApprovalDecideInput!) { approvalDecide(input: $input) {
-  approval { id title status decidedAt decisions { outcome { name } actor { id displayName } reason at } }
-  userErrors { code message field help } } }";
 const COMMENT: &str = "mutation($input: ApprovalCommentInput!) { approvalComment(input: $input) {
   approval { id title status comments(last: 1) { nodes { id body at } } } userErrors { code message field help } } }";
 
@@ -68,17 +72,18 @@ const REMIND: Change = Change {
 
 pub async fn run(options: ApprovalsOptions, format: Format) -> Result<ExitCode, Failure> {
     let server = Server::new(&options.server)?;
-    match options.what.unwrap_or(ApprovalsCommand::List { all: false }) {
-        ApprovalsCommand::List { all } => list(&server, if all { ALL } else { MINE }, format).await,
+    match options.what.unwrap_or_else(|| ApprovalsCommand::List(ListOptions::default())) {
+        ApprovalsCommand::List(options) => list(&server, &options, format).await,
         ApprovalsCommand::Show { id } => show(&server, &id, format).await,
-        ApprovalsCommand::Approve { id, reason, data } => {
+        ApprovalsCommand::Approve { ids, reason, data } => {
             let data = optional_json("--data", data.as_deref())?;
-            let input = json!({ "id": id, "outcome": "approve", "reason": reason, "data": data });
-            decide(&server, input, format).await
+            decide::run(&server, &ids, "approve", reason.as_deref(), data, format).await
         }
-        ApprovalsCommand::Reject { id, reason } => {
-            decide(&server, json!({ "id": id, "outcome": "reject", "reason": reason }), format).await
+        ApprovalsCommand::Reject { ids, reason } => {
+            decide::run(&server, &ids, "reject", Some(&reason), Value::Null, format).await
         }
+        ApprovalsCommand::Link(link) => link::run(&options.server, link, format).await,
+        ApprovalsCommand::Absent(options) => absent::run(&server, options, format).await,
         ApprovalsCommand::Comment { id, text } => {
             let input = json!({ "input": { "id": id, "body": text } });
             let said = server.run("approvalComment", COMMENT, input).await?["approval"].take();
@@ -105,8 +110,20 @@ fn who(approval: &Value) -> String {
     [names("roles"), names("users")].concat().join(", ")
 }
 
-async fn list(server: &Server, query: &str, format: Format) -> Result<ExitCode, Failure> {
-    let approvals = server.pages(&["approvals"], query).await?;
+async fn list(server: &Server, options: &ListOptions, format: Format) -> Result<ExitCode, Failure> {
+    let mut filter = json!({});
+    if !options.statuses.is_empty() {
+        filter["statuses"] = upper(&options.statuses);
+    } else if !options.all {
+        filter["assignedToViewer"] = json!(true);
+    }
+    if let Some(workflow) = &options.workflow {
+        filter["workflow"] = workflow_ref(workflow);
+    }
+    if options.watch {
+        return live::follow(server, "approvals", FOLLOW, filter, format, line).await;
+    }
+    let approvals = server.pages_with(&["approvals"], LIST, json!({ "filter": filter })).await?;
     match format {
         Format::Json => output::json(&Value::Array(approvals)),
         Format::Table => {
@@ -115,12 +132,13 @@ async fn list(server: &Server, query: &str, format: Format) -> Result<ExitCode, 
                     text(&approval["id"]),
                     text(&approval["title"]),
                     text(&approval["stepPath"]),
+                    text(&approval["status"]).to_lowercase(),
                     who(approval),
                     text(&approval["requestedAt"]),
                     text(&approval["expiresAt"]),
                 ]
             };
-            let head = ["approval", "about", "step", "who decides", "asked", "until"];
+            let head = ["approval", "about", "step", "status", "who decides", "asked", "until"];
             output::table(&head, approvals.iter().map(row).collect())
         }
     }
@@ -160,14 +178,9 @@ async fn change(server: &Server, change: &Change, input: Value, format: Format) 
     }
 }
 
-async fn decide(server: &Server, input: Value, format: Format) -> Result<ExitCode, Failure> {
-    let mut payload = server.run("approvalDecide", DECIDE, json!({ "input": input })).await?;
-    let approval = payload["approval"].take();
-    match format {
-        Format::Json => output::json(&approval),
-        Format::Table if approval["status"] == "PENDING" => {
-            output::line(&format!("{}: recorded, others have to agree", text(&approval["id"])))
-        }
-        Format::Table => output::line(&format!("{} is {}", text(&approval["id"]), text(&approval["status"]))),
-    }
+/// One change of a live list, for people.
+fn line(change: &Value) -> String {
+    let (kind, approval) = (text(&change["kind"]).to_lowercase(), &change["approval"]);
+    let status = text(&approval["status"]).to_lowercase();
+    format!("{kind:<7}  {}  {status}  {}: {}", text(&approval["id"]), text(&approval["title"]), who(approval))
 }
