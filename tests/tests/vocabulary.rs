@@ -227,7 +227,8 @@ async fn quorum(api: &Api) {
     assert_eq!(first, json!({ "approval": { "status": "PENDING" }, "userErrors": [] }));
     let again = decide(api, "Approve", yes.clone()).await;
     assert_eq!(again, json!({ "approval": null, "userErrors": [{ "code": "CONFLICT" }] }));
-    assert_eq!(shown(api, &id).await["status"], "WAITING");
+    // A worker has it in hand while it takes the voice in.
+    reaches(api, &id, &["WAITING"]).await;
 
     let token = second_manager(api).await;
     let query = "mutation($i: ApprovalApproveInput!) { approvalApprove(input: $i) { userErrors { code message } } }";

@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(slots.in_use(), 1);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn others_wait_behind_a_handful_of_what_is_beyond_somebodys_share() {
         let slots = Slots::new(1);
         let taken = slots.take(Lane::Excess, 1).await.unwrap();
@@ -108,8 +108,9 @@ mod tests {
                 begun.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             });
         }
-        // The clock stands until all of them wait.
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        // Each of them runs until it waits: there is one thread, and a turn for all that are ready.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
         drop(taken);
         let _slot = slots.take(Lane::Share, 1).await.unwrap();
         let before = begun.load(std::sync::atomic::Ordering::SeqCst);

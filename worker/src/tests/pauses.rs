@@ -25,8 +25,6 @@ steps:
   - { id: done, type: action, action: { type: allow } }
 ";
 
-const HOUR_MS: i64 = 3_600_000;
-
 /// One that waits.
 async fn resting(services: &Services) -> ExecutionId {
     let viewer = owner(services);
@@ -76,7 +74,7 @@ fn refusal<T: std::fmt::Debug>(answer: Result<T, ServiceError>) -> (Code, String
     }
 }
 
-/// Records an event that nobody is told of, with the id of a clock that is off by so much.
+/// Records an event that nobody is told of, with the id of a clock that is off by so much: by what those of two processes may be apart.
 async fn record(services: &Services, off_ms: i64, received_at_ms: i64) -> EventId {
     let millis = u64::try_from(received_at_ms + off_ms).unwrap();
     let id = EventId::from_uuid(Builder::from_unix_timestamp_millis(millis, &[1; 10]).into_uuid());
@@ -119,7 +117,7 @@ async fn journal(services: &Services, id: ExecutionId) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_event_ends_a_pause_if_it_was_accepted_in_it_whatever_its_id_says() {
+async fn an_event_ends_a_pause_if_it_was_accepted_in_it_although_clocks_are_a_little_apart() {
     let bed = Bed::new().await;
     let services = &bed.services;
     let id = resting(services).await;
@@ -127,17 +125,17 @@ async fn an_event_ends_a_pause_if_it_was_accepted_in_it_whatever_its_id_says() {
     let asked = || pause(id, truck(Some(json!(["order.id"])), None));
     let row = executions::pause(services, &viewer, asked()).await.unwrap();
     assert_eq!(row.status, ExecutionStatus::Paused);
-    let ahead = record(services, HOUR_MS, services.now().0).await;
+    let ahead = record(services, APART_MS, services.now().0).await;
     take_in_hand(services, id).await;
     is(services, id, ExecutionStatus::Waiting).await;
     assert!(journal(services, id).await.contains(&ahead.to_string()));
 
     let between_ms = services.now().0;
-    let between = record(services, -HOUR_MS, between_ms).await;
+    let between = record(services, -APART_MS, between_ms).await;
     eventually("it is older than clocks may be apart", || services.now().0 > between_ms + 2 * APART_MS).await;
     let row = executions::pause(services, &viewer, asked()).await.unwrap();
     assert_eq!(row.status, ExecutionStatus::Paused);
-    let behind = record(services, -HOUR_MS, services.now().0).await;
+    let behind = record(services, -APART_MS, services.now().0).await;
     take_in_hand(services, id).await;
     is(services, id, ExecutionStatus::Waiting).await;
     let told = journal(services, id).await;

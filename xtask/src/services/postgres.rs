@@ -51,7 +51,7 @@ fn settings(durability: Durability) -> Vec<&'static str> {
     let mut settings = vec!["max_connections=200", "unix_socket_directories=", "timezone=UTC"];
     match durability {
         Durability::None => {
-            settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=256MB"])
+            settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=256MB"]);
         }
         Durability::Full => settings.extend(["fsync=on", "synchronous_commit=on", "full_page_writes=on"]),
     }
