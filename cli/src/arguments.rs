@@ -136,7 +136,7 @@ pub enum Command {
     /// Follows an execution until it has ended.
     Watch(WatchOptions),
     /// Cancels, terminates, pauses, resumes, retries, repeats, moves or deletes many executions in the background, and
-    /// follows, holds or stops that.
+    /// follows, holds or stops that; `start --background` starts many.
     Bulk(bulk::BulkOptions),
     #[command(flatten)]
     Lifecycle(lifecycle::LifecycleCommand),
@@ -305,8 +305,27 @@ pub struct StartOptions {
     /// `ExecutionStartInput`, such as `{"workflow": "order", "input": {"id": 1}, "idempotencyKey": "1"}`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "wait", "key", "labels"])]
     pub batch: Option<PathBuf>,
+    /// Leaves the starting of the file to the server, as a bulk operation, and prints that.
+    #[arg(long, requires = "batch")]
+    pub background: bool,
+    #[command(flatten)]
+    pub apart: BackgroundOptions,
     #[command(flatten)]
     pub server: ServerOptions,
+}
+
+/// How executions are started in the background.
+#[derive(Debug, Args)]
+pub struct BackgroundOptions {
+    /// Why, for the record; with `--background`.
+    #[arg(long, requires = "background")]
+    pub reason: Option<String>,
+    /// Executions in a second at most; with `--background`.
+    #[arg(long, value_name = "NUMBER", requires = "background")]
+    pub rate: Option<i32>,
+    /// Only check what would be started; with `--background`.
+    #[arg(long, requires = "background")]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -145,6 +145,12 @@ impl Plan {
         self.place(id).is_some_and(|place| place.is_nested)
     }
 
+    /// Whether there are steps that start an execution and wait for its end.
+    #[must_use]
+    pub fn awaits_children(&self) -> bool {
+        self.steps().any(|step| matches!(step.kind, StepKind::Workflow { wait: true, .. }))
+    }
+
     fn place(&self, id: &str) -> Option<&Place> {
         self.by_id.get(id).and_then(|index| self.places.get(*index))
     }

@@ -15,6 +15,8 @@ pub struct Model {
     pub code: String,
     pub message: String,
     pub at_ms: i64,
+    /// Of a start: the number of the item.
+    pub item: Option<i64>,
 }
 
 /// None: rows are joined where a query needs it.

@@ -38,6 +38,8 @@ pub struct Model {
     pub error_code: Option<String>,
     pub error_message: Option<String>,
     pub failed_step: Option<String>,
+    /// The same for all that failed by one cause.
+    pub error_fingerprint: Option<String>,
     pub idempotency_key: Option<String>,
     pub queued_at_ms: i64,
     pub started_at_ms: Option<i64>,
@@ -60,6 +62,8 @@ pub struct Model {
     pub signals: i32,
     /// The journal row that `state` includes as the last one.
     pub state_seq: i32,
+    /// Whether the execution that started it waits for its end.
+    pub awaited: bool,
 }
 
 /// None: rows are joined where a query needs it.

@@ -11,6 +11,7 @@ pub mod approval_substitution;
 pub mod audit_entry;
 pub mod audit_head;
 pub mod bulk_failure;
+pub mod bulk_item;
 pub mod bulk_operation;
 pub mod error_group;
 pub mod event;

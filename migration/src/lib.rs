@@ -27,6 +27,8 @@ mod m0023_webhooks;
 mod m0024_versions;
 mod m0025_people;
 mod m0027_approvals;
+mod m0028_children;
+mod m0029_bulk_start;
 
 use sea_orm_migration::prelude::*;
 
@@ -62,6 +64,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0024_versions::Migration),
             Box::new(m0025_people::Migration),
             Box::new(m0027_approvals::Migration),
+            Box::new(m0028_children::Migration),
+            Box::new(m0029_bulk_start::Migration),
         ]
     }
 }

@@ -40,7 +40,13 @@ impl Seal {
     /// The seal of the organization that `viewer` is in.
     #[must_use]
     pub fn of(services: &Services, viewer: &Viewer) -> Self {
-        Self { key: services.settings().secret_key.clone(), organization: viewer.organization }
+        Self::new(services.settings().secret_key.clone(), viewer.organization)
+    }
+
+    /// The seal of an organization, under the key of the installation.
+    #[must_use]
+    pub const fn new(key: SecretKey, organization: OrganizationId) -> Self {
+        Self { key, organization }
     }
 
     /// Writes `position` in the list named `list`.

@@ -13,9 +13,11 @@ mod backend;
 mod breaker;
 mod bulk;
 mod changes;
+mod children;
 mod clean;
 mod commit;
 mod config;
+pub mod crash;
 mod delays;
 mod documents;
 mod error;
@@ -70,14 +72,17 @@ pub use model::approval_hands::{
     SubstitutionRow,
 };
 pub use model::audit::{AuditBreak, AuditFault, AuditOutcome, AuditReport, AuditRow, AuditSpan, NewAuditEntry};
-pub use model::bulk::{BulkFailureRow, BulkKind, BulkOperationRow, BulkPart, BulkStatus, BulkWritten};
+pub use model::bulk::{
+    BulkAdding, BulkFailureRow, BulkItemRow, BulkItemStatus, BulkKind, BulkOperationRow, BulkPart, BulkStatus,
+    BulkWritten, NewBulkItem, NewBulkItems,
+};
 pub use model::change::{ChangeCursor, ChangeRow};
 pub use model::code::UnknownCode;
 pub use model::deadline::Deadline;
 pub use model::event::{EventCursor, EventOutcome, EventRow, NewEvent, RoutedEvent, ToldRow};
 pub use model::execution::{
-    Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionRow, ExecutionStatus, Label, NewExecution,
-    Patch, Runnable, StartKey, StartOutcome, TriggerType, WaitRow,
+    AwaitedChild, Checkpoint, Claimed, CommitOutcome, Ended, ExecutionResult, ExecutionRow, ExecutionStatus, Label,
+    NewExecution, Patch, Runnable, StartKey, StartOutcome, TriggerType, WaitRow,
 };
 pub use model::failure::{ErrorGroupQuery, ErrorGroupRow, ErrorGroupStatus, NewFailure};
 pub use model::hook::{HookRow, HookTrigger};

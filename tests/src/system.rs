@@ -162,14 +162,38 @@ impl Fleet {
         self.workers.push(spawn(&[&["worker"], arguments].concat(), &self.variables));
     }
 
+    /// One more worker, which dies at a place of `store/src/crash.rs`.
+    pub fn add_worker_that_dies_at(&mut self, place: &str) {
+        self.workers.push(spawn(&["worker"], &self.dying_at(place)));
+    }
+
+    /// Starts the API again after it was killed, so that it dies at a place of `store/src/crash.rs`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart_api_that_dies_at(&mut self, place: &str) {
+        self.api_process = self.spawn_api(&self.dying_at(place));
+        self.api.ready().await;
+    }
+
     /// Starts the API again after it was killed.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn restart_api(&mut self) {
-        let bind = format!("127.0.0.1:{}", self.port);
-        self.api_process = spawn(&[self.api_arguments.as_slice(), &["--bind", &bind]].concat(), &self.variables);
+        self.api_process = self.spawn_api(&self.variables);
         self.api.ready().await;
+    }
+
+    fn spawn_api(&self, variables: &[(&'static str, String)]) -> Process {
+        let bind = format!("127.0.0.1:{}", self.port);
+        spawn(&[self.api_arguments.as_slice(), &["--bind", &bind]].concat(), variables)
+    }
+
+    fn dying_at(&self, place: &str) -> Vec<(&'static str, String)> {
+        let mut variables = self.variables.clone();
+        variables.push(("TEST_CRASH_AT", place.to_owned()));
+        variables
     }
 
     /// Waits until no execution is live.

@@ -104,7 +104,11 @@ async fn whole_life(api: &Api) {
     let stub = Stub::answering(500).await;
     start_many(api, "calls", &json!({ "url": stub.url }), 70).await;
     wait_for(api, "FAILED", 70).await;
-    let retried = begin(api, json!({ "kind": "RETRY", "filter": { "statuses": ["FAILED"] } })).await;
+    let causes = "{ errorGroups(window: { last: \"PT1H\" }) { nodes { fingerprint count } } }";
+    let cause = api.data(causes, json!({})).await["errorGroups"]["nodes"][0].take();
+    let of_cause = json!({ "errorFingerprint": cause["fingerprint"] });
+    assert_eq!((&cause["count"], count(api, of_cause.clone()).await), (&json!(70), 70));
+    let retried = begin(api, json!({ "kind": "RETRY", "filter": of_cause })).await;
     assert_eq!(numbers(&ended(api, &retried).await), ("COMPLETED", 70, 70, 0, 0));
     eventually("each was tried twice", || async { stub.received().len() == 140 }).await;
     wait_for(api, "FAILED", 70).await;
@@ -284,4 +288,143 @@ async fn the_command_line_starts_follows_holds_and_stops_them() {
         assert_eq!((looked.code, &looked.json()["kind"]), (Some(0), &json!(kind.to_uppercase())), "{looked:?}");
     }
     assert_eq!(sluice(&["show", id]).await.json()["status"], "CANCELLED");
+}
+
+const MANY: &str = "mutation($i: ExecutionStartManyInput!) { executionStartMany(input: $i) {
+    bulkOperation { id status total } userErrors { code field message } } }";
+const ADD: &str = "mutation($i: BulkOperationAddInput!) { bulkOperationAdd(input: $i) {
+    bulkOperation { id status total } userErrors { code field message } } }";
+const ITEMS: &str = "query($id: ID!, $s: BulkItemStatus) { bulkOperation(id: $id) {
+    items(first: 100, status: $s) { totalCount nodes { index status executionId error { code } } } } }";
+
+fn items(workflow: &str, count: usize) -> Vec<Value> {
+    (0..count).map(|number| json!({ "workflow": { "slug": workflow }, "input": { "number": number } })).collect()
+}
+
+/// Gives them to an operation in parts of `part`, each twice, and lets it begin.
+async fn begin_many(api: &Api, items: &[Value], part: usize, rate: u32) -> String {
+    let input = json!({ "items": [], "isLast": false, "reason": "an import", "ratePerSecond": rate });
+    let begun = api.data(MANY, json!({ "i": input })).await["executionStartMany"].take();
+    assert_eq!(begun["userErrors"], json!([]), "{begun}");
+    let id = begun["bulkOperation"]["id"].as_str().unwrap().to_owned();
+    for (number, some) in items.chunks(part).enumerate() {
+        let from = number * part;
+        let input = json!({ "id": id, "from": from, "items": some, "isLast": from + some.len() == items.len() });
+        for _given in 0..2 {
+            let added = api.data(ADD, json!({ "i": input })).await["bulkOperationAdd"].take();
+            assert_eq!(
+                (&added["userErrors"], &added["bulkOperation"]["total"]),
+                (&json!([]), &json!(from + some.len()))
+            );
+        }
+    }
+    id
+}
+
+/// Starts many in the background, some of which cannot be, and follows it.
+async fn many_starts(api: &Api) {
+    api.import(&[("r.yaml", RESTS)]).await;
+    let mut wanted = items("rests", 240);
+    wanted.extend(items("nowhere", 10));
+    wanted[7]["idempotencyKey"] = json!("same");
+    wanted[8] = wanted[7].clone();
+    let id = begin_many(api, &wanted, 100, 1_000).await;
+    let query = "subscription($id: ID!) { bulkOperationUpdated(id: $id) { bulkOperation { status kind total } } }";
+    let mut updates = api.subscribe(query, json!({ "id": id })).await;
+    let mut last = Value::Null;
+    while let Some(update) = updates.next().await {
+        last = update["data"]["bulkOperationUpdated"]["bulkOperation"].clone();
+    }
+    assert_eq!(last, json!({ "status": "COMPLETED", "kind": "START", "total": 250 }));
+    let done = shown(api, &id).await;
+    assert_eq!(numbers(&done), ("COMPLETED", 250, 239, 10, 1));
+    assert_eq!(done["failures"]["totalCount"], 10);
+    assert_eq!(done["failures"]["nodes"][0]["itemId"], "240", "{done}");
+    wait_for(api, "WAITING", 239).await;
+    let refused = api.data(ITEMS, json!({ "id": id, "s": "REFUSED" })).await["bulkOperation"]["items"].take();
+    assert_eq!(refused["totalCount"], 10);
+    let first = json!({ "index": 240, "status": "REFUSED", "executionId": null, "error": { "code": "NOT_FOUND" } });
+    assert_eq!(refused["nodes"][0], first);
+    let all = api.data(ITEMS, json!({ "id": id })).await["bulkOperation"]["items"]["nodes"].take();
+    assert_eq!((&all[7]["status"], &all[8]["status"]), (&json!("STARTED"), &json!("FOUND")), "{all}");
+    assert_eq!(all[7]["executionId"], all[8]["executionId"]);
+}
+
+#[tokio::test]
+async fn many_are_started_in_the_background_embedded() {
+    let server = Embedded::start().await;
+    many_starts(&server.api).await;
+}
+
+#[tokio::test]
+async fn many_are_started_in_the_background_by_two_workers() {
+    let Some(services) = Services::start("bulk_starts", SharedRedis::No).await else { return };
+    let fleet = Fleet::start(services, 2, "10s").await;
+    many_starts(&fleet.api).await;
+}
+
+#[tokio::test]
+async fn while_workers_are_killed_each_item_is_started_once() {
+    let Some(services) = Services::start("bulk_starts_kills", SharedRedis::No).await else { return };
+    let mut fleet = Fleet::start(services, 3, "2s").await;
+    fleet.api.import(&[("r.yaml", RESTS)]).await;
+    let id = begin_many(&fleet.api, &items("rests", 1_200), 500, 300).await;
+    for kills in 1..=3_u64 {
+        eventually("it goes on", || async {
+            shown(&fleet.api, &id).await["succeeded"].as_u64().unwrap() >= kills * 200
+        })
+        .await;
+        let mut killed = fleet.workers.remove(0);
+        killed.kill().await;
+        fleet.add_worker();
+    }
+    assert_eq!(numbers(&ended(&fleet.api, &id).await), ("COMPLETED", 1_200, 1_200, 0, 0));
+    assert_eq!(fleet.services.number("select count(*) from execution").await, 1_200);
+    assert_eq!(fleet.services.number("select count(distinct input) from execution").await, 1_200);
+    let others = "select count(*) from bulk_item where id not in (select id from execution)";
+    assert_eq!(fleet.services.number(others).await, 0, "each item has its execution");
+}
+
+#[tokio::test]
+async fn starts_go_on_after_the_only_process_was_killed_until_somebody_stops_them() {
+    let mut server = Embedded::start().await;
+    server.api.import(&[("r.yaml", RESTS)]).await;
+    let id = begin_many(&server.api, &items("rests", 400), 200, 100).await;
+    let started = async |api: &Api| shown(api, &id).await["succeeded"].as_u64().unwrap();
+    eventually("some are started", || async { started(&server.api).await >= 100 }).await;
+    server.process.kill().await;
+    server.restart().await;
+    server.api.ready().await;
+    eventually("it goes on", || async { started(&server.api).await >= 200 }).await;
+    let stop = "mutation($id: ID!) { bulkOperationCancel(input: { id: $id }) { bulkOperation { status } } }";
+    server.api.data(stop, json!({ "id": id })).await;
+    let stopped = ended(&server.api, &id).await;
+    assert_eq!(stopped["status"], "CANCELLED", "{stopped}");
+    // A part that is under way at that moment is done and counted.
+    eventually("what was started is counted", || async {
+        started(&server.api).await == count(&server.api, json!({})).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_command_line_starts_a_file_in_the_background() {
+    let server = Embedded::start().await;
+    server.api.import(&[("r.yaml", RESTS)]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("many.jsonl");
+    let lines: Vec<String> = (0..1_500).map(|number| format!("{{\"input\": {{\"number\": {number}}}}}")).collect();
+    std::fs::write(&file, format!("{}\n{{\"workflow\": \"nowhere\"}}\n", lines.join("\n"))).unwrap();
+    let (url, path) = (server.api.url.clone(), file.to_str().unwrap());
+    let begun = run(&["start", "rests", "--batch", path, "--background", "--reason", "x", "--url", &url], &[]).await;
+    assert_eq!(begun.code, Some(0), "{begun:?}");
+    let begun = begun.json();
+    assert_eq!(begun["total"], 1_501, "{begun}");
+    let id = begun["id"].as_str().unwrap();
+    let watched = run(&["bulk", "watch", id, "--url", &url], &[]).await;
+    assert_eq!((watched.code, &watched.json()["succeeded"]), (Some(1), &json!(1_500)), "{watched:?}");
+    let refused = run(&["bulk", "items", id, "--status", "refused", "--url", &url], &[]).await.json();
+    assert_eq!((refused.as_array().unwrap().len(), &refused[0]["index"]), (1, &json!(1_500)), "{refused}");
+    let alone = run(&["start", "rests", "--background", "--url", &url], &[]).await;
+    assert_eq!(alone.code, Some(2), "{alone:?}");
 }

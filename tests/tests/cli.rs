@@ -393,6 +393,7 @@ async fn a_schedule_is_changed_in_part_on_the_command_line() {
     assert_eq!(shown["spec"]["excludedDates"], json!(["2027-12-25"]), "{shown}");
     assert_eq!(shown["startsAt"], "2027-01-01T00:00:00.000Z", "{shown}");
     json(&["update", id, "--every", "90s", "--anchor", "2027-02-01T00:00:00Z", "--jitter", "1s"]).await;
+    json(&["update", id, "--catch-up", "all", "--catch-up-limit", "7"]).await;
     let shown = json(&["show", id]).await;
     assert_eq!(shown["spec"], json!({ "every": "PT1M30S", "anchor": "2027-02-01T00:00:00.000Z" }), "{shown}");
     assert_eq!(
@@ -403,6 +404,12 @@ async fn a_schedule_is_changed_in_part_on_the_command_line() {
     assert_eq!((&shown["jitter"], &shown["timeZone"]), (&json!("PT1S"), &json!("Europe/Berlin")), "{shown}");
     let table = at(url, &["schedules", "show", id, "--output", "table"]).await;
     assert!(table.out.contains("nightly") && table.out.contains("left out: skip, shown twice: both"), "{table:?}");
+    assert!(table.out.contains("all, 7 at most, of the last"), "{table:?}");
+    json(&["trigger", id]).await;
+    let its_own = at(url, &["executions", "--schedule", id, "--output", "json"]).await.json();
+    assert_eq!(its_own.as_array().unwrap().len(), 1, "{its_own}");
+    let others = at(url, &["executions", "--schedule", "sch_00000000000000000000000000", "--output", "json"]).await;
+    assert_eq!((others.code, others.json()), (Some(0), json!([])), "{others:?}");
 }
 
 #[tokio::test]

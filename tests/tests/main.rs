@@ -11,6 +11,7 @@ mod cli;
 mod clocks;
 mod concurrency;
 mod control_and_kills;
+mod crash_points;
 mod events;
 mod examples;
 mod faults;

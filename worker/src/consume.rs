@@ -27,6 +27,7 @@ pub(crate) async fn handle(item: WorkItem, context: Data<Arc<Context>>, lane: Da
         let ids: Vec<ExecutionId> = remaining.drain(..slots.len()).collect();
         claim(&context, slots, &ids).await?;
     }
+    store::crash::point("task.unacknowledged");
     Ok(())
 }
 
@@ -40,8 +41,10 @@ async fn claim(context: &Arc<Context>, slots: Vec<Slot>, ids: &[ExecutionId]) ->
             () = context.hand_back.cancelled() => return Err("the worker shuts down".into()),
         };
         let claiming = context.claiming.read().await;
+        store::crash::point("claim.before");
         match context.store().claim(context.worker, ids, context.now().0).await {
             Ok(claimed) => {
+                store::crash::point("claim.committed");
                 debug!(asked = ids.len(), got = claimed.len(), "claimed {} of {} executions", claimed.len(), ids.len());
                 begin(context, claimed, slots, term);
                 return Ok(());

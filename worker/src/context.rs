@@ -8,6 +8,7 @@ use engine::Timestamp;
 use ids::{OrganizationId, WorkerId};
 use service::Services;
 use service::error_groups::Causes;
+use service::executions::ForsakenPlace;
 use service::retention::RetentionPlace;
 use store::{SlotKey, Store};
 use tokio::sync::{Notify, RwLock, Semaphore};
@@ -72,6 +73,8 @@ pub struct Context {
     pub claims_in_doubt: AtomicBool,
     /// The key of executions waiting for slots at which the reconciler goes on.
     pub slots_place: Mutex<Option<SlotKey>>,
+    /// The parent and the child behind which the reconciler of forsaken children goes on.
+    pub forsaken_place: Mutex<Option<ForsakenPlace>>,
     /// Where retention goes on.
     pub retention_place: tokio::sync::Mutex<RetentionPlace>,
     /// The organization behind which telling addresses goes on.

@@ -3,9 +3,10 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use service::events::{EmitRequest, emit};
-use service::{ServiceError, Services, Viewer};
+use service::{Services, Viewer};
 
 use crate::effects::{EmitError, EmitEvent, EmittedEvent};
+use crate::unmet::Unmet;
 
 /// Events of executions, accepted by the service.
 #[derive(Debug)]
@@ -26,12 +27,11 @@ impl EmitEvent for ServiceEvents {
             let viewer = Viewer::system(event.owner.organization);
             match emit(&self.0, &viewer, request).await {
                 Ok(emitted) => Ok(emitted.event.id.to_string()),
-                Err(ServiceError::Mistakes(mistakes)) => {
-                    let code = mistakes.first().map_or("INVALID", |mistake| mistake.code.as_str()).to_owned();
-                    let message = mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; ");
-                    Err(EmitError::Refused { code, message })
-                }
-                Err(error) => Err(EmitError::Unavailable(Box::new(error))),
+                Err(error) => Err(match Unmet::of(error) {
+                    Unmet::Refused { code, message } => EmitError::Refused { code, message },
+                    Unmet::Away(error) => EmitError::Unavailable(Box::new(error)),
+                    Unmet::Broken(error) => EmitError::Broken(Box::new(error)),
+                }),
             }
         }
         .boxed()

@@ -22,6 +22,7 @@ mod slots;
 mod start;
 mod tick;
 mod turns;
+mod unmet;
 mod wake;
 
 pub use emit::ServiceEvents;

@@ -80,6 +80,7 @@ impl Worker {
             claiming: RwLock::new(()),
             claims_in_doubt: AtomicBool::new(false),
             slots_place: Mutex::default(),
+            forsaken_place: Mutex::default(),
             retention_place: tokio::sync::Mutex::default(),
             webhooks_turn: tokio::sync::Mutex::default(),
             webhooks: Arc::new(Semaphore::new(WEBHOOKS)),

@@ -2,10 +2,11 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use service::Services;
 use service::executions::{ChildRequest, start_child};
-use service::{ServiceError, Services};
 
 use crate::effects::{StartError, StartWorkflow, StartedWorkflow};
+use crate::unmet::Unmet;
 
 /// Executions of executions, started by the service.
 #[derive(Debug)]
@@ -28,12 +29,11 @@ impl StartWorkflow for ServiceExecutions {
             };
             match start_child(&self.0, request).await {
                 Ok(id) => Ok(id.to_string()),
-                Err(ServiceError::Mistakes(mistakes)) => {
-                    let code = mistakes.first().map_or("INVALID", |mistake| mistake.code.as_str()).to_owned();
-                    let message = mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; ");
-                    Err(StartError::Refused { code, message })
-                }
-                Err(error) => Err(StartError::Unavailable(Box::new(error))),
+                Err(error) => Err(match Unmet::of(error) {
+                    Unmet::Refused { code, message } => StartError::Refused { code, message },
+                    Unmet::Away(error) => StartError::Unavailable(Box::new(error)),
+                    Unmet::Broken(error) => StartError::Broken(Box::new(error)),
+                }),
             }
         }
         .boxed()

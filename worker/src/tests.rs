@@ -1,5 +1,7 @@
 //! Panics of every part of a worker: none ends it, and each is an outcome somewhere. What it says of itself.
 
+mod forsaken;
+mod outages;
 mod pauses;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,7 +18,7 @@ use service::workflows::{ImportFile, ImportRequest};
 use service::{Clock, Services, Settings, Viewer};
 use store::{DatabaseUrl, ExecutionRow, ExecutionStatus, Pace, RateKey, RateScope, Store, StoreConfig};
 
-use crate::effects::{Effects, EmitError, EmitEvent, EmittedEvent, HttpEffect, HttpLimits};
+use crate::effects::{Effects, EmitError, EmitEvent, EmittedEvent, HttpEffect, HttpLimits, StartWorkflow};
 use crate::egress::EgressPolicy;
 use crate::{Consuming, NotWorking, ServiceExecutions, Turns, Worker, WorkerConfig};
 
@@ -67,6 +69,11 @@ struct Bed {
 
 impl Bed {
     async fn new() -> Self {
+        Self::starting(|services| Arc::new(ServiceExecutions(services.clone()))).await
+    }
+
+    /// One whose executions start others in a way of the test.
+    async fn starting(starts: impl FnOnce(&Services) -> Arc<dyn StartWorkflow>) -> Self {
         // Tests of one process race for it; any of them may win.
         let _installed_before = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
@@ -78,7 +85,7 @@ impl Bed {
         publish(&services, services.default_organization()).await;
         let events = Arc::new(Events::default());
         let http = HttpEffect::new(EgressPolicy::strict(), HttpLimits::default()).unwrap();
-        let starts = Arc::new(ServiceExecutions(services.clone()));
+        let starts = starts(&services);
         let config = WorkerConfig {
             name: "test".to_owned(),
             host: "here".to_owned(),

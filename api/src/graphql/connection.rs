@@ -8,8 +8,8 @@ use service::approvals::{self, Inbox};
 use service::cursor::Seal;
 use service::identity::{api_keys, invitations, members, organizations};
 use store::{
-    ApprovalFilter, AuditFilter, Cursor, EventFilter, ExecutionFilter, MemberFilter, Page, PageRequest, RuleFilter,
-    ScheduleFilter, WorkflowFilter,
+    ApprovalFilter, AuditFilter, BulkItemStatus, Cursor, EventFilter, ExecutionFilter, MemberFilter, Page, PageRequest,
+    RuleFilter, ScheduleFilter, WorkflowFilter,
 };
 
 use super::errors::{IntoGraphql, invalid};
@@ -122,6 +122,7 @@ pub(super) enum CountOf {
     Approvals(Box<ApprovalFilter>, Inbox),
     AuditEntries(Box<AuditFilter>),
     BulkFailures(BulkOperationId),
+    BulkItems(BulkOperationId, Option<BulkItemStatus>),
     BulkOperations,
     Executions(Box<ExecutionFilter>),
     Workflows(Box<WorkflowFilter>),
@@ -149,6 +150,7 @@ impl CountOf {
             Self::Approvals(filter, inbox) => approvals::count(services, viewer, filter, *inbox).await.graphql(),
             Self::AuditEntries(filter) => service::audit::count(services, viewer, filter).await.graphql(),
             Self::BulkFailures(id) => service::bulk::count_failures(services, viewer, *id).await.graphql(),
+            Self::BulkItems(id, status) => service::bulk::count_items(services, viewer, *id, *status).await.graphql(),
             Self::BulkOperations => service::bulk::count(services, viewer).await.graphql(),
             Self::Executions(filter) => service::executions::count(services, viewer, filter).await.graphql(),
             Self::Workflows(filter) => service::workflows::count(services, viewer, filter).await.graphql(),

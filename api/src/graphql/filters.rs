@@ -156,6 +156,8 @@ pub struct ExecutionFilter {
     queued_at: Option<DateTimeFilter>,
     /// By end.
     ended_at: Option<DateTimeFilter>,
+    /// Failed by the cause with this fingerprint, as `errorGroups` tells it.
+    error_fingerprint: Option<String>,
     /// True: no sub-workflows. False: only these.
     is_root: Option<bool>,
     /// All of these.
@@ -216,6 +218,7 @@ impl ExecutionFilter {
             schedule_id: self.schedule_id.as_ref().map(parse_id::<ScheduleId>).transpose()?,
             parent_id: None,
             rerun_of: None,
+            error_fingerprint: self.error_fingerprint,
             is_root: self.is_root,
             started_by: self.started_by_id.map(|id| id.0),
             queued_at: self.queued_at.map(|filter| filter.resolve(services)),

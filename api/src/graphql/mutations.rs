@@ -148,7 +148,8 @@ pub struct ExecutionStartInput {
 }
 
 impl ExecutionStartInput {
-    fn request(self) -> Result<StartRequest> {
+    /// What is asked for, without the wait.
+    pub(super) fn request(self) -> Result<StartRequest> {
         let labels = self.labels.unwrap_or_default().into_iter();
         Ok(StartRequest {
             workflow: self.workflow.parse()?,

@@ -17,7 +17,7 @@ const SCHEDULES: usize = 100_000;
 /// Those that are due in the same second.
 const DUE: usize = 10_000;
 /// Seconds in which the rows are written, and their indexes read once.
-const AHEAD: i64 = 20;
+const AHEAD: i32 = 30;
 
 const CREATE: &str =
     "mutation($i: ScheduleCreateInput!) { scheduleCreate(input: $i) { schedule { id } userErrors { message } } }";
@@ -36,17 +36,20 @@ pub async fn run(settings: &Settings, table: &mut Table) -> anyhow::Result<()> {
 async fn measured(cluster: &Cluster, table: &mut Table) -> anyhow::Result<()> {
     let mut database = PgConnection::connect(&cluster.database_url).await?;
     table.add("W9 idle tick, none", Figure::new(idle(&mut database).await?), "ms", "the whole reconciler");
-    let input = json!({
-        "workflow": { "slug": "bench_one_step" }, "name": "pattern", "overlapPolicy": "ALLOW_ALL",
-        "spec": { "cron": { "expressions": ["0 0 1 1 *"] } },
-        "input": { "order": { "id": "o-1", "total": 120.5, "customer": "c-7" } }
-    });
-    Client::connect(cluster.port).await?.run(CREATE, json!({ "i": input })).await?;
-    copy(&mut database, SCHEDULES - DUE - 1, "next_at_ms", 1).await?;
+    let mut client = Client::connect(cluster.port).await?;
+    create(&mut client, "never soon", "0 0 1 1 *").await?;
+    copy(&mut database, "never soon", SCHEDULES - DUE - 1, 1).await?;
     table.add("W9 idle tick, 90,000", Figure::new(idle(&mut database).await?), "ms", "the whole reconciler");
-    let now: i64 = sqlx::query_scalar("select extract(epoch from now())::int8").fetch_one(&mut database).await?;
-    let due_ms = (now + AHEAD) * 1_000;
-    copy(&mut database, DUE, &due_ms.to_string(), 1_000_000).await?;
+    // What is due has to be a time of its timing: the reconciler puts right whatever is not.
+    let (due_ms, expression): (i64, String) = sqlx::query_as(
+        "select (extract(epoch from due) * 1000)::int8, to_char(due at time zone 'UTC', 'FMSS FMMI FMHH24 FMDD FMMM') \
+         from (select date_trunc('second', now()) + $1 * interval '1 second' as due) as moment",
+    )
+    .bind(AHEAD)
+    .fetch_one(&mut database)
+    .await?;
+    create(&mut client, "all at once", &format!("{expression} *")).await?;
+    copy(&mut database, "all at once", DUE - 1, 1_000_000).await?;
     let began = Instant::now();
     loop {
         let started: i64 =
@@ -71,8 +74,18 @@ async fn measured(cluster: &Cluster, table: &mut Table) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies the pattern, due at `due`.
-async fn copy(database: &mut PgConnection, count: usize, due: &str, first: usize) -> anyhow::Result<()> {
+/// Creates a schedule by the API.
+async fn create(client: &mut Client, name: &str, expression: &str) -> anyhow::Result<()> {
+    let input = json!({
+        "workflow": { "slug": "bench_one_step" }, "name": name, "overlapPolicy": "ALLOW_ALL",
+        "spec": { "cron": { "expressions": [expression] } },
+        "input": { "order": { "id": "o-1", "total": 120.5, "customer": "c-7" } }
+    });
+    client.run(CREATE, json!({ "i": input })).await.map(drop)
+}
+
+/// Copies the schedule of this name, which the API has made, with the time that it is due.
+async fn copy(database: &mut PgConnection, name: &str, count: usize, first: usize) -> anyhow::Result<()> {
     let columns: Vec<String> = sqlx::query_scalar(
         "select column_name::text from information_schema.columns where table_name = 'schedule' order by ordinal_position",
     )
@@ -80,13 +93,11 @@ async fn copy(database: &mut PgConnection, count: usize, due: &str, first: usize
     .await?;
     let value = |column: &String| match column.as_str() {
         "id" => format!("('01900000-0000-7000-8000-' || lpad(to_hex(n + {first}), 12, '0'))::uuid"),
-        "due_ms" | "next_at_ms" | "wake_at_ms" => due.to_owned(),
         column => column.to_owned(),
     };
     let values: Vec<String> = columns.iter().map(value).collect();
     let statement = format!(
-        "insert into schedule ({}) select {} from schedule, generate_series(1, {count}) n where name = 'pattern' \
-         and id = (select max(id::text)::uuid from schedule)",
+        "insert into schedule ({}) select {} from schedule, generate_series(1, {count}) n where name = '{name}'",
         columns.join(", "),
         values.join(", ")
     );

@@ -20,7 +20,7 @@ pub struct ManyOptions {
     #[command(flatten)]
     pub which: WhichOptions,
     /// This execution; may be given several times.
-    #[arg(long = "id", conflicts_with_all = ["workflow", "statuses", "labels", "key", "filter"])]
+    #[arg(long = "id", conflicts_with_all = ["workflow", "statuses", "labels", "key", "schedule", "filter"])]
     pub ids: Vec<String>,
     /// Why, for the record.
     #[arg(long)]
@@ -78,6 +78,14 @@ pub enum BulkCommand {
     Show {
         /// Id of the bulk operation.
         id: String,
+    },
+    /// Shows what came of each item of a bulk operation that starts executions.
+    Items {
+        /// Id of the bulk operation.
+        id: String,
+        /// Those alone of which this came: `open`, `started`, `found` or `refused`.
+        #[arg(long)]
+        status: Option<String>,
     },
     /// Follows a bulk operation until it has ended.
     Watch {

@@ -19,6 +19,9 @@ pub struct WhichOptions {
     /// With this business key.
     #[arg(long)]
     pub key: Option<String>,
+    /// Started by this schedule, by its id.
+    #[arg(long)]
+    pub schedule: Option<String>,
     /// A filter as the API takes it: JSON, or `@` and a file; `{}` for all executions. The other conditions have to
     /// hold too.
     #[arg(long)]

@@ -69,6 +69,9 @@ pub struct FiringOptions {
     /// Missed times: none, latest (when nothing is said) or all.
     #[arg(long)]
     pub catch_up: Option<String>,
+    /// With `--catch-up all` how many missed times at most, the latest ones; 100 when nothing is said.
+    #[arg(long, value_name = "NUMBER")]
+    pub catch_up_limit: Option<i32>,
     /// How far back missed times count; `1h` when nothing is said.
     #[arg(long)]
     pub window: Option<String>,

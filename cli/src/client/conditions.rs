@@ -25,6 +25,9 @@ pub fn filter(which: &WhichOptions) -> Result<Option<Value>, Failure> {
     if let Some(key) = &which.key {
         conditions.insert("key".to_owned(), json!({ "eq": key }));
     }
+    if let Some(schedule) = &which.schedule {
+        conditions.insert("scheduleId".to_owned(), json!(schedule));
+    }
     let given = optional_json("--filter", which.filter.as_deref())?;
     match (given.is_null(), conditions.is_empty()) {
         (false, true) => Ok(Some(given)),

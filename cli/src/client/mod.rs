@@ -28,6 +28,7 @@ pub mod rules;
 pub mod schedules;
 mod server;
 pub mod start;
+mod start_background;
 mod start_batch;
 pub mod stats;
 mod stream;

@@ -26,7 +26,7 @@ const SHOW: &str = "query($id: ID!) { schedule(id: $id) {
   id name description workflow { slug } specText timeZone isPaused isManaged pausedReason pausedBy { displayName } health
   spec { ... on CronSpec { expressions exclusions excludedDates } ... on IntervalSpec { every anchor }
     ... on OnceSpec { at } }
-  gapPolicy overlapTimePolicy overlapPolicy catchUpPolicy catchUpWindow jitter startsAt endsAt
+  gapPolicy overlapTimePolicy overlapPolicy catchUpPolicy catchUpLimit catchUpWindow jitter startsAt endsAt
   pauseOnFailure pauseAfterFailures createdAt createdBy { displayName } revision
   nextFires(count: 5) { at local note } lastFire { scheduledAt outcome } } }";
 const PAUSE: &str = "mutation($input: SchedulePauseInput!) { schedulePause(input: $input) {
@@ -136,6 +136,7 @@ fn fields(firing: &FiringOptions) -> Result<Map<String, Value>, Failure> {
         ("input", Some(input).filter(|input| !input.is_null())),
         ("overlapPolicy", word(firing.overlap.as_ref())),
         ("catchUpPolicy", word(firing.catch_up.as_ref())),
+        ("catchUpLimit", firing.catch_up_limit.map(|limit| json!(limit))),
         ("catchUpWindow", plain(firing.window.as_ref())),
         ("jitter", plain(firing.jitter.as_ref())),
         ("pauseOnFailure", firing.pause_after_failures.map(|_failures| json!(true))),
@@ -254,6 +255,12 @@ async fn show(server: &Server, id: &str, format: Format) -> Result<ExitCode, Fai
     };
     let excluded = [&schedule["spec"]["exclusions"], &schedule["spec"]["excludedDates"]];
     let excluded: Vec<String> = excluded.into_iter().filter_map(Value::as_array).flatten().map(text).collect();
+    let most = if schedule["catchUpPolicy"] == "ALL" {
+        format!(", {} at most", schedule["catchUpLimit"])
+    } else {
+        String::new()
+    };
+    let missed = format!("{}{most}, of the last {}", lower("catchUpPolicy"), text(&schedule["catchUpWindow"]));
     for (name, words) in [
         ("schedule", text(&schedule["id"])),
         ("name", text(&schedule["name"])),
@@ -266,7 +273,7 @@ async fn show(server: &Server, id: &str, format: Format) -> Result<ExitCode, Fai
         ("not after", text(&schedule["endsAt"])),
         ("clocks", format!("left out: {}, shown twice: {}", lower("gapPolicy"), lower("overlapTimePolicy"))),
         ("overlap", lower("overlapPolicy")),
-        ("missed", format!("{}, of the last {}", lower("catchUpPolicy"), text(&schedule["catchUpWindow"]))),
+        ("missed", missed),
         ("jitter", text(&schedule["jitter"])),
         ("failures", failures),
         ("paused", paused),

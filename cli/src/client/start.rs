@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::server::{Server, json_argument};
 use super::values::{text, workflow_ref};
-use super::{start_batch, watch};
+use super::{start_background, start_batch, watch};
 use crate::arguments::{StartOptions, WatchOptions};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -16,6 +16,9 @@ const START: &str = "mutation($input: ExecutionStartInput!) { executionStart(inp
 
 pub async fn run(options: StartOptions, format: Format) -> Result<ExitCode, Failure> {
     if let Some(file) = &options.batch {
+        if options.background {
+            return start_background::run(&options, file, format).await;
+        }
         return start_batch::run(&options, file, format).await;
     }
     let labels = labels(&options.labels, "--label name=value")?;

@@ -50,7 +50,7 @@ pub async fn run(options: &StartOptions, file: &Path, format: Format) -> Result<
 }
 
 /// What the command line says for all lines, for a line that does not say it itself.
-fn complete(options: &StartOptions, number: usize, item: &mut Value) -> Result<(), Failure> {
+pub(super) fn complete(options: &StartOptions, number: usize, item: &mut Value) -> Result<(), Failure> {
     let Some(fields) = item.as_object_mut() else {
         return Err(Failure::usage(format!("line {number} is not a JSON object")));
     };

@@ -148,6 +148,7 @@ impl Bed {
             deadline_at_ms: None,
             depth: 0,
             parent_id: None,
+            awaited: false,
             rerun_of: None,
             rules: None,
         };

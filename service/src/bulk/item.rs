@@ -100,6 +100,8 @@ impl<'a> Deciding<'a> {
                 return Ok(Verdict::Start(Box::new(new)));
             }
             BulkKind::Delete => return Ok(Verdict::Delete(id)),
+            // It begins with items, which are no executions yet.
+            BulkKind::Start => return Ok(Verdict::Nothing),
         };
         Ok(told.map_or(Verdict::Nothing, |told| Verdict::Tell(told.row(viewer.organization, id))))
     }
@@ -147,8 +149,10 @@ impl<'a> Deciding<'a> {
             organization_id: self.operation.organization_id,
             operation_id: self.operation.id,
             execution_id: id,
+            item: None,
             code: code.as_str().to_owned(),
-            message: message.chars().take(MAX_MESSAGE).collect(),
+            // What was named in it may hold what no database keeps.
+            message: message.chars().filter(|letter| *letter != '\0').take(MAX_MESSAGE).collect(),
             at_ms: self.services.now().0,
         }
     }

@@ -11,6 +11,8 @@ use super::start::Arguments;
 const READ: u64 = 50;
 /// Executions that are told something at a time.
 const TOLD: u64 = 500;
+/// Executions that are started at a time: few, because each brings its input.
+const STARTED: u64 = 100;
 
 const LIVE: &[ExecutionStatus] = &[
     ExecutionStatus::Queued,
@@ -23,9 +25,17 @@ const ENDED: &[ExecutionStatus] = &[ExecutionStatus::Completed, ExecutionStatus:
 
 /// Whether somebody may do this to one execution, and so to many.
 pub fn may(viewer: &Viewer, kind: BulkKind, arguments: &Arguments) -> Result<(), Forbidden> {
+    if kind == BulkKind::Start {
+        return viewer.require(Permission::ExecutionStart);
+    }
     viewer.require(Permission::ExecutionControl)?;
     match kind {
-        BulkKind::Cancel | BulkKind::Terminate | BulkKind::Pause | BulkKind::Resume | BulkKind::Retry => Ok(()),
+        BulkKind::Start
+        | BulkKind::Cancel
+        | BulkKind::Terminate
+        | BulkKind::Pause
+        | BulkKind::Resume
+        | BulkKind::Retry => Ok(()),
         BulkKind::Rerun => may_rerun(viewer, arguments.from_step.is_some()),
         BulkKind::Migrate | BulkKind::Delete => viewer.require(Permission::ExecutionRepair),
     }
@@ -41,6 +51,7 @@ pub const fn states(kind: BulkKind) -> &'static [ExecutionStatus] {
         BulkKind::Resume => &[ExecutionStatus::Paused],
         BulkKind::Retry => &[ExecutionStatus::Failed],
         BulkKind::Rerun | BulkKind::Delete => ENDED,
+        BulkKind::Start => &[],
     }
 }
 
@@ -49,6 +60,7 @@ pub const fn size(kind: BulkKind) -> u64 {
     match kind {
         BulkKind::Cancel | BulkKind::Pause | BulkKind::Resume => TOLD,
         BulkKind::Retry | BulkKind::Terminate | BulkKind::Rerun | BulkKind::Migrate | BulkKind::Delete => READ,
+        BulkKind::Start => STARTED,
     }
 }
 
@@ -63,5 +75,6 @@ pub const fn name(kind: BulkKind) -> &'static str {
         BulkKind::Rerun => "rerun",
         BulkKind::Migrate => "migrate",
         BulkKind::Delete => "delete",
+        BulkKind::Start => "start",
     }
 }

@@ -161,7 +161,7 @@ async fn foreign(
 }
 
 /// When the next part may begin, by the rate. What was missed by ticks is made up for, for a second at most.
-fn next_due(operation: &BulkOperationRow, passed: usize, now_ms: i64) -> i64 {
+pub fn next_due(operation: &BulkOperationRow, passed: usize, now_ms: i64) -> i64 {
     let rate = i64::from(operation.rate_per_second).max(1);
     let cost_ms = i64::try_from(passed).unwrap_or(i64::MAX).saturating_mul(1_000).saturating_add(rate - 1) / rate;
     let from_ms = Ord::max(operation.due_at_ms.unwrap_or(now_ms), now_ms - 1_000);

@@ -2,7 +2,7 @@
 
 use async_recursion::async_recursion as boxed;
 use ids::BulkOperationId;
-use store::{BulkFailureRow, BulkOperationRow, Page, PageRequest};
+use store::{BulkFailureRow, BulkItemRow, BulkItemStatus, BulkOperationRow, Page, PageRequest};
 
 use crate::error::ServiceError;
 use crate::services::Services;
@@ -85,4 +85,36 @@ pub async fn count_failures(
 ) -> Result<(u64, bool), ServiceError> {
     viewer.require(Permission::ExecutionRead)?;
     Ok(services.store().count_bulk_failures(viewer.organization, id).await?)
+}
+
+/// A page of the items that an operation starts, or of those of which this came, in their order. Whoever has the
+/// operation sees them.
+///
+/// # Errors
+/// `Forbidden`, or the database is away.
+#[boxed]
+pub async fn items(
+    services: &Services,
+    viewer: &Viewer,
+    id: BulkOperationId,
+    status: Option<BulkItemStatus>,
+    request: &PageRequest,
+) -> Result<Page<BulkItemRow>, ServiceError> {
+    viewer.require(Permission::ExecutionRead)?;
+    Ok(services.store().bulk_items(viewer.organization, id, status, request).await?)
+}
+
+/// How many of them there are, counted up to 10,000; false when counting stopped there.
+///
+/// # Errors
+/// `Forbidden`, or the database is away.
+#[boxed]
+pub async fn count_items(
+    services: &Services,
+    viewer: &Viewer,
+    id: BulkOperationId,
+    status: Option<BulkItemStatus>,
+) -> Result<(u64, bool), ServiceError> {
+    viewer.require(Permission::ExecutionRead)?;
+    Ok(services.store().count_bulk_items(viewer.organization, id, status).await?)
 }

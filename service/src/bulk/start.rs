@@ -92,7 +92,6 @@ pub async fn start(services: &Services, viewer: &Viewer, new: NewOperation) -> R
     };
     kinds::may(viewer, new.kind, &arguments)?;
     let mut mistakes = check(services, &new);
-    let rate_per_second = new.rate_per_second.unwrap_or(DEFAULT_RATE);
     let filter = match new.which {
         None => {
             let message = "say with which executions: give `filter` or `ids`";
@@ -105,38 +104,18 @@ pub async fn start(services: &Services, viewer: &Viewer, new: NewOperation) -> R
             named(services, viewer, ids, &mut mistakes).await?
         }
     };
-    if mistakes.is_empty() && services.store().count_open_bulk_operations(viewer.organization).await? >= MAX_OPEN {
-        let message = format!("{MAX_OPEN} bulk operations of the organization have not ended");
-        mistakes.push(Mistake::new(Code::TooLarge, "", message).with_help("Wait for one of them, or cancel it."));
+    if mistakes.is_empty() {
+        mistakes.extend(check_room(services, viewer).await?);
     }
     if !mistakes.is_empty() {
         return Err(ServiceError::Mistakes(mistakes));
     }
-    let now_ms = services.now().0;
     let row = BulkOperationRow {
-        id: BulkOperationId::new(),
-        organization_id: viewer.organization,
-        kind: new.kind,
-        status: BulkStatus::Pending,
         filter: serde_json::to_string(&filter).expect("filters are plain data"),
         arguments: Some(serde_json::to_string(&arguments).expect("arguments are plain data")),
-        reason: new.reason,
         is_dry_run: new.is_dry_run,
-        rate_per_second,
-        created_by: viewer.actor.id.clone(),
-        acts_as: serde_json::to_string(&Principal::of(viewer)).expect("principals are plain data"),
-        total: 0,
-        is_counted: false,
-        succeeded: 0,
-        failed: 0,
-        skipped: 0,
-        position: None,
-        epoch: 0,
-        lease_until_ms: 0,
-        due_at_ms: Some(now_ms),
-        status_reason: None,
-        created_at_ms: now_ms,
-        ended_at_ms: None,
+        rate_per_second: new.rate_per_second.unwrap_or(DEFAULT_RATE),
+        ..fresh(services, viewer, new.kind, new.reason)
     };
     // Nests too deep, or the like: told now, and not when nobody listens any more.
     let looked_at = walk::filter(&row, &filter, &arguments, viewer);
@@ -157,6 +136,57 @@ pub async fn start(services: &Services, viewer: &Viewer, new: NewOperation) -> R
     Ok(row)
 }
 
+/// An operation of whoever asks that begins now, with everything before it.
+pub(super) fn fresh(services: &Services, viewer: &Viewer, kind: BulkKind, reason: String) -> BulkOperationRow {
+    let now_ms = services.now().0;
+    BulkOperationRow {
+        id: BulkOperationId::new(),
+        organization_id: viewer.organization,
+        kind,
+        status: BulkStatus::Pending,
+        filter: "{}".to_owned(),
+        arguments: None,
+        reason,
+        is_dry_run: false,
+        rate_per_second: DEFAULT_RATE,
+        created_by: viewer.actor.id.clone(),
+        acts_as: principal(viewer),
+        total: 0,
+        is_counted: false,
+        succeeded: 0,
+        failed: 0,
+        skipped: 0,
+        position: None,
+        epoch: 0,
+        lease_until_ms: 0,
+        due_at_ms: Some(now_ms),
+        status_reason: None,
+        created_at_ms: now_ms,
+        ended_at_ms: None,
+    }
+}
+
+/// Whose rights an operation has that they ask for, as it is stored.
+pub(super) fn principal(viewer: &Viewer) -> String {
+    serde_json::to_string(&Principal::of(viewer)).expect("principals are plain data")
+}
+
+/// What is wrong when too many operations have not ended.
+pub(super) async fn check_room(services: &Services, viewer: &Viewer) -> Result<Option<Mistake>, ServiceError> {
+    if services.store().count_open_bulk_operations(viewer.organization).await? < MAX_OPEN {
+        return Ok(None);
+    }
+    let message = format!("{MAX_OPEN} bulk operations of the organization have not ended");
+    Ok(Some(Mistake::new(Code::TooLarge, "", message).with_help("Wait for one of them, or cancel it.")))
+}
+
+/// What is wrong with a rate.
+pub(super) fn check_rate(rate_per_second: Option<i32>) -> Option<Mistake> {
+    let is_wrong = rate_per_second.is_some_and(|rate| !(1..=MAX_RATE).contains(&rate));
+    let message = || format!("`ratePerSecond` must be 1 to {MAX_RATE}");
+    is_wrong.then(|| Mistake::new(Code::Invalid, "ratePerSecond", message()))
+}
+
 fn check(services: &Services, new: &NewOperation) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     let mut all = |checked: Result<(), ServiceError>| {
@@ -174,16 +204,18 @@ fn check(services: &Services, new: &NewOperation) -> Vec<Mistake> {
     if new.data.as_ref().is_some_and(|data| data.to_string().len() > limit) {
         mistakes.push(Mistake::new(Code::TooLarge, "data", format!("`data` has more than {limit} bytes")));
     }
-    if new.rate_per_second.is_some_and(|rate| !(1..=MAX_RATE).contains(&rate)) {
-        let message = format!("`ratePerSecond` must be 1 to {MAX_RATE}");
-        mistakes.push(Mistake::new(Code::Invalid, "ratePerSecond", message));
-    }
+    mistakes.extend(check_rate(new.rate_per_second));
     mistakes
 }
 
 /// What a kind needs, and what others do not know.
 fn check_arguments(new: &NewOperation) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
+    if new.kind == BulkKind::Start {
+        let message = "executions are started from items, not from other executions";
+        mistakes
+            .push(Mistake::new(Code::Invalid, "kind", message).with_help("Give the items to `executionStartMany`."));
+    }
     match (new.kind, new.to_version) {
         (BulkKind::Migrate, None) => {
             let message = "say to which version: give `toVersion`";

@@ -24,6 +24,7 @@ use crate::viewer::{Actor, ActorKind, Credential, Viewer};
 use crate::workflows::{self, ImportFile, ImportRequest};
 
 mod kinds;
+mod starts;
 
 const NOW: i64 = 1_767_225_600_000;
 const FILES: [(&str, &str); 2] = [

@@ -6,12 +6,12 @@
 use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
-use store::{BulkOperationRow, BulkPart, BulkStatus, ExecutionFilter};
+use store::{BulkKind, BulkOperationRow, BulkPart, BulkStatus, ExecutionFilter};
 
 use super::item::Deciding;
 use super::part::{self, Part, write};
 use super::start::Arguments;
-use super::{kinds, walk};
+use super::{kinds, starting, walk};
 use crate::error::ServiceError;
 use crate::identity::{Principal, standing};
 use crate::services::Services;
@@ -62,6 +62,11 @@ async fn go_on(services: &Services, operation: BulkOperationRow) -> Result<u64, 
         };
         return write(services, &operation, Part::of(part)).await;
     };
+    if operation.kind == BulkKind::Start {
+        let deciding = Deciding::new(services, &viewer, &operation, &arguments);
+        let part = starting::decided(&deciding, unchanged(services, &operation)).await?;
+        return write(services, &operation, part).await;
+    }
     let asked: ExecutionFilter = read(&operation.filter)?;
     let filter = walk::filter(&operation, &asked, &arguments, &viewer);
     let part = if operation.is_counted {
@@ -74,7 +79,7 @@ async fn go_on(services: &Services, operation: BulkOperationRow) -> Result<u64, 
 }
 
 /// What this release wrote. What it does not understand, a newer one may: the claim runs out, and others try.
-fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, ServiceError> {
+pub(super) fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, ServiceError> {
     serde_json::from_str(text)
         .map_err(|error| ServiceError::Internal { what: "a bulk operation cannot be read", source: error.into() })
 }
@@ -91,6 +96,7 @@ pub(super) fn unchanged(services: &Services, operation: &BulkOperationRow) -> Bu
         deletions: Vec::new(),
         has_happened: false,
         failures: Vec::new(),
+        results: Vec::new(),
         counted: 0,
         succeeded: 0,
         skipped: 0,

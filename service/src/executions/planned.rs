@@ -5,7 +5,7 @@ use ids::{ExecutionId, OrganizationId};
 use store::{NewExecution, StartOutcome, StoreError};
 
 use super::prepare::{self, StartRequest};
-use super::start::{Push, announce, settle};
+use super::start::{Push, Started, announce, settle};
 use crate::error::ServiceError;
 use crate::services::Services;
 use crate::viewer::Viewer;
@@ -65,19 +65,72 @@ pub(crate) async fn start_rows(
     services: &Services,
     rows: Vec<NewExecution>,
 ) -> Result<Vec<Result<ExecutionId, ServiceError>>, ServiceError> {
+    let outcomes = started(services, rows).await?.into_iter();
+    Ok(outcomes
+        .map(|(own, outcome)| match outcome {
+            Ok(StartOutcome::Existing { execution_id, .. }) => Ok(execution_id),
+            Ok(outcome) => settle(own, outcome).map(|started| started.execution),
+            Err(problem) => Err(problem),
+        })
+        .collect())
+}
+
+/// A new execution with the id that was recorded for it, checked and not yet started.
+///
+/// # Errors
+/// As a start, but for the permission.
+pub(crate) async fn to_start(
+    services: &Services,
+    viewer: &Viewer,
+    id: ExecutionId,
+    request: StartRequest,
+) -> Result<NewExecution, ServiceError> {
+    Ok(NewExecution { id, ..prepare::prepare(services, viewer, request).await?.execution })
+}
+
+/// Starts what was prepared under ids that were recorded before, each for itself; the results are in the same order.
+/// What was started before under its own id is new still; a key that stands for another execution finds it, or is told
+/// as `DUPLICATE` when something else was asked for.
+///
+/// # Errors
+/// As [`start_planned`].
+pub(crate) async fn start_recorded(
+    services: &Services,
+    rows: Vec<NewExecution>,
+) -> Result<Vec<Result<Started, ServiceError>>, ServiceError> {
+    let outcomes = started(services, rows).await?.into_iter();
+    Ok(outcomes
+        .map(|(own, outcome)| match outcome {
+            Ok(StartOutcome::Existing { execution_id, .. }) if execution_id == own => {
+                Ok(Started { execution: own, is_new: true })
+            }
+            Ok(outcome) => settle(own, outcome),
+            Err(problem) => Err(problem),
+        })
+        .collect())
+}
+
+/// Records them, tells who listens of the new ones, and answers with the id that each was to have.
+async fn started(
+    services: &Services,
+    rows: Vec<NewExecution>,
+) -> Result<Vec<(ExecutionId, Result<StartOutcome, ServiceError>)>, ServiceError> {
     let mut pushes: Vec<Option<Push>> = rows.iter().map(|row| Some(Push::of(row))).collect();
     let ids: Vec<ExecutionId> = rows.iter().map(|row| row.id).collect();
     let outcomes = record(services, rows).await?;
     let mut new = Vec::with_capacity(ids.len());
-    let settled = outcomes.into_iter().enumerate().map(|(index, outcome)| match outcome {
-        Ok(outcome @ StartOutcome::New { .. }) => {
+    let settled = outcomes.into_iter().zip(&ids).enumerate().map(|(index, (outcome, own))| {
+        let outcome = match outcome {
+            // Its id is there, so it was started: nobody else gives that id.
+            Err(StoreError::Conflict { constraint, .. }) if is_own_id(&constraint) => {
+                Ok(StartOutcome::Existing { execution_id: *own, same_fingerprint: true })
+            }
+            outcome => outcome.map_err(ServiceError::from),
+        };
+        if matches!(outcome, Ok(StartOutcome::New { .. })) {
             new.extend(pushes[index].take());
-            settle(ids[index], outcome).map(|started| started.execution)
         }
-        Ok(StartOutcome::Existing { execution_id, .. }) => Ok(execution_id),
-        // Its id is there, so it was started: nobody else gives that id.
-        Err(StoreError::Conflict { constraint, .. }) if is_own_id(&constraint) => Ok(ids[index]),
-        Err(problem) => Err(problem.into()),
+        (*own, outcome)
     });
     let settled = settled.collect();
     announce(services, new);

@@ -185,6 +185,7 @@ pub(super) async fn prepare(
         Trigger::Workflow { execution, .. } => (store::TriggerType::Workflow, None, Some(*execution)),
         Trigger::Rerun(_) => (store::TriggerType::Manual, None, None),
     };
+    let awaited = matches!(&request.trigger, Trigger::Workflow { waits: true, .. });
     let repeat = if let Trigger::Rerun(repeat) = &request.trigger { Some(&**repeat) } else { None };
     let mut events = machine::accepted();
     events.extend(repeat.and_then(|repeat| repeat.taken_over.clone()));
@@ -221,6 +222,7 @@ pub(super) async fn prepare(
         deadline_at_ms: definition.deadline.map(|deadline| now.plus(deadline).0),
         depth: request.trigger.depth(),
         parent_id,
+        awaited,
         rerun_of: repeat.map(|repeat| repeat.execution),
         rules,
     };

@@ -48,6 +48,7 @@ pub async fn start(
     // Listening begins before anything can happen, so the first look at the database is saved.
     let news = (what != WaitFor::Nothing).then(|| services.live().execution(push.id));
     let outcome = services.store().start(execution).await?;
+    store::crash::point("start.committed");
     drop(admitted);
     let started = settle(push.id, outcome)?;
     viewer.origin.trail.note(noted(&row, started));
@@ -56,6 +57,7 @@ pub async fn start(
         return Ok((started, row));
     }
     announce(services, vec![push]);
+    store::crash::point("start.announced");
     let row = match news {
         None => Some(row),
         Some(news) => wait_for_news(services, viewer, row, news, what, limit).await?,
@@ -108,6 +110,10 @@ pub(super) fn settle(id: ExecutionId, outcome: StartOutcome) -> Result<Started, 
                 Mistake::new(Code::Duplicate, "idempotencyKey", message)
                     .with_help("Use a new key for a new request; repeat a request unchanged."),
             ))
+        }
+        StartOutcome::ParentEnded => {
+            let message = "the execution that was to wait for it has ended";
+            Err(ServiceError::mistake(Mistake::new(Code::WrongState, "parent", message)))
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use store::{Ended, ExecutionRow, ExecutionStatus, NewSignal, Ruled, Ruling, RulingWritten, SlotKey};
 
 use super::control::{check_reason, has_ended, note};
+use super::forsaken::give_up_children;
 use super::known::{Known, found};
 use super::wait::{WaitFor, wait_for_news};
 use crate::error::ServiceError;
@@ -81,6 +82,8 @@ pub(crate) struct Ending {
     pub ruling: Ruling,
     /// The place that it leaves to others.
     slot: Option<SlotKey>,
+    /// It may leave children behind that it has not heard of.
+    has_children: bool,
 }
 
 /// To end at once, whether a worker answers or not; nothing when somebody else has ended it since the row was read.
@@ -116,7 +119,8 @@ pub(crate) async fn to_end(
         what: Ruled::Ended(ended),
         sends: sends(&known, &state, parent),
     };
-    Ok(Some(Ending { ruling, slot: slot(services, &known) }))
+    let has_children = known.version.plan.awaits_children();
+    Ok(Some(Ending { ruling, slot: slot(services, &known), has_children }))
 }
 
 impl Ending {
@@ -130,6 +134,9 @@ impl Ending {
         services.notices().publish(vec![Notice { organization, execution, seq: written.seq, ended: true }]);
         let told: Vec<ExecutionId> = self.ruling.sends.iter().map(|signal| signal.execution_id).collect();
         deliver(services, &told).await?;
+        if self.has_children {
+            give_up_children(services, organization, execution, &told).await?;
+        }
         let Some(key) = &self.slot else { return Ok(()) };
         let given = services.store().free_slot(execution, key, &slots::told(), services.now().0).await?;
         deliver(services, &given).await

@@ -1,12 +1,12 @@
 //! Rows of the database as the store hands them out, and back.
 
-use entity::{bulk_failure, bulk_operation};
+use entity::{bulk_failure, bulk_item, bulk_operation};
 use ids::{BulkOperationId, ExecutionId, OrganizationId};
 use sea_orm::ActiveValue::Set;
 
 use crate::clean::check_texts;
 use crate::error::StoreError;
-use crate::model::bulk::{BulkFailureRow, BulkKind, BulkOperationRow, BulkStatus};
+use crate::model::bulk::{BulkFailureRow, BulkItemRow, BulkItemStatus, BulkKind, BulkOperationRow, BulkStatus};
 
 pub fn operation_row(model: bulk_operation::Model) -> Result<BulkOperationRow, StoreError> {
     Ok(BulkOperationRow {
@@ -69,6 +69,7 @@ pub fn failure_row(model: bulk_failure::Model) -> BulkFailureRow {
         organization_id: OrganizationId::from_uuid(model.organization_id),
         operation_id: BulkOperationId::from_uuid(model.operation_id),
         execution_id: ExecutionId::from_uuid(model.id),
+        item: model.item,
         code: model.code,
         message: model.message,
         at_ms: model.at_ms,
@@ -83,6 +84,33 @@ pub fn failure_model(row: &BulkFailureRow) -> bulk_failure::ActiveModel {
         code: Set(row.code.clone()),
         message: Set(row.message.clone()),
         at_ms: Set(row.at_ms),
+        item: Set(row.item),
+    }
+}
+
+pub fn item_row(model: bulk_item::Model) -> Result<BulkItemRow, StoreError> {
+    Ok(BulkItemRow {
+        organization_id: OrganizationId::from_uuid(model.organization_id),
+        operation_id: BulkOperationId::from_uuid(model.operation_id),
+        number: model.number,
+        execution_id: ExecutionId::from_uuid(model.id),
+        status: BulkItemStatus::try_from(model.status)?,
+        start: model.start,
+        code: model.code,
+        message: model.message,
+    })
+}
+
+pub fn item_model(row: &BulkItemRow) -> bulk_item::ActiveModel {
+    bulk_item::ActiveModel {
+        operation_id: Set(row.operation_id.uuid()),
+        number: Set(row.number),
+        organization_id: Set(row.organization_id.uuid()),
+        id: Set(row.execution_id.uuid()),
+        status: Set(row.status.code()),
+        start: Set(row.start.clone()),
+        code: Set(row.code.clone()),
+        message: Set(row.message.clone()),
     }
 }
 

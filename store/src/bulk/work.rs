@@ -6,6 +6,7 @@ use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
+use super::items::write_results;
 use super::read::of;
 use super::record::{failure_model, operation_row};
 use crate::backend::WriteTransaction;
@@ -78,6 +79,7 @@ impl Store {
         check_texts(part.relocations.iter().map(|(_, failure)| ("message", Some(failure.message.as_str()))))?;
         check_texts(part.sends.iter().map(|signal| ("data", Some(signal.data.as_str()))))?;
         check_texts(part.failures.iter().map(|failure| ("message", Some(failure.message.as_str()))))?;
+        check_texts(part.results.iter().map(|result| ("message", result.message.as_deref())))?;
         let transaction = self.backend.begin().await?;
         let held = of(part.organization_id)
             .filter(Column::Id.eq(part.operation_id.uuid()))
@@ -103,6 +105,7 @@ impl Store {
         }
         let deleted = delete_ended_of(&transaction, part.organization_id, &part.deletions).await?;
         keep(&transaction, &failures, MAX_FAILURES - row.failed).await?;
+        write_results(&transaction, &part.results).await?;
         let missed = Missed {
             skipped: skipped(part, &written) + number(part.deletions.len()) - number(deleted.len()),
             failed: number(relocations.iter().filter(|seq| seq.is_none()).count()),

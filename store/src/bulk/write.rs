@@ -3,15 +3,19 @@
 use entity::bulk_failure;
 use entity::bulk_operation::{Column, Entity};
 use ids::{BulkOperationId, OrganizationId};
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::record::{check, operation_model, operation_row};
 use crate::error::StoreError;
 use crate::model::bulk::{BulkOperationRow, BulkStatus};
 use crate::organizations;
+use crate::organizations::some_of;
 use crate::store::Store;
+
+/// Items that are deleted at a time.
+const ITEMS: u64 = 10_000;
 
 impl Store {
     /// Records a bulk operation; false when the organization is gone.
@@ -71,6 +75,7 @@ impl Store {
     }
 
     /// Deletes up to `limit` operations that ended before `before_ms`, with what is kept of them; answers how many.
+    /// What they started goes before them, some of it at a time and counted as well.
     ///
     /// Serves all organizations.
     ///
@@ -90,6 +95,13 @@ impl Store {
             .await?;
         if ended.is_empty() {
             return Ok(0);
+        }
+        let of_ended = Expr::col(Alias::new("operation_id")).is_in(ended.iter().copied());
+        let items = some_of("bulk_item", of_ended, ITEMS, self.backend.dialect());
+        let deleted = transaction.execute(&items).await?.rows_affected();
+        if deleted > 0 {
+            transaction.commit().await?;
+            return Ok(deleted);
         }
         bulk_failure::Entity::delete_many()
             .filter(bulk_failure::Column::OperationId.is_in(ended.iter().copied()))

@@ -3,7 +3,7 @@
 mod postgres;
 mod sqlite;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use entity::execution::{Column, Entity};
@@ -30,6 +30,15 @@ type Key<'a> = (OrganizationId, &'a str);
 /// The execution that a key stands for, and the fingerprint of its request.
 type Standing = (ExecutionId, String);
 
+/// What became of a group, where it is not plainly recorded.
+#[derive(Default)]
+pub struct Written {
+    /// The keys that were known before.
+    standing: HashMap<(OrganizationId, String), Standing>,
+    /// Those that were to be awaited by an execution that has ended.
+    forsaken: HashSet<ExecutionId>,
+}
+
 impl Group for Starts {
     type Item = NewExecution;
     type Outcome = StartOutcome;
@@ -47,11 +56,11 @@ impl Group for Starts {
         }
         // Two processes that record the same keys wait for each other in the same order.
         given.sort_by_key(|item| (key_of(item), item.id));
-        let standing = match &*self.0 {
+        let written = match &*self.0 {
             Backend::Postgres(postgres) => postgres::write(postgres, &given).await?,
             Backend::Sqlite(sqlite) => sqlite::write(sqlite, &given).await?,
         };
-        Ok(items.iter().map(|item| outcome(item, &standing, &first_with_key, items)).collect())
+        Ok(items.iter().map(|item| outcome(item, &written, &first_with_key, items)).collect())
     }
 
     /// An execution whose id is there was recorded by the write whose answer was lost: nobody else
@@ -89,16 +98,18 @@ fn key_of(item: &NewExecution) -> Option<Key<'_>> {
     item.start_key.as_ref().map(|start_key| (item.organization_id, start_key.key.as_str()))
 }
 
-/// `standing` holds the keys that were known before this group.
 fn outcome(
     item: &NewExecution,
-    standing: &HashMap<(OrganizationId, String), Standing>,
+    written: &Written,
     first_with_key: &HashMap<Key<'_>, usize>,
     items: &[NewExecution],
 ) -> StartOutcome {
+    if written.forsaken.contains(&item.id) {
+        return StartOutcome::ParentEnded;
+    }
     let new = StartOutcome::New { seq: 1 };
     let Some(start_key) = &item.start_key else { return new };
-    if let Some((execution_id, fingerprint)) = standing.get(&(item.organization_id, start_key.key.clone())) {
+    if let Some((execution_id, fingerprint)) = written.standing.get(&(item.organization_id, start_key.key.clone())) {
         if *execution_id == item.id {
             // It got the key itself, by a write whose answer was lost.
             return new;
@@ -108,6 +119,8 @@ fn outcome(
     }
     let first = first_with_key.get(&(item.organization_id, start_key.key.as_str())).map(|index| &items[*index]);
     match first {
+        // A key of a child names its parent: what has the same one is awaited by the same execution.
+        Some(first) if written.forsaken.contains(&first.id) => StartOutcome::ParentEnded,
         Some(first) if first.id != item.id => {
             let same_fingerprint = first.start_key.as_ref().is_some_and(|key| key.fingerprint == start_key.fingerprint);
             StartOutcome::Existing { execution_id: first.id, same_fingerprint }

@@ -55,6 +55,9 @@ pub struct ExecutionFilter {
     pub is_root: Option<bool>,
     /// Started by this actor.
     pub started_by: Option<String>,
+    /// Failed by the cause with this fingerprint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_fingerprint: Option<String>,
     /// By time of acceptance.
     pub queued_at: Option<TimeFilter>,
     /// By end.
@@ -110,6 +113,7 @@ impl ExecutionFilter {
             .add_option(self.rerun_of.map(|id| Column::RerunOf.eq(id.uuid())))
             .add_option(self.is_root.map(is_root))
             .add_option(self.started_by.as_ref().map(|actor| Column::StartedBy.eq(actor.as_str())))
+            .add_option(self.error_fingerprint.as_ref().map(|cause| Column::ErrorFingerprint.eq(cause.as_str())))
             .add_option(self.key.as_ref().map(|key| key.condition(&column(Column::Key), dialect)))
             .add_option(self.queued_at.map(|time| time.condition(&column(Column::QueuedAtMs))))
             .add_option(self.ended_at.map(|time| time.condition(&column(Column::EndedAtMs))));

@@ -25,6 +25,22 @@ codes! {
         Migrate = 6,
         /// It is removed with its history, when it has ended.
         Delete = 7,
+        /// It is started, from an item of the operation.
+        Start = 8,
+    }
+}
+
+codes! {
+    /// What came of an item that a bulk operation starts.
+    BulkItemStatus, "status of an item of a bulk operation", {
+        /// Nothing yet.
+        Open = 0,
+        /// It became an execution, or would become one.
+        Started = 1,
+        /// Its key stood for an execution that was there.
+        Found = 2,
+        /// It could not be started.
+        Refused = 3,
     }
 }
 
@@ -112,14 +128,76 @@ pub struct BulkFailureRow {
     pub organization_id: OrganizationId,
     /// The bulk operation.
     pub operation_id: BulkOperationId,
-    /// Which.
+    /// Which; of an item that was not started, the one that it would have become.
     pub execution_id: ExecutionId,
+    /// Of a start: the number of the item.
+    pub item: Option<i64>,
     /// Why, for programs.
     pub code: String,
     /// Why, for people.
     pub message: String,
     /// When, Unix milliseconds.
     pub at_ms: i64,
+}
+
+/// An item that a bulk operation starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkItemRow {
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// The bulk operation.
+    pub operation_id: BulkOperationId,
+    /// Its place among the items of the operation, from 0.
+    pub number: i64,
+    /// The execution: the one that it becomes, or the one that its key stood for.
+    pub execution_id: ExecutionId,
+    /// What came of it.
+    pub status: BulkItemStatus,
+    /// What to start, JSON; absent once something came of it.
+    pub start: Option<String>,
+    /// Why it was refused, for programs.
+    pub code: Option<String>,
+    /// Why it was refused, for people.
+    pub message: Option<String>,
+}
+
+/// An item on its way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBulkItem {
+    /// The execution that it becomes.
+    pub execution_id: ExecutionId,
+    /// What to start, JSON.
+    pub start: String,
+}
+
+/// Items for a bulk operation that takes some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBulkItems {
+    /// Number of the first of them: so many were given before.
+    pub from: i64,
+    /// They.
+    pub items: Vec<NewBulkItem>,
+    /// No more come, and the work begins.
+    pub is_last: bool,
+    /// Items that the operation has at most.
+    pub most: i64,
+    /// When this is, Unix milliseconds.
+    pub at_ms: i64,
+}
+
+/// What became of items that were given to a bulk operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BulkAdding {
+    /// Those that were not there are now.
+    Added,
+    /// All of them were there.
+    Known,
+    /// Others are missing before them.
+    Gap,
+    /// They are too many.
+    Full,
+    /// It takes no more.
+    Closed,
 }
 
 /// A part of a bulk operation: what is written with it, all of it or nothing.
@@ -145,6 +223,8 @@ pub struct BulkPart {
     pub has_happened: bool,
     /// Executions that could not be changed; all of them count, and only so many are kept.
     pub failures: Vec<BulkFailureRow>,
+    /// What came of items that are started.
+    pub results: Vec<BulkItemRow>,
     /// Executions counted.
     pub counted: i64,
     /// Executions changed, those of `rulings`, `relocations` and `deletions` included.

@@ -126,6 +126,8 @@ pub struct NewExecution {
     pub depth: i16,
     /// The execution that starts it.
     pub parent_id: Option<ExecutionId>,
+    /// Whether that one waits for its end: then it is recorded only while that one lives.
+    pub awaited: bool,
     /// The execution that it repeats.
     pub rerun_of: Option<ExecutionId>,
     /// The versions of rules that it has, for its whole life, JSON; absent when its definition names none.
@@ -191,6 +193,21 @@ pub enum StartOutcome {
         /// Whether the request was the same too.
         same_fingerprint: bool,
     },
+    /// Nothing is recorded: the execution that was to wait for its end has ended.
+    ParentEnded,
+}
+
+/// A live execution that was started by one that waits for its end, or did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AwaitedChild {
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// The execution that started it.
+    pub parent_id: ExecutionId,
+    /// Its id.
+    pub id: ExecutionId,
+    /// The execution that started it lives no more, and it has been told nothing that it has not taken in.
+    pub is_forsaken: bool,
 }
 
 /// An execution as lists and details show it.

@@ -10,12 +10,13 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// Tables whose rows name their organization, in the order in which they are emptied.
-pub const PURGED_TABLES: [&str; 43] = [
+pub const PURGED_TABLES: [&str; 44] = [
     "webhook_attempt",
     "webhook_delivery",
     "webhook_place",
     "webhook_endpoint",
     "bulk_failure",
+    "bulk_item",
     "bulk_operation",
     "schedule_run",
     "schedule_backfill",

@@ -73,7 +73,9 @@ impl Store {
         release_runs(&transaction, self.backend.dialect(), &plans, now_ms).await?;
         move_on(&transaction, self.backend.dialect(), &plans, now_ms).await?;
         forget(&transaction, self.backend.dialect(), grown, now_ms).await?;
+        crate::crash::point("tick.inserted");
         transaction.commit().await?;
+        crate::crash::point("tick.committed");
         plans.retain(|plan| {
             !(plan.runs.is_empty() && plan.released.is_empty() && plan.again.is_empty()) || plan.paused.is_some()
         });

@@ -3,11 +3,11 @@
 use futures::future::join_all;
 use ids::{ErrorGroupId, WorkerId, WorkflowId};
 use store::{
-    Checkpoint, ErrorGroupQuery, ErrorGroupRow, ErrorGroupStatus, Measures, NewExecution, NewFailure, Patch, SLICE_MS,
-    Store, slice_of,
+    Checkpoint, ErrorGroupQuery, ErrorGroupRow, ErrorGroupStatus, ExecutionFilter, Measures, NewExecution, NewFailure,
+    Patch, Ruled, Ruling, SLICE_MS, Store, slice_of,
 };
 
-use crate::harness::{Database, EPOCH_MS, failed};
+use crate::harness::{Database, EPOCH_MS, completed, failed};
 use crate::on_both_databases;
 
 fn query() -> ErrorGroupQuery {
@@ -43,6 +43,27 @@ async fn list(database: &Database, query: &ErrorGroupQuery) -> Vec<ErrorGroupRow
 }
 
 on_both_databases! {
+    async fn executions_are_found_by_the_cause_of_their_failure_until_they_go_on(database: &Database) {
+        let (store, organization) = (&database.store, database.organization);
+        for name in ["often", "rare", "often"] {
+            fails(database, store, WorkflowId::new(), name, EPOCH_MS).await;
+        }
+        database.ended(database.new_execution(), failed()).await;
+        database.ended(database.new_execution(), completed()).await;
+        let by = |name: &str| ExecutionFilter { error_fingerprint: Some(name.to_owned()), ..ExecutionFilter::default() };
+        let found = async |filter: &ExecutionFilter| store.walk_executions(organization, filter, None, 10).await.unwrap();
+        assert_eq!((found(&by("often")).await.len(), found(&by("none")).await.len()), (2, 0));
+        let other = ExecutionFilter { not: Some(Box::new(by("often"))), ..ExecutionFilter::default() };
+        assert_eq!(found(&other).await.len(), 3);
+        let execution_id = found(&by("rare")).await[0];
+        let seq = store.execution(organization, execution_id).await.unwrap().unwrap().seq;
+        let (organization_id, events, at_ms) = (organization, r#"["decided"]"#.to_owned(), EPOCH_MS);
+        let what = Ruled::Retried;
+        let retried = Ruling { organization_id, execution_id, seq, events, at_ms, what, sends: Vec::new() };
+        store.rule(&retried).await.unwrap().unwrap();
+        assert_eq!(found(&by("rare")).await, []);
+    }
+
     async fn the_same_cause_is_one_group_however_many_processes_see_it_first(database: &Database) {
         let (other, workflow) = (database.another_process().await, WorkflowId::new());
         let times = (0..30).map(|number| EPOCH_MS + number);

@@ -230,6 +230,7 @@ pub fn new_execution(organization: OrganizationId, now_ms: i64) -> NewExecution 
         deadline_at_ms: None,
         depth: 0,
         parent_id: None,
+        awaited: false,
         rerun_of: None,
         rules: None,
     }

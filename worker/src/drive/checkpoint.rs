@@ -16,6 +16,7 @@ use super::DriveError;
 use super::execution::{Execution, LoadError};
 use super::measures;
 use crate::context::Context;
+use crate::faults;
 use crate::wake;
 
 /// Fails an execution that cannot be read, so that it does not go round from worker to worker.
@@ -59,6 +60,8 @@ pub(super) async fn give_up_unread(
         CommitOutcome::Committed { seq, signals: _ } => {
             let (organization, execution) = (claimed.organization_id, claimed.id);
             context.services.notices().publish(vec![Notice { organization, execution, seq, ended: true }]);
+            // What it waits for is not known either.
+            super::children::give_up_children(context, organization, execution, &[]).await;
             Ok(())
         }
         CommitOutcome::Fenced => Err(DriveError::Fenced),
@@ -101,15 +104,17 @@ impl Execution {
         waits.iter().filter(is_new).cloned().collect()
     }
 
-    /// Commits the end, and tells the execution that waits for it.
+    /// Commits the end, and tells the executions that wait for it and for which it waited.
     pub(super) async fn end(mut self, context: &Arc<Context>) -> Result<(), DriveError> {
         let end = super::patch::ended(&self.state);
-        let waits = self.origin.trigger["waits"] == true;
-        if let Some(parent) = self.claimed.parent_id.filter(|_parent| waits) {
+        if let Some(parent) = self.awaited_by() {
             let told = Told::Signal { what: machine::ended_child(&self.origin, &self.state) };
             self.sends.push(told.row(self.organization(), parent));
         }
+        let told: Vec<ExecutionId> = self.sends.iter().map(|signal| signal.execution_id).collect();
         self.commit(context, Patch::Ended(end)).await?;
+        faults::point(context, "drive_ended");
+        self.leave_children(context, &told).await;
         self.free_slot(context).await;
         self.audit(context);
         context.tally.ended(self.state.status() == machine::Status::Failed);

@@ -1,9 +1,20 @@
 //! What an execution passes down to the executions that it waits for: when it gives one up or ends, that
 //! one ends too; when it is paused, they are.
+//!
+//! It may end while the start of a child is under way, and not know whether there is one. Then the start is refused
+//! when it comes after the end, and the child is found right after the end when it came before. Each of both looks
+//! behind its own commit for the other's, so that no order of the two leaves a child behind.
+
+use std::sync::Arc;
 
 use engine::machine::{self, Command, Signal, State};
-use ids::ExecutionId;
+use ids::{ExecutionId, OrganizationId};
 use service::signals::Told;
+use tracing::warn;
+
+use super::DriveError;
+use super::execution::Execution;
+use crate::context::Context;
 
 /// The children before a command.
 pub(super) struct Family {
@@ -61,6 +72,44 @@ impl Family {
         }
         // Ids are what the service answered when it started them.
         messages.into_iter().filter_map(|(child, told)| Some((child.parse().ok()?, told))).collect()
+    }
+}
+
+impl Execution {
+    /// The execution that waits for the end of this one.
+    pub(super) fn awaited_by(&self) -> Option<ExecutionId> {
+        self.claimed.parent_id.filter(|_parent| self.origin.trigger["waits"] == true)
+    }
+
+    /// Ends before it has begun when whoever was to wait for it has ended meanwhile.
+    pub(super) async fn leave_with_parent(&mut self, context: &Arc<Context>) -> Result<(), DriveError> {
+        if self.awaited_by().is_none() || !context.store().is_forsaken(self.organization(), self.id()).await? {
+            return Ok(());
+        }
+        let reason = Some("the execution that was to wait for it has ended".to_owned());
+        self.advance(context, Command::Cancel { by: None, reason })
+    }
+
+    /// Cancels, after its end, the children that it had not heard of; `told` are those that it has told itself.
+    pub(super) async fn leave_children(&self, context: &Arc<Context>, told: &[ExecutionId]) {
+        if self.version.plan.awaits_children() {
+            give_up_children(context, self.organization(), self.id(), told).await;
+        }
+    }
+}
+
+/// Cancels what an execution that has ended was waiting for. A failure costs time only: the reconciler does it.
+pub(super) async fn give_up_children(
+    context: &Arc<Context>,
+    organization: OrganizationId,
+    parent: ExecutionId,
+    told: &[ExecutionId],
+) {
+    if let Err(problem) = service::executions::give_up_children(&context.services, organization, parent, told).await {
+        warn!(
+            execution.id = %parent, error = %service::chain(&problem),
+            "what execution {parent} was waiting for cannot be cancelled now, the reconciler will"
+        );
     }
 }
 

@@ -140,6 +140,9 @@ impl Execution {
             self.effects.add(machine::outstanding(&self.version.plan, &self.origin, &self.state));
         }
         if self.state.has_not_begun() {
+            self.leave_with_parent(context).await?;
+        }
+        if self.state.has_not_begun() {
             self.ask_for_slot(context).await?;
         }
         if self.inbox.has_news() {

@@ -197,6 +197,7 @@ async fn drive(
             if !context.lease.holds(term) {
                 return Err(DriveError::LeaseLost);
             }
+            store::crash::point("effect.intent");
             let effects = execution.take_effects();
             in_flight.begin(&execution, effects);
         }
@@ -233,6 +234,7 @@ async fn drive(
             biased;
             outcomes = in_flight.next() => {
                 faults::point(context, "drive_outcome");
+                store::crash::point("effect.response");
                 for (effect, outcome) in outcomes? {
                     if !execution.has_ended() && execution.has_begun(&effect) {
                         execution.advance(context, Command::EffectDone { effect, outcome })?;

@@ -2,14 +2,15 @@
 
 use std::error::Error;
 use std::fmt::Debug;
-use std::iter::successors;
+use std::time::Duration;
 
-use engine::machine::{EffectOutcome, ErrorClass, StepError};
+use engine::machine::{EffectOutcome, ErrorClass};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use tracing::warn;
+use tracing::error;
 
-use super::EffectOwner;
+use super::outage::{Answer, until_answered};
+use super::{EffectOwner, failed};
 
 /// An event that an execution emits.
 #[derive(Debug, Clone, Copy)]
@@ -41,29 +42,35 @@ pub enum EmitError {
         /// What is wrong, for the author.
         message: String,
     },
-    /// The database or another part is away; another attempt may succeed.
+    /// Our own database is away or takes no more at this moment: the same event is offered again until it is not.
     #[error("events cannot be stored now")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// Something else broke on our side; waiting does not help.
+    #[error("the event could not be stored")]
+    Broken(#[source] Box<dyn Error + Send + Sync>),
 }
 
-pub(super) async fn run(emit: &dyn EmitEvent, event: EmittedEvent<'_>) -> EffectOutcome {
+/// Offers the event until the database has answered.
+pub(super) async fn run(emit: &dyn EmitEvent, event: EmittedEvent<'_>, limit: Duration) -> EffectOutcome {
+    let wish = format!("event {} is to be stored", event.event);
+    until_answered(&wish, limit, || offer(emit, event)).await
+}
+
+async fn offer(emit: &dyn EmitEvent, event: EmittedEvent<'_>) -> Answer {
     let name = event.event;
-    match emit.emit(event).await {
+    Answer::Outcome(match emit.emit(event).await {
         Ok(id) => EffectOutcome::Succeeded { output: json!({ "event_id": id }) },
         Err(EmitError::Refused { code, message }) => {
-            failed(code, format!("event {name}: {message}"), ErrorClass::Other)
+            failed(&code, format!("event {name}: {message}"), ErrorClass::Other)
         }
-        Err(EmitError::Unavailable(source)) => {
-            let first: &(dyn Error + 'static) = source.as_ref();
-            let chain: Vec<String> =
-                successors(Some(first), |&error| error.source()).map(ToString::to_string).collect();
-            warn!(event.name = name, error = chain.join(": "), "event {name} could not be stored");
-            let message = format!("event {name}: events cannot be stored now");
-            failed("UNAVAILABLE".to_owned(), message, ErrorClass::Connection)
+        Err(EmitError::Unavailable(source)) => return Answer::Away(source),
+        Err(EmitError::Broken(source)) => {
+            let problem = service::chain(source.as_ref());
+            error!(
+                execution.id = %event.owner.execution, event.name = name, error = %problem,
+                "event {name} could not be stored"
+            );
+            failed("INTERNAL", format!("event {name}: the server could not store it"), ErrorClass::Connection)
         }
-    }
-}
-
-fn failed(code: String, message: String, retryable_class: ErrorClass) -> EffectOutcome {
-    EffectOutcome::Failed(StepError { code, message, status: None, retryable_class, retry_after: None, detail: None })
+    })
 }

@@ -2,6 +2,7 @@
 
 mod emit_event;
 mod http;
+mod outage;
 mod rates;
 mod start_workflow;
 
@@ -94,8 +95,8 @@ impl Effects {
             EffectRequest::Http(request) => self.http.run(request, &effect.key, effect.timeout, cancel).await,
             EffectRequest::EmitEvent { event, payload } => {
                 let event = EmittedEvent { owner: *owner, event, payload, deduplication_key: &effect.key };
-                let emitted = emit_event::run(self.emit.as_ref(), event);
-                bounded("event was stored", "event was not stored", effect, emitted, cancel).await
+                let emitted = emit_event::run(self.emit.as_ref(), event, effect.timeout);
+                unless_cancelled("event was stored", emitted, cancel).await
             }
             EffectRequest::StartWorkflow { workflow_id, input, version, waits } => {
                 let workflow = StartedWorkflow {
@@ -107,27 +108,23 @@ impl Effects {
                     waits: *waits,
                     key: &effect.key,
                 };
-                let started = start_workflow::run(self.start.as_ref(), workflow);
-                bounded("execution was started", "execution was not started", effect, started, cancel).await
+                let started = start_workflow::run(self.start.as_ref(), workflow, effect.timeout);
+                unless_cancelled("execution was started", started, cancel).await
             }
         }
     }
 }
 
-/// An effect on our own database, with the bounds that calls have too.
-async fn bounded(
+/// An effect on our own database: it has the time that the database takes, until it is cancelled.
+async fn unless_cancelled(
     done: &str,
-    not_done: &str,
-    effect: &Effect,
     work: impl Future<Output = EffectOutcome>,
     cancel: &CancellationToken,
 ) -> EffectOutcome {
     tokio::select! {
         biased;
         () = cancel.cancelled() => failed("CANCELLED", format!("cancelled before the {done}"), ErrorClass::Other),
-        outcome = tokio::time::timeout(effect.timeout, work) => outcome.unwrap_or_else(|_elapsed| {
-            failed("STEP_TIMEOUT", format!("the {not_done} within {:?}", effect.timeout), ErrorClass::Timeout)
-        }),
+        outcome = work => outcome,
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::error::Error;
 use std::fmt::Debug;
+use std::time::Duration;
 
-use engine::machine::{EffectOutcome, ErrorClass, StepError};
+use engine::machine::{EffectOutcome, ErrorClass};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use tracing::warn;
+use tracing::error;
 
-use super::EffectOwner;
+use super::outage::{Answer, until_answered};
+use super::{EffectOwner, failed};
 
 /// An execution that an execution starts.
 #[derive(Debug, Clone, Copy)]
@@ -46,25 +48,35 @@ pub enum StartError {
         /// What is wrong, for the author.
         message: String,
     },
-    /// The database or another part is away; another attempt may succeed.
+    /// Our own database is away or takes no more at this moment: the same start is tried again until it is not.
     #[error("executions cannot be started now")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// Something else broke on our side; waiting does not help.
+    #[error("the execution could not be started")]
+    Broken(#[source] Box<dyn Error + Send + Sync>),
 }
 
-pub(super) async fn run(start: &dyn StartWorkflow, workflow: StartedWorkflow<'_>) -> EffectOutcome {
+/// Tries to start it until the database has answered.
+pub(super) async fn run(start: &dyn StartWorkflow, workflow: StartedWorkflow<'_>, limit: Duration) -> EffectOutcome {
+    let wish = format!("an execution of workflow {} is to be started", workflow.workflow);
+    until_answered(&wish, limit, || try_to(start, workflow)).await
+}
+
+async fn try_to(start: &dyn StartWorkflow, workflow: StartedWorkflow<'_>) -> Answer {
     let slug = workflow.workflow;
-    match start.start(workflow).await {
+    Answer::Outcome(match start.start(workflow).await {
         Ok(id) => EffectOutcome::Succeeded { output: json!({ "execution_id": id }) },
         Err(StartError::Refused { code, message }) => {
-            EffectOutcome::Failed(StepError::other(&code, format!("workflow {slug}: {message}")))
+            failed(&code, format!("workflow {slug}: {message}"), ErrorClass::Other)
         }
-        Err(StartError::Unavailable(source)) => {
-            warn!(workflow = slug, error = %service::chain(source.as_ref()), "an execution of {slug} could not be started");
-            let message = format!("workflow {slug}: executions cannot be started now");
-            EffectOutcome::Failed(StepError {
-                retryable_class: ErrorClass::Connection,
-                ..StepError::other("UNAVAILABLE", message)
-            })
+        Err(StartError::Unavailable(source)) => return Answer::Away(source),
+        Err(StartError::Broken(source)) => {
+            let problem = service::chain(source.as_ref());
+            error!(
+                execution.id = %workflow.owner.execution, workflow = slug, error = %problem,
+                "an execution of {slug} could not be started"
+            );
+            failed("INTERNAL", format!("workflow {slug}: the server could not start it"), ErrorClass::Connection)
         }
-    }
+    })
 }

@@ -7,6 +7,7 @@
 mod approval_mails;
 mod bulk;
 mod due_waits;
+mod forsaken;
 mod lost_workers;
 mod organizations;
 mod own_claims;
@@ -46,6 +47,8 @@ pub enum Reconciler {
     UnroutedEvents,
     /// Delivers signals that were recorded but not delivered.
     UndeliveredSignals,
+    /// Cancels children whose parents have ended.
+    Forsaken,
     /// Fires schedules whose time has come.
     Schedules,
     /// Goes on with work on many executions.
@@ -82,7 +85,7 @@ pub enum ReconcileError {
 
 impl Reconciler {
     /// Every reconciler, in the order in which a tick runs them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::LostWorkers,
         Self::OwnClaims,
         Self::DueWaits,
@@ -90,6 +93,7 @@ impl Reconciler {
         Self::UnroutedEvents,
         Self::Slots,
         Self::UndeliveredSignals,
+        Self::Forsaken,
         Self::Requeue,
         Self::Bulk,
         Self::Webhooks,
@@ -108,6 +112,7 @@ impl Reconciler {
             Self::DueWaits => "due_waits",
             Self::UnroutedEvents => "unrouted_events",
             Self::UndeliveredSignals => "undelivered_signals",
+            Self::Forsaken => "forsaken",
             Self::Schedules => "schedules",
             Self::Bulk => "bulk",
             Self::Webhooks => "webhooks",
@@ -127,6 +132,7 @@ impl Reconciler {
             Self::DueWaits => due_waits::run(context).await,
             Self::UnroutedEvents => unrouted_events::run(context).await,
             Self::UndeliveredSignals => undelivered_signals::run(context).await,
+            Self::Forsaken => forsaken::run(context).await,
             Self::Schedules => schedules::run(context).await,
             Self::Bulk => bulk::run(context).await,
             Self::Webhooks => webhooks::run(context).await,

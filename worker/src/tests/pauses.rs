@@ -39,7 +39,7 @@ async fn resting(services: &Services) -> ExecutionId {
     started.execution
 }
 
-async fn is(services: &Services, id: ExecutionId, status: ExecutionStatus) {
+pub(super) async fn is(services: &Services, id: ExecutionId, status: ExecutionStatus) {
     let viewer = owner(services);
     let reached = async {
         while executions::execution(services, &viewer, id).await.unwrap().unwrap().status != status {

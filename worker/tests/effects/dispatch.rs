@@ -27,7 +27,7 @@ impl EmitEvent for Recorder {
                 "panic" => panic!("the store is on fire"),
                 "hang" => std::future::pending().await,
                 "refuse" => Err(EmitError::Refused { code: "PAYLOAD_TOO_LARGE".into(), message: "too large".into() }),
-                "away" => Err(EmitError::Unavailable("connection refused".into())),
+                "broken" => Err(EmitError::Broken("a stored row cannot be read".into())),
                 _ => {
                     let key = event.deduplication_key.to_owned();
                     let seen = (event.owner.organization, event.event.to_owned(), event.payload.clone(), key);
@@ -45,7 +45,7 @@ impl StartWorkflow for Recorder {
         async move {
             match workflow.workflow {
                 "refuse" => Err(StartError::Refused { code: "NOT_FOUND".into(), message: "there is none".into() }),
-                "away" => Err(StartError::Unavailable("connection refused".into())),
+                "broken" => Err(StartError::Broken("a stored row cannot be read".into())),
                 "hang" => std::future::pending().await,
                 _ => {
                     let what = format!("{} {} {}", workflow.step, workflow.owner.depth, workflow.waits);
@@ -93,18 +93,19 @@ async fn an_event_is_emitted_for_the_owner_under_the_effects_key() {
     assert_eq!(*recorder.seen.lock().unwrap(), [expected]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_way_that_an_event_is_not_emitted_has_its_code() {
     let effects = effects(Arc::new(Recorder::default()));
     for (event, code, class) in [
         ("panic", "PANIC", ErrorClass::Other),
         ("hang", "STEP_TIMEOUT", ErrorClass::Timeout),
         ("refuse", "PAYLOAD_TOO_LARGE", ErrorClass::Other),
-        ("away", "UNAVAILABLE", ErrorClass::Connection),
+        ("broken", "INTERNAL", ErrorClass::Connection),
     ] {
         let error = failed(effects.run(&owner(), &emit(event), &CancellationToken::new()).await);
         assert_eq!((error.code.as_str(), error.retryable_class), (code, class), "{event}");
-        assert!(!error.message.contains("on fire"), "the author sees the server's own words: {}", error.message);
+        let is_ours = ["on fire", "stored row"].iter().any(|words| error.message.contains(words));
+        assert!(!is_ours, "the author sees the server's own words: {}", error.message);
     }
 }
 
@@ -143,12 +144,12 @@ async fn a_workflow_is_started_for_the_owner_under_the_effects_key() {
     assert_eq!(seen, [wanted]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_workflow_that_cannot_be_started_fails_its_step_with_the_reason() {
     let effects = effects(Arc::new(Recorder::default()));
     for (workflow, code, class) in [
         ("refuse", "NOT_FOUND", ErrorClass::Other),
-        ("away", "UNAVAILABLE", ErrorClass::Connection),
+        ("broken", "INTERNAL", ErrorClass::Connection),
         ("hang", "STEP_TIMEOUT", ErrorClass::Timeout),
     ] {
         let error = failed(effects.run(&owner(), &start(workflow), &CancellationToken::new()).await);

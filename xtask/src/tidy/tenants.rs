@@ -9,6 +9,7 @@ const SERVE_ALL: &[(&str, &str)] = &[
     ("store/src/approvals/links.rs", "a token leads to its organization, before one is known"),
     ("store/src/approvals/mails.rs", "the reconciler asks about what was opened, whoever's it is"),
     ("store/src/bulk/work.rs", "the reconciler goes on with what is due, whoever's it is"),
+    ("store/src/children.rs", "the reconciler ends what was forsaken, whoever's it is"),
     ("store/src/commit/audit.rs", "the committer writes for all organizations in one statement"),
     ("store/src/commit/checkpoint/settle.rs", "the committer writes for all organizations in one statement"),
     ("store/src/commit/start.rs", "the committer writes for all organizations in one statement"),

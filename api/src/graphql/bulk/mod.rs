@@ -4,6 +4,7 @@ mod live;
 mod mutations;
 mod node;
 mod queries;
+mod starts;
 
 pub use live::BulkSubscription;
 pub use mutations::BulkMutation;

@@ -6,6 +6,7 @@ use service::{ServiceError, Services, Viewer};
 use store::BulkOperationRow;
 
 use super::node::{BulkOperation, BulkOperationKind};
+use super::starts::{BulkOperationAddInput, ExecutionStartManyInput};
 use crate::graphql::directives::authorized;
 use crate::graphql::errors::{UserError, invalid, or_null, user_errors};
 use crate::graphql::filters::{ExecutionFilter, parse_id, parse_ids};
@@ -118,6 +119,34 @@ impl BulkMutation {
             BulkOperationPayload::of(bulk::start(services, viewer, new).await)
         };
         or_null(ctx, start.await)
+    }
+
+    /// Starts many in the background, as a bulk operation; each succeeds or fails for itself, and once.
+    #[graphql(complexity = "100 + child_complexity", directive = authorized::apply(Permission::ExecutionStart))]
+    async fn execution_start_many(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: ExecutionStartManyInput,
+    ) -> Option<BulkOperationPayload> {
+        let start = async {
+            let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+            BulkOperationPayload::of(bulk::start_many(services, viewer, input.resolve()?).await)
+        };
+        or_null(ctx, start.await)
+    }
+
+    /// Gives more items to a bulk operation of one's own that starts executions, and begins it with the last ones.
+    #[graphql(complexity = "100 + child_complexity", directive = authorized::apply(Permission::ExecutionStart))]
+    async fn bulk_operation_add(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: BulkOperationAddInput,
+    ) -> Option<BulkOperationPayload> {
+        let add = async {
+            let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+            BulkOperationPayload::of(bulk::add(services, viewer, input.resolve()?).await)
+        };
+        or_null(ctx, add.await)
     }
 
     /// Holds a bulk operation.

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use service::{Code, Services, bulk};
-use store::{BulkFailureRow, BulkOperationRow};
+use store::{BulkFailureRow, BulkItemRow, BulkOperationRow};
 
 use crate::graphql::connection::{CountOf, PageArguments, Paged, paged};
 use crate::graphql::errors::{IntoGraphql, UserError};
@@ -30,13 +30,15 @@ pub enum BulkOperationKind {
     Migrate,
     /// Delete executions that have ended.
     Delete,
+    /// Start executions, from items: `executionStartMany`.
+    Start,
 }
 
 /// Where a bulk operation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "store::BulkStatus")]
 pub enum BulkOperationStatus {
-    /// Not begun: the executions are being counted.
+    /// Not begun: the executions are being counted, or more items are to come.
     Pending,
     /// At work.
     Running,
@@ -48,6 +50,20 @@ pub enum BulkOperationStatus {
     Cancelled,
     /// Could not go on.
     Failed,
+}
+
+/// What came of an item that is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "store::BulkItemStatus")]
+pub enum BulkItemStatus {
+    /// Nothing yet.
+    Open,
+    /// It became an execution; of a dry run: it would.
+    Started,
+    /// Its idempotency key stood for an execution that was there.
+    Found,
+    /// It could not be started.
+    Refused,
 }
 
 /// Work on many objects, in the background.
@@ -134,6 +150,26 @@ impl BulkOperation {
         paged(ctx, page, &list, CountOf::BulkFailures(self.0.id), BulkFailure::stored)
     }
 
+    /// Of START: what came of each item, in their order.
+    #[graphql(complexity = "first.or(last).unwrap_or(25).clamp(1, 100) as usize * child_complexity")]
+    async fn items(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Those alone of which this came.")] status: Option<BulkItemStatus>,
+        #[graphql(desc = "Take the first n items, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Take the last n items, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Stop before this cursor.")] before: Option<String>,
+    ) -> Result<Paged<BulkItem>> {
+        let list = format!("bulk_items:{}", self.0.id);
+        let request = PageArguments { first, after, last, before }.request(ctx, &list)?;
+        let (services, viewer) = (ctx.data::<Services>()?, viewer_of(ctx)?);
+        let status = status.map(Into::into);
+        let page = bulk::items(services, viewer, self.0.id, status, &request).await.graphql()?;
+        let is_dry_run = self.0.is_dry_run;
+        paged(ctx, page, &list, CountOf::BulkItems(self.0.id, status), |row| BulkItem::of(row, is_dry_run))
+    }
+
     /// Who asked for it.
     async fn created_by(&self) -> Actor {
         Actor::from_id(&self.0.created_by)
@@ -150,10 +186,41 @@ impl BulkOperation {
     }
 }
 
+/// An item that a bulk operation starts.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct BulkItem {
+    /// Its place among the items, from 0.
+    index: i32,
+    /// What came of it.
+    status: BulkItemStatus,
+    /// Id of the execution that it became, or that its key stood for.
+    execution_id: Option<ID>,
+    /// Why it was refused.
+    error: Option<UserError>,
+}
+
+impl BulkItem {
+    fn of(row: BulkItemRow, is_dry_run: bool) -> Self {
+        let is_there = matches!(row.status, store::BulkItemStatus::Started | store::BulkItemStatus::Found);
+        let error = row.code.map(|code| UserError::stored(code_of(&code), row.message.unwrap_or_default()));
+        Self {
+            index: int(row.number),
+            status: row.status.into(),
+            execution_id: (is_there && !is_dry_run).then(|| ID(row.execution_id.to_string())),
+            error,
+        }
+    }
+}
+
+/// A code as it was kept.
+fn code_of(kept: &str) -> Code {
+    Code::ALL.iter().find(|code| code.as_str() == kept).copied().unwrap_or(Code::WrongState)
+}
+
 /// One of many that could not be done.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct BulkFailure {
-    /// Which.
+    /// Which: the id of the execution; of START the index of the item.
     item_id: ID,
     /// Why.
     error: UserError,
@@ -165,8 +232,7 @@ impl BulkFailure {
     }
 
     fn stored(row: BulkFailureRow) -> Self {
-        let known = Code::ALL.iter().find(|code| code.as_str() == row.code);
-        let code = known.copied().unwrap_or(Code::WrongState);
-        Self::of(ID(row.execution_id.to_string()), UserError::stored(code, row.message))
+        let item = row.item.map_or_else(|| row.execution_id.to_string(), |item| item.to_string());
+        Self::of(ID(item), UserError::stored(code_of(&row.code), row.message))
     }
 }

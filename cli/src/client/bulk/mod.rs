@@ -23,6 +23,10 @@ const SHOW: &str = "query($id: ID!, $after: String) { bulkOperation(id: $id) {
   createdAt endedAt createdBy { id }
   failures(first: 100, after: $after) { nodes { itemId error { code message } } pageInfo { hasNextPage endCursor } } } }";
 
+const ITEMS: &str = "query($id: ID!, $status: BulkItemStatus, $after: String) { bulkOperation(id: $id) {
+  items(first: 100, status: $status, after: $after) {
+    nodes { index status executionId error { code message } } pageInfo { hasNextPage endCursor } } } }";
+
 pub async fn run(options: BulkOptions, format: Format) -> Result<ExitCode, Failure> {
     let server = Server::new(&options.server)?;
     match options.what {
@@ -43,6 +47,7 @@ pub async fn run(options: BulkOptions, format: Format) -> Result<ExitCode, Failu
             start(&server, "MIGRATE", many, with("toVersion", json!(to)), format).await
         }
         Some(BulkCommand::Show { id }) => show(&server, &id, format).await,
+        Some(BulkCommand::Items { id, status }) => items(&server, &id, status.as_deref(), format).await,
         Some(BulkCommand::Watch { id }) => progress::follow(&server, &id, format).await,
         Some(BulkCommand::Hold { id }) => switch(&server, "bulkOperationPause", &id, format).await,
         Some(BulkCommand::Continue { id }) => switch(&server, "bulkOperationResume", &id, format).await,
@@ -86,8 +91,9 @@ async fn start(
 /// The conditions of the command line. Without any, nothing is meant rather than everything.
 fn filter(many: &ManyOptions) -> Result<Value, Failure> {
     conditions::filter(&many.which)?.ok_or_else(|| {
-        Failure::usage("say which executions")
-            .help("give --workflow, --status, --label, --key, --id or --filter; all of them are --filter '{}'")
+        Failure::usage("say which executions").help(
+            "give --workflow, --status, --label, --key, --schedule, --id or --filter; all of them are --filter '{}'",
+        )
     })
 }
 
@@ -164,7 +170,27 @@ async fn show(server: &Server, id: &str, format: Format) -> Result<ExitCode, Fai
     if failures.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    output::table(&["execution", "code", "why"], failures.iter().map(row).collect())
+    let head = if operation["kind"] == "START" { "item" } else { "execution" };
+    output::table(&[head, "code", "why"], failures.iter().map(row).collect())
+}
+
+/// What came of each item.
+async fn items(server: &Server, id: &str, status: Option<&str>, format: Format) -> Result<ExitCode, Failure> {
+    let variables = json!({ "id": id, "status": status.map(str::to_ascii_uppercase) });
+    let items = server.pages_with(&["bulkOperation", "items"], ITEMS, variables).await?;
+    if format == Format::Json {
+        return output::json(&Value::Array(items));
+    }
+    let row = |item: &Value| {
+        vec![
+            item["index"].to_string(),
+            text(&item["status"]).to_lowercase(),
+            text(&item["executionId"]),
+            text(&item["error"]["code"]),
+            text(&item["error"]["message"]),
+        ]
+    };
+    output::table(&["item", "status", "execution", "code", "why"], items.iter().map(row).collect())
 }
 
 async fn switch(server: &Server, field: &str, id: &str, format: Format) -> Result<ExitCode, Failure> {

@@ -69,6 +69,7 @@ pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<Comm
         .bind(item.of(|item| item.deadline.column()))
         .fetch_all(&mut connection)
         .await;
+    crate::crash::point("checkpoint.committed");
     postgres.checkpoints.give_back(connection, &written).await;
     let mut outcomes = vec![CommitOutcome::Fenced; items.len()];
     // `with ordinality` counts from 1.

@@ -36,6 +36,8 @@ written as (
         error_code = given.error_code,
         error_message = given.error_message,
         failed_step = given.failed_step,
+        -- of those that failed: what its cause is told apart by
+        error_fingerprint = case when given.status = 6 then given.failure::json ->> 'fingerprint' end,
         wake_at_ms = given.wake_at_ms,
         paused_at_ms = given.paused_at_ms,
         -- seldom another one: null leaves it, and less than nothing is none

@@ -19,7 +19,9 @@ pub async fn write(sqlite: &Sqlite, items: &[Checkpoint]) -> Result<Vec<CommitOu
         outcomes.push(write_one(&mut transaction, item, &mut rollups).await?);
     }
     rollups.write(&mut transaction).await?;
+    crate::crash::point("checkpoint.in_transaction");
     transaction.commit().await?;
+    crate::crash::point("checkpoint.committed");
     Ok(outcomes)
 }
 
@@ -48,6 +50,7 @@ async fn write_one(
         .bind(item.told_at_most)
         .bind(patch.paused_at_ms)
         .bind(item.deadline.column())
+        .bind(item.measures.failure().map(|failure| failure.fingerprint.as_str()))
         .fetch_optional(&mut *connection)
         .await?;
     let Some((signals,)) = written else { return Ok(CommitOutcome::Fenced) };

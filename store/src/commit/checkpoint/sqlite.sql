@@ -15,6 +15,8 @@ set
     error_code = ?11,
     error_message = ?12,
     failed_step = ?13,
+    -- of those that failed: what its cause is told apart by
+    error_fingerprint = case when ?8 = 6 then ?19 end,
     wake_at_ms = ?14,
     paused_at_ms = ?17,
     -- seldom another one: null leaves it, and less than nothing is none

@@ -1,28 +1,29 @@
 //! One statement for a whole group; a second one only if keys were known already.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use ids::{ExecutionId, OrganizationId};
 use sqlx::types::Uuid;
 
-use super::{KEY_LIFE_MS, Standing, key_of, labels_json};
+use super::{KEY_LIFE_MS, Written, key_of, labels_json};
 use crate::backend::Postgres;
 use crate::error::StoreError;
 use crate::model::execution::NewExecution;
 
-/// Records `given`; returns the keys that other executions stand for, whose requests were not recorded.
-pub async fn write(
-    postgres: &Postgres,
-    given: &[&NewExecution],
-) -> Result<HashMap<(OrganizationId, String), Standing>, StoreError> {
-    let recorded = record(postgres, given).await?;
-    let mut standing = HashMap::new();
-    if recorded.len() == given.len() {
-        return Ok(standing);
+/// Records `given`; returns what was not recorded, and why.
+pub async fn write(postgres: &Postgres, given: &[&NewExecution]) -> Result<Written, StoreError> {
+    let (mut recorded, mut written) = (HashSet::new(), Written::default());
+    for (id, is_forsaken) in record(postgres, given).await? {
+        let ids = if is_forsaken { &mut written.forsaken } else { &mut recorded };
+        ids.insert(ExecutionId::from_uuid(id));
+    }
+    if recorded.len() + written.forsaken.len() == given.len() {
+        return Ok(written);
     }
     // After the commit of whoever was first: a statement sees what was committed before it began,
     // and the one above had begun before.
-    let known: Vec<&&NewExecution> = given.iter().filter(|item| !recorded.contains(&item.id.uuid())).collect();
+    let is_known = |item: &&&NewExecution| !recorded.contains(&item.id) && !written.forsaken.contains(&item.id);
+    let known: Vec<&&NewExecution> = given.iter().filter(is_known).collect();
     let organizations: Vec<Uuid> = known.iter().map(|item| item.organization_id.uuid()).collect();
     let keys: Vec<&str> = known.iter().filter_map(|item| key_of(item)).map(|(_, key)| key).collect();
     let rows: Vec<(Uuid, String, Uuid, String)> = sqlx::query_as(include_str!("postgres_keys.sql"))
@@ -31,17 +32,18 @@ pub async fn write(
         .fetch_all(&postgres.pool)
         .await?;
     for (organization, key, execution, fingerprint) in rows {
-        standing
-            .insert((OrganizationId::from_uuid(organization), key), (ExecutionId::from_uuid(execution), fingerprint));
+        let key = (OrganizationId::from_uuid(organization), key);
+        written.standing.insert(key, (ExecutionId::from_uuid(execution), fingerprint));
     }
-    Ok(standing)
+    Ok(written)
 }
 
-async fn record(postgres: &Postgres, given: &[&NewExecution]) -> Result<HashSet<Uuid>, StoreError> {
+/// The executions that were recorded, and those that were not because their parents have ended.
+async fn record(postgres: &Postgres, given: &[&NewExecution]) -> Result<Vec<(Uuid, bool)>, StoreError> {
     let labels = Labels::of(given);
     let column = Column(given);
     let mut connection = postgres.starts.take().await?;
-    let recorded: Result<Vec<(Uuid,)>, sqlx::Error> = sqlx::query_as(include_str!("postgres.sql"))
+    let recorded: Result<Vec<(Uuid, bool)>, sqlx::Error> = sqlx::query_as(include_str!("postgres.sql"))
         .bind(column.of(|item| item.id.uuid()))
         .bind(column.of(|item| item.organization_id.uuid()))
         .bind(column.of(|item| item.workflow_id.uuid()))
@@ -70,10 +72,11 @@ async fn record(postgres: &Postgres, given: &[&NewExecution]) -> Result<HashSet<
         .bind(column.of(|item| item.parent_id.map(ids::ExecutionId::uuid)))
         .bind(column.of(|item| item.rerun_of.map(ids::ExecutionId::uuid)))
         .bind(column.of(|item| item.rules.as_deref()))
+        .bind(column.of(|item| item.awaited))
         .fetch_all(&mut connection)
         .await;
     postgres.starts.give_back(connection, &recorded).await;
-    Ok(recorded?.into_iter().map(|(id,)| id).collect())
+    Ok(recorded?)
 }
 
 /// The labels of all executions, one array for each column.

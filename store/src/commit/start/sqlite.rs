@@ -1,38 +1,47 @@
 //! One transaction for a whole group.
 
-use std::collections::HashMap;
-
-use ids::{EventId, ExecutionId, OrganizationId};
+use ids::{EventId, ExecutionId};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::types::Uuid;
 
-use super::{KEY_LIFE_MS, Standing, labels_json};
+use super::{KEY_LIFE_MS, Standing, Written, labels_json};
 use crate::backend::Sqlite;
 use crate::error::StoreError;
 use crate::model::execution::{NewExecution, StartKey};
 
-/// Records `given`; returns the keys that other executions stand for, whose requests were not recorded.
-pub async fn write(
-    sqlite: &Sqlite,
-    given: &[&NewExecution],
-) -> Result<HashMap<(OrganizationId, String), Standing>, StoreError> {
+/// Records `given`; returns what was not recorded, and why.
+pub async fn write(sqlite: &Sqlite, given: &[&NewExecution]) -> Result<Written, StoreError> {
     let _turn = sqlite.turn().await;
     let mut transaction = sqlite.write_pool.begin_with("begin immediate").await?;
-    let mut standing = HashMap::new();
+    let mut written = Written::default();
     for item in given {
+        if item.awaited && !has_live_parent(&mut transaction, item).await? {
+            written.forsaken.insert(item.id);
+            continue;
+        }
         let known = match &item.start_key {
             Some(start_key) => reserve(&mut transaction, item, start_key).await?,
             None => None,
         };
         match (known, &item.start_key) {
             (Some(known), Some(start_key)) => {
-                standing.insert((item.organization_id, start_key.key.clone()), known);
+                written.standing.insert((item.organization_id, start_key.key.clone()), known);
             }
             _new => record(&mut transaction, item).await?,
         }
     }
     transaction.commit().await?;
-    Ok(standing)
+    Ok(written)
+}
+
+/// Whether the execution that starts `item` has not ended.
+async fn has_live_parent(connection: &mut SqliteConnection, item: &NewExecution) -> Result<bool, StoreError> {
+    let live: Option<(i64,)> = sqlx::query_as(include_str!("sqlite_live_parent.sql"))
+        .bind(item.parent_id.map(ExecutionId::uuid))
+        .bind(item.organization_id.uuid())
+        .fetch_optional(&mut *connection)
+        .await?;
+    Ok(live.is_some())
 }
 
 /// Takes the key for `item`, unless another execution has it.
@@ -84,6 +93,7 @@ async fn record(connection: &mut SqliteConnection, item: &NewExecution) -> Resul
         .bind(item.parent_id.map(ExecutionId::uuid))
         .bind(item.rerun_of.map(ExecutionId::uuid))
         .bind(&item.rules)
+        .bind(item.awaited)
         .execute(&mut *connection)
         .await?;
     sqlx::query(include_str!("../sqlite_journal.sql"))

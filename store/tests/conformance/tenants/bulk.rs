@@ -1,7 +1,10 @@
 //! Bulk operations of the three tenants.
 
 use ids::{BulkOperationId, ExecutionId, OrganizationId};
-use store::{BulkOperationRow, BulkPart, BulkStatus, ExecutionFilter, PageRequest};
+use store::{
+    BulkAdding, BulkKind, BulkOperationRow, BulkPart, BulkStatus, ExecutionFilter, NewBulkItem, NewBulkItems,
+    PageRequest,
+};
 
 use super::{Asked, Tenant};
 use crate::bulk::{failure, operation as new_operation, part_of};
@@ -30,6 +33,22 @@ pub async fn operation(asked: &mut Asked, database: &Database, id: OrganizationI
     row.id
 }
 
+/// Items of an operation that takes no others, from `from` on.
+fn items(from: i64, canary: &str) -> NewBulkItems {
+    let item = NewBulkItem { execution_id: ExecutionId::new(), start: canary.to_owned() };
+    NewBulkItems { from, items: vec![item], is_last: false, most: 10, at_ms: EPOCH_MS }
+}
+
+/// An operation that starts something.
+pub async fn starting(asked: &mut Asked, database: &Database, id: OrganizationId, canary: &str) -> BulkOperationId {
+    let store = &database.store;
+    let row = BulkOperationRow { kind: BulkKind::Start, ..row(id, canary) };
+    assert!(store.insert_bulk_operation(row.clone()).await.unwrap());
+    let (_row, adding) = ask!(asked, store, add_bulk_items(id, row.id, items(0, canary))).unwrap();
+    assert_eq!(adding, BulkAdding::Added);
+    row.id
+}
+
 pub async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all: &[Tenant]) -> Vec<String> {
     let (store, page) = (&database.store, PageRequest::first(100));
     let mut seen = vec![
@@ -44,6 +63,9 @@ pub async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId,
         seen.push(format!("{:?}", ask!(asked, store, bulk_operation(of, one.operation))));
         seen.push(format!("{:?}", ask!(asked, store, bulk_failures(of, one.operation, &page))));
         seen.push(format!("{:?}", ask!(asked, store, count_bulk_failures(of, one.operation))));
+        seen.push(format!("{:?}", ask!(asked, store, bulk_items(of, one.starting, None, &page))));
+        seen.push(format!("{:?}", ask!(asked, store, count_bulk_items(of, one.starting, None))));
+        seen.push(format!("{:?}", ask!(asked, store, bulk_items_from(of, one.starting, 0, 100))));
     }
     seen
 }
@@ -52,6 +74,7 @@ pub async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, 
     let store = &database.store;
     let paused = ask!(asked, store, switch_bulk_operation(intruder.id, victim.operation, BulkStatus::Paused, EPOCH_MS));
     assert_eq!(paused, None);
+    assert_eq!(store.add_bulk_items(intruder.id, victim.starting, items(1, "mine now")).await.unwrap(), None);
     let mine = BulkOperationRow { id: victim.operation, ..row(intruder.id, "mine now") };
     assert_eq!(ask!(asked, store, write_bulk_part(&part_of(&mine))), None);
 }

@@ -70,6 +70,8 @@ struct Tenant {
     approval: ApprovalId,
     error_group: ErrorGroupId,
     operation: BulkOperationId,
+    /// It starts something.
+    starting: BulkOperationId,
     address: (WebhookEndpointId, WebhookDeliveryId),
 }
 
@@ -171,6 +173,7 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
     let approval = approvals::approval(asked, database, id, &canary).await;
     let error_group = statistics::counted(database, id, &canary).await;
     let operation = bulk::operation(asked, database, id, &canary).await;
+    let starting = bulk::starting(asked, database, id, &canary).await;
     let address = webhooks::address(asked, database, id, &canary).await;
     let (workflow, version, event) = (draft.id, version.id, event.id);
     Tenant {
@@ -191,6 +194,7 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         address,
         error_group,
         operation,
+        starting,
     }
 }
 
@@ -291,6 +295,8 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
         note(format!("{:?}", ask!(asked, store, signals(of, *id))));
         note(format!("{:?}", ask!(asked, store, recorded_state(of, *id))));
         note(format!("{:?}", ask!(asked, store, rests_untold(of, *id, "same"))));
+        note(format!("{:?}", ask!(asked, store, is_forsaken(of, *id))));
+        note(format!("{:?}", ask!(asked, store, forsaken_children(of, *id, None, 100))));
     }
     for id in &events {
         note(format!("{:?}", ask!(asked, store, event(of, *id))));
