@@ -4,6 +4,7 @@ mod audit;
 mod authorization;
 mod front_door;
 mod hooks;
+mod parts;
 mod schema;
 mod single_sign_on;
 mod threat_model;

@@ -19,6 +19,10 @@ use anyhow::Context;
 use crate::measure::Table;
 use crate::settings::Settings;
 
+/// That of what is measured, for what runs in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let settings = Settings::from_args(std::env::args().skip(1))?;

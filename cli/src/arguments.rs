@@ -7,6 +7,9 @@ mod inbound;
 pub mod lifecycle;
 mod rules;
 pub mod schedules;
+mod secrets;
+mod services;
+mod start;
 mod statistics;
 pub mod versions;
 pub mod webhooks;
@@ -17,9 +20,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use rules::{RulesCommand, RulesOptions};
+pub use secrets::{SecretCommand, SecretOptions, VariableCommand, VariableOptions};
+pub use services::{ResourceCommand, ResourceFields, ResourceOptions, ServiceCommand, ServiceFields, ServiceOptions};
 
 use crate::output::Format;
 
+pub use start::StartOptions;
 pub use statistics::{ErrorsCommand, ErrorsOptions, StatsOptions, Width};
 
 pub use inbound::{EventsCommand, EventsOptions, HooksCommand, HooksOptions};
@@ -113,6 +119,14 @@ pub enum Command {
     Keys(KeysOptions),
     /// Lists the rules of the organization, shows, makes, changes, switches, tries or removes one.
     Rules(RulesOptions),
+    /// Lists the secrets of the organization, never their values; sets or removes one.
+    Secret(SecretOptions),
+    /// Lists the variables of the organization, sets or removes one.
+    Variable(VariableOptions),
+    /// Lists the services that workflows call by name, shows, makes, changes, checks or removes one.
+    Service(ServiceOptions),
+    /// Lists the resources that workflows load, shows, makes, changes or removes one.
+    Resource(ResourceOptions),
     /// Lists the schedules of the organization, makes, changes, pauses, resumes, fires or removes one, or shows what one
     /// does.
     Schedules(schedules::SchedulesOptions),
@@ -278,54 +292,6 @@ pub struct DeployOptions {
     pub dry_run: bool,
     #[command(flatten)]
     pub server: ServerOptions,
-}
-
-#[derive(Debug, Args)]
-pub struct StartOptions {
-    /// Slug or id of the workflow; with `--batch` that of the lines that name none.
-    #[arg(required_unless_present = "batch")]
-    pub workflow: Option<String>,
-    /// The input: JSON, or `@` and a file.
-    #[arg(long)]
-    pub input: Option<String>,
-    /// Wait for the end and print the decision.
-    #[arg(long)]
-    pub wait: bool,
-    /// Business key.
-    #[arg(long)]
-    pub key: Option<String>,
-    /// Same key within 24 hours, same execution; with `--batch` what the keys of lines without one begin with, before
-    /// `-` and the number of the line.
-    #[arg(long)]
-    pub idempotency_key: Option<String>,
-    /// Labels, as `name=value`.
-    #[arg(long = "label")]
-    pub labels: Vec<String>,
-    /// Starts the executions of this file instead, `-` for standard input: one a line, as the JSON of an
-    /// `ExecutionStartInput`, such as `{"workflow": "order", "input": {"id": 1}, "idempotencyKey": "1"}`.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "wait", "key", "labels"])]
-    pub batch: Option<PathBuf>,
-    /// Leaves the starting of the file to the server, as a bulk operation, and prints that.
-    #[arg(long, requires = "batch")]
-    pub background: bool,
-    #[command(flatten)]
-    pub apart: BackgroundOptions,
-    #[command(flatten)]
-    pub server: ServerOptions,
-}
-
-/// How executions are started in the background.
-#[derive(Debug, Args)]
-pub struct BackgroundOptions {
-    /// Why, for the record; with `--background`.
-    #[arg(long, requires = "background")]
-    pub reason: Option<String>,
-    /// Executions in a second at most; with `--background`.
-    #[arg(long, value_name = "NUMBER", requires = "background")]
-    pub rate: Option<i32>,
-    /// Only check what would be started; with `--background`.
-    #[arg(long, requires = "background")]
-    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! Passwords from a terminal, without echo, or from standard input.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Read};
 
 use crate::failure::Failure;
 
@@ -26,6 +26,32 @@ pub fn ask(prompt: &str, repeat: Repeat) -> Result<String, Failure> {
         return Err(Failure::usage("the two passwords are not the same"));
     }
     Ok(password)
+}
+
+/// Asks for a secret of any number of lines: one without echo on a terminal, else all of standard input without its
+/// last line break.
+pub fn text(prompt: &str) -> Result<String, Failure> {
+    if std::io::stdin().is_terminal() {
+        return read(prompt, "secret");
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .lock()
+        .read_to_string(&mut text)
+        .map_err(|problem| Failure::of("the secret cannot be read", &problem))?;
+    let text = without_last_break(text);
+    if text.is_empty() { Err(Failure::usage("no secret came from standard input")) } else { Ok(text) }
+}
+
+/// A text as editors and `echo` leave it, without the line break at its end.
+pub fn without_last_break(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    text
 }
 
 fn read(prompt: &str, what: &str) -> Result<String, Failure> {

@@ -1,12 +1,19 @@
 //! A definition ready to run: steps by id, the input schema compiled, time-outs with their defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::definition::{Definition, Step, StepKind};
+use crate::definition::{Action, ActionKind, Definition, Step, StepKind, standard_retry};
+use crate::expr::{INTEGRATIONS, VARIABLES, names_below};
 use crate::rule::Rule;
+
+/// Id of the step that loads what the definition reads of the organization. No definition has it: the plan does.
+pub const LOADING_STEP: &str = "$context";
+
+/// Bound on one attempt of it.
+const LOADING_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Defaults of the process for what a definition leaves open.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +66,18 @@ pub struct Plan {
     timeout: Duration,
     /// The rules that steps name, as far as they were given.
     rules: BTreeMap<String, PinnedRule>,
+    /// What is loaded before the first step.
+    loading: Option<Loading>,
+}
+
+/// What is loaded before the first step, beside the definition's `context.load`.
+#[derive(Debug)]
+pub(crate) struct Loading {
+    /// Names of the organization's variables.
+    pub(crate) variables: BTreeSet<String>,
+    /// Names of its services.
+    pub(crate) integrations: BTreeSet<String>,
+    step: Step,
 }
 
 /// A rule as it was when an execution was started.
@@ -94,14 +113,29 @@ impl Plan {
         collect(&definition.steps, false, &mut places);
         let by_id = places.iter().enumerate().map(|(index, place)| (place.step.id.clone(), index)).collect();
         let timeout = definition.timeout.unwrap_or(settings.default_timeout);
-        Ok(Self { definition, places, by_id, input, timeout, rules: BTreeMap::new() })
+        let loading = loading(&definition, &BTreeMap::new());
+        Ok(Self { definition, places, by_id, input, timeout, rules: BTreeMap::new(), loading })
     }
 
     /// The plan with the rules that its steps name, by slug.
     #[must_use]
     pub fn with_rules(mut self, rules: BTreeMap<String, PinnedRule>) -> Self {
+        self.loading = loading(&self.definition, &rules);
         self.rules = rules;
         self
+    }
+
+    /// What is loaded before the first step; nothing when the definition and its rules read nothing of that sort.
+    pub(crate) const fn loading(&self) -> Option<&Loading> {
+        self.loading.as_ref()
+    }
+
+    /// A step as [`Self::step`] finds it, or the one that loads.
+    pub(crate) fn find(&self, id: &str) -> Option<&Step> {
+        if id == LOADING_STEP {
+            return self.loading.as_ref().map(|loading| &loading.step);
+        }
+        self.step(id)
     }
 
     /// The rule with this slug, if the plan was given it.
@@ -202,6 +236,36 @@ pub fn bodies(step: &Step) -> Vec<&[Step]> {
         StepKind::Foreach(foreach) => vec![&foreach.steps],
         StepKind::While { steps, .. } => vec![steps],
         _holds_none => Vec::new(),
+    }
+}
+
+/// What a definition and the rules that it names read of the organization.
+fn loading(definition: &Definition, rules: &BTreeMap<String, PinnedRule>) -> Option<Loading> {
+    let (mut variables, mut integrations) = (definition.variables.clone(), definition.integrations.clone());
+    for pinned in rules.values() {
+        let reads = pinned.rule.reads();
+        variables.extend(names_below(&reads, VARIABLES));
+        integrations.extend(names_below(&reads, INTEGRATIONS));
+    }
+    let has_any = !(definition.context.is_empty() && variables.is_empty() && integrations.is_empty());
+    has_any.then(|| Loading { variables, integrations, step: loading_step(&definition.steps[0]) })
+}
+
+fn loading_step(entry: &Step) -> Step {
+    let action = Action { kind: ActionKind::Load, optional: false, save_as: None, pointer: String::new() };
+    Step {
+        id: LOADING_STEP.to_owned(),
+        name: None,
+        when: None,
+        next: Some(entry.id.clone()),
+        on_error: None,
+        timeout: Some(LOADING_TIMEOUT),
+        retry: Some(standard_retry()),
+        save_as: None,
+        keep_full_output: false,
+        metadata: Map::new(),
+        kind: StepKind::Execute { execute: vec![action] },
+        pointer: String::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::check::secrets::of_rule;
 use crate::definition::rule::decode;
 use crate::definition::schema_check::check as check_as_schema;
 use crate::definition::text::too_deep;
@@ -123,8 +124,11 @@ pub fn check(kind: RuleKind, definition: &Value) -> Checked {
     }
     let sink = Sink::default();
     let body = decode(kind, &At::root(definition, &sink));
-    let problems = sink.into_found().problems;
+    let found = sink.into_found();
+    let mut problems = found.problems;
     let rule = body.filter(|_| !problems.iter().any(Problem::is_error)).map(|body| Rule { body });
+    // One that was saved before this was looked at still runs, and finds no secret.
+    problems.extend(of_rule(&found.reads));
     Checked { problems, rule }
 }
 
@@ -147,6 +151,26 @@ impl Rule {
             Body::Condition(_) => RuleKind::Condition,
             Body::Checks(_) => RuleKind::Validation,
             Body::Enrichment(_) => RuleKind::Enrichment,
+        }
+    }
+
+    /// The paths that it reads, as far as they are fixed.
+    #[must_use]
+    pub fn reads(&self) -> Vec<String> {
+        match &self.body {
+            Body::Condition(condition) => condition.reads(),
+            Body::Checks(checks) => {
+                let of_check = |check: &Check| {
+                    let when = check.when.as_ref().map(Condition::reads).unwrap_or_default();
+                    when.into_iter().chain(check.condition.reads()).chain(check.message.reads()).collect::<Vec<_>>()
+                };
+                checks.iter().flat_map(of_check).collect()
+            }
+            Body::Enrichment(enrichment) => {
+                let when = enrichment.when.as_ref().map(Condition::reads).unwrap_or_default();
+                let values = enrichment.values.iter().flat_map(|(_, template)| template.reads());
+                when.into_iter().chain(values).collect()
+            }
         }
     }
 

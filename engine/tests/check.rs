@@ -92,6 +92,9 @@ fn every_rule_is_broken_by_some_file() {
         "unknown-workflow",
         "unknown-service",
         "unknown-secret",
+        "unknown-variable",
+        "unknown-resource",
+        "unregistered-resource",
         "unknown-rule",
         "disabled-rule",
         "wrong-rule",
@@ -237,6 +240,10 @@ impl Registry for Empty {
     fn secret_exists(&self, _: &str) -> Existence {
         Existence::No
     }
+
+    fn variable_exists(&self, _: &str) -> Existence {
+        Existence::No
+    }
 }
 
 #[test]
@@ -252,9 +259,57 @@ fn names_outside_the_definition_are_looked_up() {
     ]});
     let checked = check(&definition.to_string(), Format::Json, &Empty);
     let mut codes = codes(&checked);
-    codes.retain(|code| *code != "not-available");
     codes.sort_unstable();
-    assert_eq!(codes, ["unknown-secret", "unknown-service", "unknown-workflow"]);
+    assert_eq!(codes, ["secret-misplaced", "unknown-secret", "unknown-service", "unknown-workflow"]);
+}
+
+#[test]
+fn what_the_organization_has_not_is_told_where_it_is_named() {
+    let definition = json!({
+        "workflow_id": "w",
+        "triggers": [{"type": "webhook", "path": "a", "verify": {"type": "hmac_sha256", "header": "x-a", "secret": "none"}}],
+        "context": {"load": ["order.details", {"name": "a", "optional": true}, {"name": "b"},
+            {"name": "c", "loader": "http", "path": "/c", "service": "none"}]},
+        "steps": [{"id": "s", "type": "execute", "execute": [
+            {"type": "llm", "model": "m", "provider": "none", "prompt": "{{ vars.limit }} {{ integrations.shop.name }}",
+                "tools": ["none", "known"]},
+            {"type": "llm", "model": "m", "provider": "{{ which }}", "prompt": "x", "tools": ["{{ which }}"]},
+        ]}],
+    });
+    let checked = check(&definition.to_string(), Format::Json, &Empty);
+    let mut found: Vec<_> = checked.problems.iter().map(|found| (found.code, found.pointer.as_str())).collect();
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        [
+            ("unknown-path", "/steps/0/execute/0/prompt"),
+            ("unknown-resource", "/context/load/2"),
+            ("unknown-secret", "/triggers/0/verify/secret"),
+            ("unknown-service", "/context/load/3/service"),
+            ("unknown-service", "/steps/0/execute/0/provider"),
+            ("unknown-variable", "/steps/0/execute/0/prompt"),
+            ("unknown-workflow", "/steps/0/execute/0/tools/0"),
+            ("unregistered-resource", "/context/load/0"),
+            ("unregistered-resource", "/context/load/1"),
+        ]
+    );
+    assert!(check(&definition.to_string(), Format::Json, &Offline).problems.is_empty());
+}
+
+#[test]
+fn a_statement_or_document_that_is_loaded_is_no_template() {
+    for (loader, query, is_right) in [
+        ("sql", "values ('{{ id }}')", false),
+        ("sql", "values ($1)", true),
+        ("graphql", "{ order(id: \"{{ id }}\") { total } }", false),
+        ("graphql", "query($id: ID!) { order(id: $id) { total } }", true),
+    ] {
+        let load =
+            json!([{"name": "a", "loader": loader, "service": "s", "query": query, "params": {"id": "{{ id }}"}}]);
+        let steps = json!([{"id": "end", "type": "end"}]);
+        let checked = check_json(&json!({"workflow_id": "w", "context": {"load": load}, "steps": steps}));
+        assert_eq!(!codes(&checked).contains(&"sql-template"), is_right, "{loader} {query}: {}", report(&checked));
+    }
 }
 
 #[test]

@@ -34,6 +34,7 @@ pub struct Model {
     pub idempotency_key: Option<String>,
     pub created_at_ms: i64,
     pub created_by: String,
+    /// Another number with whatever people, versions and points in time do to it.
     pub updated_at_ms: i64,
     /// After how many failures in a row it pauses itself.
     pub pause_after: Option<i32>,

@@ -183,6 +183,14 @@ typed_ids! {
     WorkerId = "wrk";
     /// Failures of the same cause.
     ErrorGroupId = "err";
+    /// A value that can be used but never read back.
+    SecretId = "sec";
+    /// A named value for definitions.
+    VariableId = "var";
+    /// A system that definitions call by name.
+    ServiceId = "svc";
+    /// How data that definitions declare by name is fetched.
+    ResourceLoaderId = "ldr";
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod m0025_people;
 mod m0027_approvals;
 mod m0028_children;
 mod m0029_bulk_start;
+mod m0030_parts;
 
 use sea_orm_migration::prelude::*;
 
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0027_approvals::Migration),
             Box::new(m0028_children::Migration),
             Box::new(m0029_bulk_start::Migration),
+            Box::new(m0030_parts::Migration),
         ]
     }
 }

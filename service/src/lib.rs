@@ -23,6 +23,7 @@ mod live;
 pub mod mail;
 pub mod operations;
 mod pace;
+pub mod parts;
 mod permission;
 pub mod plans;
 pub mod rates;

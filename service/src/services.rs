@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::Timestamp;
 use ids::OrganizationId;
 use queue::{Notices, WorkQueue};
-use store::{ExecutionStatus, Store};
+use store::{ExecutionStatus, RuleRow, ScheduleRow, Store};
 
 use crate::admission::Admission;
 use crate::clock::Clock;
@@ -80,6 +80,8 @@ struct Parts {
     live: Live,
     counts: Sharing<Vec<(ExecutionStatus, u64)>>,
     numbers: Sharing<statistics::Update>,
+    schedules: Sharing<Option<ScheduleRow>>,
+    rules: Sharing<Option<RuleRow>>,
     known: Known,
     plans: Plans,
     clock: Clock,
@@ -114,6 +116,8 @@ impl Services {
             live,
             counts: Sharing::default(),
             numbers: Sharing::default(),
+            schedules: Sharing::default(),
+            rules: Sharing::default(),
             known: Known::default(),
             plans,
             clock,
@@ -156,6 +160,16 @@ impl Services {
     /// Who follows statistics.
     pub(crate) fn followed_numbers(&self) -> &Sharing<statistics::Update> {
         &self.0.numbers
+    }
+
+    /// Who follows schedules; nothing is seen of one that is gone.
+    pub(crate) fn followed_schedules(&self) -> &Sharing<Option<ScheduleRow>> {
+        &self.0.schedules
+    }
+
+    /// Who follows rules; nothing is seen of one that is gone.
+    pub(crate) fn followed_rules(&self) -> &Sharing<Option<RuleRow>> {
+        &self.0.rules
     }
 
     /// What is remembered for some seconds of members and keys.

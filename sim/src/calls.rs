@@ -1,8 +1,8 @@
 //! Effects that were let go: each goes its own way until its outcome is read or its worker is gone.
 
 use engine::Timestamp;
-use engine::machine::{Effect, EffectOutcome, EffectRequest, ErrorClass, Event, StepError};
-use serde_json::json;
+use engine::machine::{Effect, EffectOutcome, EffectRequest, ErrorClass, Event, Loads, StepError};
+use serde_json::{Map, json};
 
 use crate::database::{ExecutionNo, WorkerNo};
 use crate::invariants;
@@ -132,7 +132,11 @@ impl World {
 
     fn ask(&mut self, call: &Call) -> Stage {
         match &call.effect.request {
-            EffectRequest::Http(_) => {
+            EffectRequest::Http(_)
+            | EffectRequest::Graphql(_)
+            | EffectRequest::Record(_)
+            | EffectRequest::Notify(_)
+            | EffectRequest::Model(_) => {
                 let bound = i64::try_from(call.effect.timeout.as_millis()).unwrap_or(i64::MAX);
                 let takes = self.rng.millis(0, 3_000);
                 let never = self.mishap(8);
@@ -141,6 +145,13 @@ impl World {
                     answers_at: Timestamp(self.now.0 + if never { bound } else { takes.min(bound) }),
                     outcome,
                 }
+            }
+            EffectRequest::Load(loads) => {
+                let never = self.mishap(8);
+                let outcome = if never { timed_out() } else { self.load(loads) };
+                let bound = i64::try_from(call.effect.timeout.as_millis()).unwrap_or(i64::MAX);
+                let takes = if never { bound } else { self.rng.millis(0, 3_000).min(bound) };
+                Stage::Asked { answers_at: Timestamp(self.now.0 + takes), outcome }
             }
             EffectRequest::EmitEvent { event, payload } => {
                 let number = self.database.insert_event(event, payload, Some(&call.effect.key), self.now);
@@ -161,6 +172,30 @@ impl World {
                 let answers_at = Timestamp(self.now.0 + self.rng.millis(0, 50));
                 Stage::Asked { answers_at, outcome }
             }
+        }
+    }
+
+    /// What the organization has: each time it may be something else.
+    fn load(&mut self, loads: &Loads) -> EffectOutcome {
+        let (mut resources, mut absent) = (Map::new(), Vec::new());
+        for load in &loads.resources {
+            let is_there = self.is_quiet || self.rng.chance(70);
+            if is_there {
+                resources.insert(load.name.clone(), json!({ "total": self.rng.below(9), "id": 9 }));
+            } else if load.is_optional {
+                absent.push(json!({ "name": load.name, "reason": "it is not registered" }));
+            } else {
+                let class = if self.rng.chance(70) { ErrorClass::Connection } else { ErrorClass::Other };
+                let error = StepError::other("RESOURCE_UNAVAILABLE", "it did not work");
+                return EffectOutcome::Failed(StepError { retryable_class: class, ..error });
+            }
+        }
+        let limit = self.rng.below(3);
+        let variables = loads.variables.iter().map(|name| (name.clone(), json!(limit))).collect::<Map<_, _>>();
+        let integrations = loads.integrations.iter().map(|name| (name.clone(), json!({ "name": name })));
+        EffectOutcome::Succeeded {
+            output: json!({ "resources": resources, "variables": variables,
+                "integrations": integrations.collect::<Map<_, _>>(), "absent": absent }),
         }
     }
 

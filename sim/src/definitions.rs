@@ -12,11 +12,20 @@ pub const EVENTS: [&str; 3] = ["order.paid", "order.lost", "job.done"];
 /// Tries for one valid definition before a plain one is taken.
 const TRIES: usize = 20;
 
+/// What the definitions of some histories have besides: the others are drawn as they always were.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extras {
+    /// Executions take turns, and calls are put off.
+    pub rates: bool,
+    /// They load what they read, and call services, people and models.
+    pub parts: bool,
+}
+
 /// A checked definition of workflow `own`; it starts only workflows with higher numbers, so that no history
 /// is without end.
-pub fn definition(rng: &mut Rng, own: usize, workflows: usize, has_rates: bool) -> Definition {
+pub fn definition(rng: &mut Rng, own: usize, workflows: usize, extras: Extras) -> Definition {
     for _ in 0..TRIES {
-        let text = Writer { rng, own, workflows, has_rates, ids: 0 }.workflow().to_string();
+        let text = Writer { rng, own, workflows, extras, ids: 0 }.workflow().to_string();
         if let Some(definition) = check(&text, Format::Json, &Offline).definition {
             return definition;
         }
@@ -27,7 +36,7 @@ pub fn definition(rng: &mut Rng, own: usize, workflows: usize, has_rates: bool) 
 
 /// The definition as it is written, valid or not.
 pub fn written(rng: &mut Rng, own: usize, workflows: usize) -> Value {
-    Writer { rng, own, workflows, has_rates: false, ids: 0 }.workflow()
+    Writer { rng, own, workflows, extras: Extras::default(), ids: 0 }.workflow()
 }
 
 /// Slug of workflow `number`.
@@ -40,7 +49,7 @@ struct Writer<'a> {
     rng: &'a mut Rng,
     own: usize,
     workflows: usize,
-    has_rates: bool,
+    extras: Extras,
     ids: u32,
 }
 
@@ -59,7 +68,10 @@ impl Writer<'_> {
         if self.rng.chance(30) {
             workflow["deadline"] = json!(format!("{}s", 5 + self.rng.below(600)));
         }
-        if self.has_rates && self.rng.chance(60) {
+        if self.extras.parts && self.rng.chance(70) {
+            workflow["context"] = json!({ "load": self.loads() });
+        }
+        if self.extras.rates && self.rng.chance(60) {
             let (limit, seconds) = (1 + self.rng.below(3), 1 + self.rng.below(4));
             workflow["rate_limit"] =
                 json!({ "limit": limit, "per": format!("{seconds}s"), "burst": 1 + self.rng.below(2) });
@@ -123,7 +135,33 @@ impl Writer<'_> {
         (later > 0).then(|| slug(self.own + 1 + self.rng.index(later)))
     }
 
+    /// What is loaded before the first step; `n` is in the payload already.
+    fn loads(&mut self) -> Vec<Value> {
+        let optional = self.rng.chance(50);
+        let count = 1 + self.rng.index(3);
+        let all = [
+            json!("order.details"),
+            json!({ "name": "stock", "loader": "redis", "key": "stock:{{ order.id }}", "optional": optional }),
+            json!("n"),
+        ];
+        all.into_iter().take(count).collect()
+    }
+
+    fn part(&mut self) -> Value {
+        match self.rng.below(5) {
+            0 => json!({ "type": "graphql_request", "service": "shop", "query": "{ n }",
+                "variables": { "n": "{{ n }}", "key": "{{ secrets.key }}" } }),
+            1 => json!({ "type": "create_record", "entity": "order", "data": { "n": "{{ vars.limit }}" } }),
+            2 => json!({ "type": "notify", "recipients": ["role:boss"], "message": "n is {{ n }}" }),
+            3 => json!({ "type": "llm", "model": "m", "prompt": "{{ order.total }}" }),
+            _ => json!({ "type": "set", "set": { "n": "{{ vars.limit }}", "shop": "{{ integrations.shop.name }}" } }),
+        }
+    }
+
     fn action(&mut self) -> Value {
+        if self.extras.parts && self.rng.chance(40) {
+            return self.part();
+        }
         let mut action = match self.rng.below(10) {
             0..=4 => {
                 json!({ "type": "http_request", "url": "https://example.org/{{ n }}", "body": { "n": "{{ n }}" } })

@@ -10,7 +10,7 @@ use engine::plan::{Plan, Settings};
 use serde_json::{Value, json};
 
 use crate::database::{Database, ExecutionNo, is_at_rest};
-use crate::definitions::{EVENTS, definition};
+use crate::definitions::{EVENTS, Extras, definition};
 use crate::fault::Fault;
 use crate::fleet::{Fleet, Step};
 use crate::invariants::{self, Violation};
@@ -28,6 +28,9 @@ const PATIENCE_IN_LEAPS: u32 = 25;
 
 /// One of so many histories has rates: the others are drawn as they always were, so that their seeds stay good.
 const WITH_RATES: u64 = 5;
+
+/// One of so many histories has definitions that load what they read, for the same reason.
+const WITH_PARTS: u64 = 10;
 
 /// In one of so many people retry what failed, for the same reason.
 const WITH_RETRIES: u64 = 5;
@@ -56,12 +59,12 @@ pub struct Outcome {
 #[must_use]
 pub fn run(seed: u64, fault: Option<Fault>, recording: Recording) -> Outcome {
     let mut rng = Rng::new(seed);
-    let has_rates = seed % WITH_RATES == 3;
+    let extras = Extras { rates: seed % WITH_RATES == 3, parts: seed % WITH_PARTS == 1 };
     let workflows = 1 + rng.index(3);
     let workflows: Vec<Arc<Plan>> = (0..workflows)
         .filter_map(|own| {
             let settings = Settings { default_timeout: Duration::from_mins(5) };
-            Plan::new(definition(&mut rng, own, workflows, has_rates), settings).ok().map(Arc::new)
+            Plan::new(definition(&mut rng, own, workflows, extras), settings).ok().map(Arc::new)
         })
         .collect();
     let world = World {
@@ -77,7 +80,7 @@ pub fn run(seed: u64, fault: Option<Fault>, recording: Recording) -> Outcome {
         workflows,
         fault,
         is_quiet: false,
-        has_rates,
+        has_rates: extras.rates,
         has_retries: seed % WITH_RETRIES == 4,
         violation: None,
         lines: matches!(recording, Recording::Lines).then(Vec::new),

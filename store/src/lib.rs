@@ -34,6 +34,7 @@ mod model;
 mod operations;
 mod organizations;
 mod page;
+mod parts;
 mod rates;
 mod reconcile;
 mod rules;
@@ -89,6 +90,10 @@ pub use model::hook::{HookRow, HookTrigger};
 pub use model::identity::{MembershipRow, UserRow};
 pub use model::journal::JournalRow;
 pub use model::organization::{OrganizationChanges, OrganizationRow};
+pub use model::part::{
+    AuthenticationKind, PartDeleted, PartFilter, PartInserted, PartKind, PartName, PartSaved, PartUseRow,
+    ResourceLoaderRow, SecretRow, ServiceFilter, ServiceKind, ServiceRow, VariableRow,
+};
 pub use model::rate::{Pace, RateKey, RateScope};
 pub use model::rule::{
     NewRuleUse, RuleChange, RuleFilter, RuleInserted, RuleKind, RuleRow, RuleUseRow, RuleVersionRow,
@@ -117,6 +122,7 @@ pub use page::{
     ApprovalOrder, ApprovalOrderField, Cursor, Direction, EventOrder, EventOrderField, ExecutionOrder,
     ExecutionOrderField, Page, PageRequest, Side, SortKey, WorkflowOrder, WorkflowOrderField,
 };
+pub use parts::SERVICE_GONE;
 pub use rules::RULE_UNUSABLE;
 pub use store::Store;
 pub use tenants::TenantWall;

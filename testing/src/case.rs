@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::expect::Expect;
 use crate::rules::RuleStub;
 use crate::signals::SignalCase;
-use crate::stubs::{HttpStub, WorkflowStub};
+use crate::stubs::{GraphqlStub, HttpStub, ModelStub, NotifyStub, RecordStub, WorkflowStub};
 
 /// One test of a workflow.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,12 +52,33 @@ pub struct Stubs {
     /// Answers to HTTP calls.
     #[serde(default)]
     pub http: Vec<HttpStub>,
+    /// Answers to GraphQL requests; those of HTTP calls answer them too.
+    #[serde(default)]
+    pub graphql: Vec<GraphqlStub>,
+    /// Answers of systems of records; what the flow itself makes is there without.
+    #[serde(default)]
+    pub records: Vec<RecordStub>,
+    /// What becomes of messages to people; without, they arrive.
+    #[serde(default)]
+    pub notify: Vec<NotifyStub>,
+    /// Answers of models.
+    #[serde(default)]
+    pub llm: Vec<ModelStub>,
     /// Ends of executions that it starts.
     #[serde(default)]
     pub workflows: Vec<WorkflowStub>,
-    /// Values at dotted paths, where the payload has none.
+    /// What is loaded before the first step, by name; and values at dotted paths, where the payload has none.
     #[serde(default)]
     pub context: Map<String, Value>,
+    /// Values of secrets, by name.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    /// Values of variables, by name.
+    #[serde(default)]
+    pub vars: BTreeMap<String, Value>,
+    /// What is known of services that the definition reads, by name.
+    #[serde(default)]
+    pub integrations: BTreeMap<String, Value>,
     /// Rules that steps name, by slug; on a server, in place of the organization's.
     #[serde(default)]
     pub rules: BTreeMap<String, RuleStub>,

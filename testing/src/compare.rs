@@ -1,10 +1,13 @@
 //! Holds a seen value against an expected one, and says where they differ.
 
+use std::collections::BTreeSet;
+
 use engine::Timestamp;
 use serde_json::Value;
 
 use crate::expect::Difference;
 use crate::matcher;
+use crate::secrets::hidden;
 
 /// How much of a value is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,24 +18,41 @@ pub(crate) enum Extent {
     Part,
 }
 
+/// How what was seen is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading<'s> {
+    /// When the run began.
+    pub(crate) began: Timestamp,
+    /// Values that may stand as `***` in what is expected.
+    pub(crate) secrets: &'s BTreeSet<String>,
+}
+
+impl Reading<'_> {
+    fn fits(self, expected: &str, seen: &str) -> bool {
+        let is_shown = || expected.contains("***") && !self.secrets.is_empty();
+        matcher::fits(expected, seen, self.began)
+            || (is_shown() && matcher::fits(expected, &hidden(seen, self.secrets), self.began))
+    }
+}
+
 /// Adds what differs at `place`.
 pub(crate) fn compare(
     expected: &Value,
     seen: &Value,
     extent: Extent,
     place: &str,
-    began: Timestamp,
+    reading: Reading<'_>,
     differences: &mut Vec<Difference>,
 ) {
     match (expected, seen) {
-        (Value::String(expected), Value::String(seen)) if matcher::fits(expected, seen, began) => {}
+        (Value::String(expected), Value::String(seen)) if reading.fits(expected, seen) => {}
         (Value::String(expected), _) if expected == "<any>" => {}
         (Value::Number(left), Value::Number(right)) if is_same_number(left, right) => {}
         (Value::Object(left), Value::Object(right)) => {
             for (name, expected) in left {
                 let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
                 let seen = right.get(name).unwrap_or(&Value::Null);
-                compare(expected, seen, extent, &place, began, differences);
+                compare(expected, seen, extent, &place, reading, differences);
             }
             if extent == Extent::Whole {
                 for (name, seen) in right.iter().filter(|(name, _)| !left.contains_key(*name)) {
@@ -44,7 +64,7 @@ pub(crate) fn compare(
             for (index, expected) in left.iter().enumerate() {
                 let place = format!("{place}[{index}]");
                 match right.get(index) {
-                    Some(seen) => compare(expected, seen, extent, &place, began, differences),
+                    Some(seen) => compare(expected, seen, extent, &place, reading, differences),
                     None => differences.push(Difference::missing(&place, expected)),
                 }
             }

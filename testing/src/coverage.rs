@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::definition::StepKind;
+use engine::definition::{Step, StepKind, Wait};
 use engine::machine::{StepStatus, StepTrace, Trace};
 use engine::plan::Plan;
 
@@ -43,7 +43,7 @@ impl Coverage {
         covered(plan.steps().map(|step| step.id.clone()), &self.steps)
     }
 
-    /// Ways out of its conditions, switches, approvals and failures.
+    /// Ways out of its conditions, switches, approvals, waits and failures.
     #[must_use]
     pub fn branches(&self, plan: &Plan) -> Covered {
         covered(plan.steps().flat_map(ways_out), &self.branches)
@@ -56,13 +56,19 @@ fn covered(all: impl Iterator<Item = String>, reached: &BTreeSet<String>) -> Cov
     Covered { reached: all.len() - missing.len(), total: all.len(), missing }
 }
 
-fn ways_out(step: &engine::definition::Step) -> Vec<String> {
+fn ways_out(step: &Step) -> Vec<String> {
     let mut ways: Vec<String> = match &step.kind {
         StepKind::Condition { .. } => vec!["true".to_owned(), "false".to_owned()],
         StepKind::Switch { cases, .. } => {
             (1..=cases.len()).map(|number| format!("case {number}")).chain(["default".to_owned()]).collect()
         }
         StepKind::Approval { .. } => ["approved", "rejected", "expired"].map(str::to_owned).to_vec(),
+        // Without a target the decision ends the flow, as its result tells.
+        StepKind::Action { on_approved, on_rejected, on_expired, .. } => {
+            let targets = [("approved", on_approved), ("rejected", on_rejected), ("expired", on_expired)];
+            targets.into_iter().filter(|(_, to)| to.is_some()).map(|(way, _)| way.to_owned()).collect()
+        }
+        StepKind::Wait(Wait::Event { on_timeout: Some(_), .. }) => ["event", "timeout"].map(str::to_owned).to_vec(),
         _one_way => Vec::new(),
     };
     if step.when.is_some() {
@@ -88,6 +94,11 @@ fn taken(step: &StepTrace) -> impl Iterator<Item = String> {
             "switch" => "default".to_owned(),
             _condition => held.to_string(),
         });
+    }
+    if step.kind == "wait" && step.status == StepStatus::Succeeded {
+        let timed_out = step.output.as_ref().is_some_and(|output| output["timed_out"] == true);
+        let way = if timed_out { "timeout" } else { "event" };
+        ways.push(way.to_owned());
     }
     if let Some(decision) = step.output.as_ref().and_then(|output| output["decision"].as_str()) {
         ways.push(decision.to_owned());

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::case::Case;
-use crate::compare::{Extent, compare};
+use crate::compare::{Extent, Reading, compare};
 use crate::seen::Seen;
 use crate::visits;
 
@@ -30,12 +30,16 @@ pub struct Expect {
     pub steps_visited: Option<Vec<String>>,
     /// Approvals in the order in which they were opened.
     pub approvals: Option<Vec<Value>>,
-    /// Messages that were sent. There are none yet: an empty list is all that can be expected.
+    /// Messages that arrived, one for each recipient.
     pub notifications: Option<Vec<Value>>,
-    /// HTTP calls, one for each attempt.
+    /// HTTP calls and GraphQL requests, one for each attempt.
     pub http_calls: Option<Vec<Value>>,
-    /// Records that were written. There are none yet: an empty list is all that can be expected.
+    /// Calls to systems of records, one for each attempt.
     pub records: Option<Vec<Value>>,
+    /// Questions to models, one for each attempt.
+    pub llm_calls: Option<Vec<Value>>,
+    /// Executions of other workflows that were started.
+    pub started: Option<Vec<Value>>,
     /// Events that were emitted.
     pub events: Option<Vec<Value>>,
     /// Lines that were logged.
@@ -94,31 +98,35 @@ impl std::fmt::Display for Difference {
 pub fn judge(case: &Case, seen: &Seen) -> Vec<Difference> {
     let mut found = Vec::new();
     let expect = &case.expect;
-    let mut hold = |place: &str, expected: Option<Value>, seen: Value, extent: Extent, began| {
+    let reading = Reading { began: seen.began, secrets: &seen.secrets };
+    let mut hold = |place: &str, expected: Option<Value>, seen: Value, extent: Extent| {
         if let Some(expected) = expected {
-            compare(&expected, &seen, extent, place, began, &mut found);
+            compare(&expected, &seen, extent, place, reading, &mut found);
         }
     };
-    let began = seen.began;
     let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
-    hold("status", text(&expect.status), json!(seen.status), Extent::Whole, began);
-    hold("result", text(&expect.result), json!(seen.result), Extent::Whole, began);
-    hold("reason", text(&expect.reason), json!(seen.reason), Extent::Whole, began);
-    hold("metadata", expect.metadata.clone(), seen.metadata.clone(), Extent::Whole, began);
-    hold("failed_step", text(&expect.failed_step), json!(seen.failed_step), Extent::Whole, began);
-    hold("error_code", text(&expect.error_code), json!(seen.error_code), Extent::Whole, began);
+    hold("status", text(&expect.status), json!(seen.status), Extent::Whole);
+    hold("result", text(&expect.result), json!(seen.result), Extent::Whole);
+    hold("reason", text(&expect.reason), json!(seen.reason), Extent::Whole);
+    hold("metadata", expect.metadata.clone(), seen.metadata.clone(), Extent::Whole);
+    hold("failed_step", text(&expect.failed_step), json!(seen.failed_step), Extent::Whole);
+    hold("error_code", text(&expect.error_code), json!(seen.error_code), Extent::Whole);
     let list = |list: &Option<Vec<Value>>| list.as_ref().map(|list| json!(list));
-    hold("approvals", list(&expect.approvals), json!(seen.approvals), Extent::Part, began);
-    hold("notifications", list(&expect.notifications), json!([]), Extent::Part, began);
-    hold("records", list(&expect.records), json!([]), Extent::Part, began);
-    hold("logs", list(&expect.logs), json!(seen.logs), Extent::Part, began);
-    hold("context", expect.context.as_ref().map(|context| json!(context)), seen.context.clone(), Extent::Part, began);
-    if let Some(expected) = &expect.events {
-        lists(expected, &json!(seen.events), "events", "payload", began, &mut found);
-    }
-    if let Some(expected) = &expect.http_calls {
-        let expected: Vec<Value> = expected.iter().map(with_plain_headers).collect();
-        lists(&expected, &json!(seen.http_calls), "http_calls", "body", began, &mut found);
+    hold("approvals", list(&expect.approvals), json!(seen.approvals), Extent::Part);
+    hold("llm_calls", list(&expect.llm_calls), json!(seen.llm_calls), Extent::Part);
+    hold("logs", list(&expect.logs), json!(seen.logs), Extent::Part);
+    hold("context", expect.context.as_ref().map(|context| json!(context)), seen.context.clone(), Extent::Part);
+    let calls = expect.http_calls.as_ref().map(|calls| calls.iter().map(with_plain_headers).collect());
+    for (place, expected, seen, whole) in [
+        ("notifications", expect.notifications.clone(), json!(seen.notifications), "data"),
+        ("http_calls", calls, json!(seen.http_calls), "body"),
+        ("records", expect.records.clone(), json!(seen.records), "data"),
+        ("started", expect.started.clone(), json!(seen.started), "input"),
+        ("events", expect.events.clone(), json!(seen.events), "payload"),
+    ] {
+        if let Some(expected) = expected {
+            lists(&expected, &seen, place, whole, reading, &mut found);
+        }
     }
     for part in expect.error_contains.iter().flatten() {
         let whole = format!(
@@ -155,7 +163,7 @@ fn lists(
     seen: &Value,
     place: &str,
     whole: &str,
-    began: engine::Timestamp,
+    reading: Reading<'_>,
     found: &mut Vec<Difference>,
 ) {
     let empty = Vec::new();
@@ -168,9 +176,9 @@ fn lists(
         };
         let mut rest = expected.clone();
         if let Some(body) = rest.as_object_mut().and_then(|fields| fields.remove(whole)) {
-            compare(&body, &seen[whole], Extent::Whole, &format!("{place}.{whole}"), began, found);
+            compare(&body, &seen[whole], Extent::Whole, &format!("{place}.{whole}"), reading, found);
         }
-        compare(&rest, seen, Extent::Part, &place, began, found);
+        compare(&rest, seen, Extent::Part, &place, reading, found);
     }
     for (index, seen) in seen.iter().enumerate().skip(expected.len()) {
         found.push(Difference::surplus(&format!("{place}[{index}]"), seen));

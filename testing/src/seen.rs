@@ -1,7 +1,10 @@
 //! What was seen of a run, in the form in which it can be expected.
 
+use std::collections::BTreeSet;
+
 use engine::Timestamp;
 use engine::machine::{Event, Origin, Outcome, State, Trace};
+use engine::plan::LOADING_STEP;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -28,14 +31,25 @@ pub struct Seen {
     pub steps_visited: Vec<String>,
     /// Approvals, in the order in which they were opened.
     pub approvals: Vec<SeenApproval>,
-    /// HTTP calls, one for each attempt.
+    /// HTTP calls and GraphQL requests, one for each attempt.
     pub http_calls: Vec<HttpCall>,
+    /// Calls to systems of records, one for each attempt.
+    pub records: Vec<SeenRecord>,
+    /// Messages that arrived, one for each recipient.
+    pub notifications: Vec<SeenNotification>,
+    /// Questions to models, one for each attempt.
+    pub llm_calls: Vec<SeenModelCall>,
     /// Events that it emitted.
     pub events: Vec<SeenEvent>,
+    /// Executions of other workflows that it started.
+    pub started: Vec<SeenStart>,
     /// Lines that it logged.
     pub logs: Vec<SeenLog>,
     /// Its data.
     pub context: Value,
+    /// Values of secrets that calls had in them: `***` may stand for each in what is expected.
+    #[serde(skip)]
+    pub secrets: BTreeSet<String>,
     /// What became of each signal.
     #[serde(skip)]
     pub signals: Vec<Effect>,
@@ -96,6 +110,70 @@ pub struct HttpCall {
     pub status: Option<u16>,
 }
 
+/// A call to a system of records.
+#[derive(Debug, Clone, Serialize)]
+pub struct SeenRecord {
+    /// Step that called.
+    pub step: String,
+    /// `create`, `update`, `delete` or `get`.
+    pub operation: String,
+    /// Kind of record.
+    pub entity: String,
+    /// Which one; absent when the service chose it.
+    pub entity_id: Option<String>,
+    /// The record's fields.
+    pub data: Value,
+    /// The service that the action names.
+    pub service: Option<String>,
+}
+
+/// A message that arrived.
+#[derive(Debug, Clone, Serialize)]
+pub struct SeenNotification {
+    /// Step that told.
+    pub step: String,
+    /// Who was told, as the definition writes it.
+    pub recipient: String,
+    /// `email`, `slack`, `pagerduty`, `webhook` or `sms`.
+    pub channel: String,
+    /// One line above the text.
+    pub subject: Option<String>,
+    /// The text.
+    pub message: Option<String>,
+    /// Template of the organization that has the text.
+    pub template: Option<String>,
+    /// What the template reads.
+    pub data: Value,
+}
+
+/// A question to a model.
+#[derive(Debug, Clone, Serialize)]
+pub struct SeenModelCall {
+    /// Step that asked.
+    pub step: String,
+    /// The service that the action names.
+    pub provider: Option<String>,
+    /// Name of the model.
+    pub model: String,
+    /// Instructions.
+    pub system: Option<String>,
+    /// The question.
+    pub prompt: Option<String>,
+    /// Template of the organization that has the question.
+    pub template: Option<String>,
+    /// Workflows that it may ask for.
+    pub tools: Value,
+}
+
+/// An execution of another workflow that was started.
+#[derive(Debug, Clone, Serialize)]
+pub struct SeenStart {
+    /// The workflow's slug.
+    pub workflow_id: String,
+    /// What it was started with.
+    pub input: Value,
+}
+
 /// An event that was emitted.
 #[derive(Debug, Clone, Serialize)]
 pub struct SeenEvent {
@@ -134,7 +212,10 @@ impl Seen {
             trace.logs.iter().map(|line| SeenLog { level: json!(line.level), message: line.message.clone() }).collect();
         for event in &self.journal {
             match event {
-                Event::StepStarted { path, attempt: 1, .. } => self.steps_visited.push(path.clone()),
+                // What is loaded before the first step is no step of the definition.
+                Event::StepStarted { path, attempt: 1, .. } if path != LOADING_STEP => {
+                    self.steps_visited.push(path.clone());
+                }
                 Event::ApprovalOpened { path, approval, request, .. } => self.approvals.push(SeenApproval {
                     step: path.clone(),
                     role: request.role.clone(),

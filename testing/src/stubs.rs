@@ -1,9 +1,6 @@
-//! What stands in for the world: answers to HTTP calls, ends of other executions.
+//! What stands in for the world: answers to calls, ends of other executions.
 
-use std::fmt::Write as _;
-use std::time::Duration;
-
-use engine::machine::{EffectOutcome, ErrorClass, HttpRequest, Signal, StepError};
+use engine::definition::RecordOperation;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +14,8 @@ pub struct HttpStub {
     /// Any method when absent.
     #[serde(default)]
     pub method: Option<String>,
-    /// Address, without or with its query; `*` stands for anything. Any when absent.
+    /// Address, without or with its query; `*` stands for anything. Any when absent. A service of the organization
+    /// that is asked by GraphQL is `service:NAME`.
     #[serde(default = "anything")]
     pub url: String,
     /// The answers.
@@ -63,6 +61,189 @@ pub enum StubbedError {
     Connection,
 }
 
+/// Answers to some GraphQL requests, in order; the last one repeats.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GraphqlStub {
+    /// Id or path of the step that asks; any when absent.
+    #[serde(default)]
+    pub step: Option<String>,
+    /// Address, or `service:NAME`; `*` stands for anything. Any when absent.
+    #[serde(default = "anything")]
+    pub url: String,
+    /// The answers.
+    pub responses: Vec<StubbedData>,
+}
+
+/// One answer to a GraphQL request.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StubbedData {
+    /// What was asked for.
+    #[serde(default)]
+    pub data: Value,
+    /// What went wrong.
+    #[serde(default)]
+    pub errors: Vec<Value>,
+    /// Whatever else the service tells.
+    #[serde(default)]
+    pub extensions: Value,
+    /// Status, 200 when absent.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// `timeout` or `connection`: there is no answer.
+    #[serde(default)]
+    pub error: Option<StubbedError>,
+    /// How long it takes.
+    #[serde(default)]
+    pub delay_ms: u64,
+}
+
+impl StubbedData {
+    /// The same as an answer over HTTP.
+    pub(crate) fn over_http(&self) -> StubbedAnswer {
+        let mut body = json!({ "data": self.data });
+        if !self.errors.is_empty() {
+            body["errors"] = Value::Array(self.errors.clone());
+        }
+        if !self.extensions.is_null() {
+            body["extensions"] = self.extensions.clone();
+        }
+        let (status, error, delay_ms) = (self.status, self.error, self.delay_ms);
+        StubbedAnswer { status, headers: Map::new(), body, error, delay_ms }
+    }
+}
+
+/// Answers of systems of records, in order; the last one repeats.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordStub {
+    /// Id or path of the step that calls; any when absent.
+    #[serde(default)]
+    pub step: Option<String>,
+    /// `create`, `update`, `delete` or `get`; any when absent.
+    #[serde(default)]
+    pub operation: Option<OperationName>,
+    /// Kind of record; any when absent.
+    #[serde(default)]
+    pub entity: Option<String>,
+    /// Which one; any when absent.
+    #[serde(default)]
+    pub entity_id: Option<String>,
+    /// The service that the action names; any when absent.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// The answers.
+    pub responses: Vec<StubbedAnswer>,
+}
+
+/// What is done to a record, in the words of case files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationName {
+    /// It is made.
+    Create,
+    /// Some of it is changed.
+    Update,
+    /// It is taken away.
+    Delete,
+    /// It is read.
+    Get,
+}
+
+impl OperationName {
+    pub(crate) const fn of(operation: RecordOperation) -> Self {
+        match operation {
+            RecordOperation::Create => Self::Create,
+            RecordOperation::Update => Self::Update,
+            RecordOperation::Delete => Self::Delete,
+            RecordOperation::Get => Self::Get,
+        }
+    }
+
+    /// Name in case files.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Get => "get",
+        }
+    }
+}
+
+/// What becomes of messages to some recipients, in order; the last one repeats. Others arrive.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyStub {
+    /// Id or path of the step that tells them; any when absent.
+    #[serde(default)]
+    pub step: Option<String>,
+    /// Who is told, as the definition writes it; `*` stands for anything. Any when absent.
+    #[serde(default = "anything")]
+    pub recipient: String,
+    /// The answers; a status outside 200 to 299 is a failure.
+    pub responses: Vec<StubbedAnswer>,
+}
+
+/// Answers of models, in order; the last one repeats.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelStub {
+    /// Id or path of the step that asks; any when absent.
+    #[serde(default)]
+    pub step: Option<String>,
+    /// Name of the service that the action names; any when absent.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// Name of the model; any when absent.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// The answers.
+    pub responses: Vec<StubbedCompletion>,
+}
+
+/// One answer of a model.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StubbedCompletion {
+    /// What it says; the text of `json` when absent.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// What it says, where an answer with a schema is wanted; the text as JSON when absent.
+    #[serde(default)]
+    pub json: Value,
+    /// Tokens that were read and written.
+    #[serde(default)]
+    pub usage: Value,
+    /// What it cost.
+    #[serde(default)]
+    pub cost: Option<f64>,
+    /// Why it ended; `stop` when absent.
+    #[serde(default)]
+    pub finish: Option<String>,
+    /// Workflows that it asks for: `[{name, input}]`.
+    #[serde(default)]
+    pub tool_calls: Vec<Value>,
+    /// Status, 200 when absent.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// `timeout` or `connection`: there is no answer.
+    #[serde(default)]
+    pub error: Option<StubbedError>,
+    /// How long it takes.
+    #[serde(default)]
+    pub delay_ms: u64,
+}
+
+impl StubbedCompletion {
+    /// How it came, without what it says.
+    pub(crate) fn over_http(&self) -> StubbedAnswer {
+        let (status, error, delay_ms) = (self.status, self.error, self.delay_ms);
+        StubbedAnswer { status, headers: Map::new(), body: Value::Null, error, delay_ms }
+    }
+}
+
 /// Ends of executions of another workflow, in order; the last one repeats.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,95 +273,13 @@ fn completed() -> String {
     "completed".to_owned()
 }
 
-impl HttpStub {
-    fn fits(&self, step: &str, request: &HttpRequest, url: &str) -> bool {
-        self.step.as_ref().is_none_or(|name| name == step || step.rsplit('.').next() == Some(name))
-            && self.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&request.method))
-            && (glob(&self.url, &request.url) || glob(&self.url, url))
-    }
-}
-
-/// The answer to a call, and how long it takes; `counts` has how often each stub was asked.
-pub(crate) fn answer(
-    stubs: &[HttpStub],
-    counts: &mut Vec<usize>,
-    step: &str,
-    request: &HttpRequest,
-    timeout: Duration,
-) -> (EffectOutcome, Duration) {
-    let url = with_query(request);
-    counts.resize(stubs.len(), 0);
-    let Some(index) = stubs.iter().position(|stub| stub.fits(step, request, &url) && !stub.responses.is_empty()) else {
-        let message = format!("{} {url} has no stub", request.method);
-        return (EffectOutcome::Failed(StepError::other("NO_STUB", message)), Duration::ZERO);
-    };
-    let responses = &stubs[index].responses;
-    let answer = &responses[counts[index].min(responses.len() - 1)];
-    counts[index] += 1;
-    let delay = Duration::from_millis(answer.delay_ms);
-    if answer.error == Some(StubbedError::Timeout) || delay >= timeout {
-        let message = format!("{} {url}: no complete answer within {timeout:?}", request.method);
-        let error = StepError { retryable_class: ErrorClass::Timeout, ..StepError::other("STEP_TIMEOUT", message) };
-        return (EffectOutcome::Failed(error), timeout);
-    }
-    if answer.error == Some(StubbedError::Connection) {
-        let message = format!("{} {url}: the connection was refused", request.method);
-        let error =
-            StepError { retryable_class: ErrorClass::Connection, ..StepError::other("CONNECTION_REFUSED", message) };
-        return (EffectOutcome::Failed(error), delay);
-    }
-    let outcome = if request.expects(answer.status) {
-        let headers: Map<String, Value> =
-            answer.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
-        EffectOutcome::Succeeded { output: json!({ "status": answer.status, "headers": headers, "body": answer.body }) }
-    } else {
-        EffectOutcome::Failed(unexpected(request, &url, answer))
-    };
-    (outcome, delay)
-}
-
-fn unexpected(request: &HttpRequest, url: &str, answer: &StubbedAnswer) -> StepError {
-    let wait = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
-    let wait = wait.and_then(|(_, value)| value.as_u64().or_else(|| value.as_str()?.parse().ok()));
-    StepError {
-        status: Some(answer.status),
-        retryable_class: ErrorClass::Http(answer.status),
-        retry_after: wait.map(Duration::from_secs),
-        detail: Some(json!({ "status": answer.status, "body": answer.body })),
-        ..StepError::other("HTTP_STATUS", format!("{} {url}: answered with status {}", request.method, answer.status))
-    }
-}
-
-/// The address that is called.
-pub(crate) fn with_query(request: &HttpRequest) -> String {
-    let mut url = request.url.clone();
-    for (index, (name, value)) in request.query.iter().enumerate() {
-        let mark = if index == 0 && !url.contains('?') { '?' } else { '&' };
-        let _written = write!(url, "{mark}{name}={value}");
-    }
-    url
-}
-
-/// How an execution of another workflow ends.
-pub(crate) fn end(stubs: &[WorkflowStub], counts: &mut Vec<usize>, workflow: &str, execution: &str) -> Option<Signal> {
-    counts.resize(stubs.len(), 0);
-    let index = stubs.iter().position(|stub| stub.workflow_id == workflow && !stub.responses.is_empty())?;
-    let responses = &stubs[index].responses;
-    let end = &responses[counts[index].min(responses.len() - 1)];
-    counts[index] += 1;
-    let output = json!({
-        "execution_id": execution, "status": end.status, "result": end.result, "decision": null, "context": end.context,
-    });
-    let error = match end.status.as_str() {
-        "completed" => None,
-        "cancelled" => Some(StepError::other("CANCELLED", "it was cancelled")),
-        _failed => Some(StepError::other("FAILED", "it failed")),
-    };
-    Some(Signal::ChildEnded { execution: execution.to_owned(), output, error })
+/// Whether a stub that names `wanted` is meant for the step at this path.
+pub(crate) fn is_for_step(wanted: Option<&String>, path: &str) -> bool {
+    wanted.is_none_or(|name| name == path || path.rsplit('.').next() == Some(name))
 }
 
 /// Whether `text` is `pattern`, in which `*` stands for anything.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };

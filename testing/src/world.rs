@@ -1,20 +1,18 @@
 //! The world around one execution: a clock that jumps to whatever comes next, stubs, and signals.
 
-use std::time::Duration;
-
 use engine::Timestamp;
 use engine::machine::{
-    Command, Decider, Effect as Call, EffectId, EffectOutcome, EffectRequest, Event, HttpRequest, Origin, Refused,
-    Signal, State, StepError, WaitKind, advance, apply, next_due, rate, waits,
+    Command, Decider, EffectId, EffectOutcome, Event, Origin, Refused, Signal, State, WaitKind, advance, apply,
+    next_due, rate, waits,
 };
 use engine::plan::{Plan, PlanError};
 use serde_json::{Value, json};
 
+use crate::answers::{Answer, Answers};
 use crate::case::{Case, CaseError};
 use crate::rules::with_rules;
-use crate::seen::{HttpCall, Seen, SeenEvent};
+use crate::seen::Seen;
 use crate::signals::{ApprovalMatch, Effect, Ruling, SignalCase};
-use crate::stubs::{self, with_query};
 
 /// Why a case could not be run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -96,9 +94,7 @@ struct World<'a> {
     pending: Vec<Pending>,
     /// Events that came, with the signal that brought each.
     events: Vec<(usize, Signal)>,
-    http_counts: Vec<usize>,
-    workflow_counts: Vec<usize>,
-    children: u32,
+    answers: Answers<'a>,
     seen: Seen,
 }
 
@@ -111,7 +107,8 @@ impl<'a> World<'a> {
             let told = problems.iter().map(|problem| format!("{} {}", problem.pointer, problem.message));
             RunError::Input(told.collect::<Vec<_>>().join("; "))
         })?;
-        for (path, value) in &case.stubs.context {
+        let is_loaded = |path: &str| definition.context.iter().any(|load| load.name == path);
+        for (path, value) in case.stubs.context.iter().filter(|(path, _)| !is_loaded(path)) {
             put_below(&mut payload, path, value);
         }
         let trigger = match &case.event {
@@ -141,9 +138,7 @@ impl<'a> World<'a> {
             most_turns,
             pending: Vec::new(),
             events: Vec::new(),
-            http_counts: Vec::new(),
-            workflow_counts: Vec::new(),
-            children: 0,
+            answers: Answers::of(&case.stubs),
             seen: Seen { began: now, ..Seen::default() },
         };
         apply(&mut world.state, &Event::Accepted);
@@ -164,7 +159,9 @@ impl<'a> World<'a> {
             happened |= !decided.events.is_empty();
             self.seen.journal.extend(decided.events);
             for call in decided.effects {
-                self.answer(call);
+                let effect = call.id.clone();
+                let Answer { outcome, delay, then } = self.answers.to(call, &mut self.seen);
+                self.pending.push(Pending { due: self.now.plus(delay), effect, outcome, then });
             }
             next = decided.goes_on.then_some(Command::Wake).or_else(|| self.turn());
         }
@@ -178,36 +175,6 @@ impl<'a> World<'a> {
             return Some(Command::Interrupt { code: "RATE_KEY".to_owned(), message });
         };
         rate.map(|rate| Command::TakeTurn { key: rate.key, begins_at: self.now })
-    }
-
-    /// Lets the stubs answer.
-    fn answer(&mut self, call: Call) {
-        let (outcome, delay, then) = match &call.request {
-            EffectRequest::Http(request) => {
-                let (outcome, delay) =
-                    stubs::answer(&self.case.stubs.http, &mut self.http_counts, &call.id.step, request, call.timeout);
-                self.seen.http_calls.push(seen_call(&call.id.step, request, &outcome));
-                (outcome, delay, None)
-            }
-            EffectRequest::EmitEvent { event, payload } => {
-                self.seen.events.push(SeenEvent { event: event.clone(), payload: payload.clone() });
-                let output = json!({ "event_id": format!("evt_test_{}", self.seen.events.len()) });
-                (EffectOutcome::Succeeded { output }, Duration::ZERO, None)
-            }
-            EffectRequest::StartWorkflow { workflow_id, waits, .. } => {
-                self.children += 1;
-                let execution = format!("exe_test_{}", self.children);
-                let end = stubs::end(&self.case.stubs.workflows, &mut self.workflow_counts, workflow_id, &execution);
-                if *waits && end.is_none() {
-                    let error = StepError::other("NO_STUB", format!("workflow {workflow_id} has no stub"));
-                    (EffectOutcome::Failed(error), Duration::ZERO, None)
-                } else {
-                    let output = json!({ "execution_id": execution });
-                    (EffectOutcome::Succeeded { output }, Duration::ZERO, end.filter(|_| *waits))
-                }
-            }
-        };
-        self.pending.push(Pending { due: self.now.plus(delay), effect: call.id, outcome, then });
     }
 
     /// Lets calls come back, until none is under way; time moves to the next of them.
@@ -377,30 +344,6 @@ impl<'a> World<'a> {
 
 fn is_same_event(one: &Signal, other: &Signal) -> bool {
     matches!((one, other), (Signal::Event { id: one, .. }, Signal::Event { id: other, .. }) if one == other)
-}
-
-fn seen_call(step: &str, request: &HttpRequest, outcome: &EffectOutcome) -> HttpCall {
-    let headers = request.headers.iter().map(|(name, value)| (name.to_lowercase(), Value::String(value.clone())));
-    let body = request.body.as_ref().map_or(Value::Null, |body| match body {
-        engine::machine::Body::Json(value) => value.clone(),
-        engine::machine::Body::Text(text) => Value::String(text.clone()),
-        engine::machine::Body::Form(pairs) => {
-            pairs.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect()
-        }
-    });
-    let status = match outcome {
-        EffectOutcome::Succeeded { output } => output["status"].as_u64().and_then(|status| u16::try_from(status).ok()),
-        EffectOutcome::Failed(error) => error.status,
-        EffectOutcome::PutOff { .. } => None,
-    };
-    HttpCall {
-        step: step.to_owned(),
-        method: request.method.clone(),
-        url: with_query(request),
-        headers: headers.collect(),
-        body,
-        status,
-    }
 }
 
 /// Puts a value at a dotted path, where there is none.

@@ -9,8 +9,12 @@
 
 mod api;
 mod command;
+mod keys;
+mod neighbours;
+mod parts;
 mod process;
 mod proxy;
+mod recorder;
 mod services;
 mod socket;
 mod stub;
@@ -18,8 +22,11 @@ mod system;
 
 pub use api::{Api, Events};
 pub use command::{Ran, begin, run, run_in, run_with_input};
+pub use keys::serve_keys;
+pub use neighbours::{Neighbours, TOKEN};
 pub use process::{Process, free_port};
 pub use proxy::Proxy;
+pub use recorder::{Asked, Recorder};
 pub use services::{Services, SharedRedis};
 pub use socket::Socket;
 pub use stub::{Answer, Received, Stub};

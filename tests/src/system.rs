@@ -1,5 +1,7 @@
 //! The two ways in which Sluice runs: one process, or an API with workers.
 
+use std::path::PathBuf;
+
 use crate::{Api, Process, Services, free_port};
 
 /// `sluice dev` in a folder of its own.
@@ -52,6 +54,45 @@ impl Embedded {
         (Self { api, process, folder, port }, Statements(path))
     }
 
+    /// Starts it with variables and everything that it logs at `level`, which [`Self::files`] has too.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_logging(level: &str, variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
+        let port = free_port();
+        let log = std::fs::File::create(folder.path().join("log")).expect("a temporary folder can be written to");
+        let data = folder.path().to_str().expect("temporary folders have plain names");
+        let arguments = ["dev", "--bind", &format!("127.0.0.1:{port}"), "--data-dir", data];
+        let variables = [variables, &[("SLUICE_LOG", level)]].concat();
+        let process = Process::start_logging(&arguments, &variables, log.into());
+        let api = Api::new(port);
+        api.ready().await;
+        Self { api, process, folder, port }
+    }
+
+    /// Everything that it has written: its database, and its log if it was started so.
+    ///
+    /// # Panics
+    /// When a file cannot be read.
+    #[must_use]
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("the folder is there").flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let bytes = std::fs::read(&path).expect("the file can be read");
+                    found.push((path, bytes));
+                }
+            }
+        }
+        found
+    }
+
     /// Starts it again on the same folder and port, after it was killed.
     ///
     /// # Panics
@@ -69,7 +110,7 @@ impl Embedded {
 
 /// The SQL statements of a process.
 #[derive(Debug)]
-pub struct Statements(std::path::PathBuf);
+pub struct Statements(PathBuf);
 
 impl Statements {
     /// How many there were so far.
@@ -183,6 +224,19 @@ impl Fleet {
     pub async fn restart_api(&mut self) {
         self.api_process = self.spawn_api(&self.variables);
         self.api.ready().await;
+    }
+
+    /// One more API, at an address of its own.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn another_api(&self) -> (Process, Api) {
+        let port = free_port();
+        let bind = format!("127.0.0.1:{port}");
+        let process = spawn(&[self.api_arguments.as_slice(), &["--bind", &bind]].concat(), &self.variables);
+        let api = Api::new(port);
+        api.ready().await;
+        (process, api)
     }
 
     fn spawn_api(&self, variables: &[(&'static str, String)]) -> Process {

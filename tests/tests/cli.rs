@@ -10,7 +10,7 @@ use sluice_tests::{
 };
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-const COMMANDS: [&str; 57] = [
+const COMMANDS: [&str; 61] = [
     "dev",
     "api",
     "worker",
@@ -28,6 +28,10 @@ const COMMANDS: [&str; 57] = [
     "roles",
     "keys",
     "rules",
+    "secret",
+    "variable",
+    "service",
+    "resource",
     "schedules",
     "approvals",
     "start",
@@ -101,7 +105,7 @@ async fn help_tells_of_every_command_and_exits_with_0() {
 
 #[tokio::test]
 async fn wrong_usage_exits_with_2_and_says_what_is_right() {
-    let cases: [(&[&str], &str); 17] = [
+    let cases: [(&[&str], &str); 24] = [
         (&[], "Usage: sluice"),
         (&["strat"], "start"),
         (&["start"], "<WORKFLOW>"),
@@ -118,7 +122,14 @@ async fn wrong_usage_exits_with_2_and_says_what_is_right() {
         (&["edit", "a", "--patch", "[", "--reason", "b"], "--patch is not JSON"),
         (&["schedules", "create", "a", "--workflow", "b"], "--cron"),
         (&["schedules", "update", "a"], "nothing to change was given"),
+        (&["schedules", "watch"], "<ID>"),
+        (&["rules", "watch"], "<RULE>"),
         (&["events", "--watch", "--outcome", "started"], "--outcome"),
+        (&["secret", "set"], "<NAME>"),
+        (&["secret", "set", "a", "--host", "b", "--any-host"], "--any-host"),
+        (&["variable", "set", "a", "no json"], "the value is not JSON"),
+        (&["service", "update", "a"], "nothing to change was given"),
+        (&["resource", "create", "a", "--service", "b"], "--request"),
     ];
     for (arguments, words) in cases {
         let ran = run(arguments, &[]).await;
@@ -143,6 +154,7 @@ async fn a_server_that_is_not_there_exits_with_1_and_names_its_address() {
         &["watch", execution],
         &["executions"],
         &["executions", "--watch"],
+        &["schedules", "watch", "sch_00000000000000000000000000"],
         &["show", execution],
         &["health"],
         &["drain", "w-1"],

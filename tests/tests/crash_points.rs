@@ -90,7 +90,8 @@ async fn a_worker_that_dies_anywhere_leaves_what_another_one_finishes() {
 
 #[tokio::test]
 async fn one_process_that_dies_anywhere_goes_on_when_it_starts_again() {
-    for (place, requests) in OF_WORKERS.into_iter().chain([("checkpoint.in_transaction:3", 2)]) {
+    // The end is committed as a whole or not at all: the result of the second call goes with it, and is asked for again.
+    for (place, requests) in OF_WORKERS.into_iter().chain([("checkpoint.in_transaction:3", 3)]) {
         let stub = Stub::answering(200).await;
         let mut server = Embedded::start_with(&[("TEST_CRASH_AT", place)]).await;
         server.api.import(&[("calls_twice.yaml", CALLS_TWICE)]).await;

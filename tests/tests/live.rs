@@ -20,14 +20,14 @@ const STATISTICS: &str = "subscription($e: Duration) { statistics(window: { last
     started ended steps { stepKey total } } } }";
 
 /// The next item of the only field of a subscription.
-async fn next(events: &mut Events) -> Value {
+pub async fn next(events: &mut Events) -> Value {
     let mut answer = events.next().await.expect("the subscription goes on");
     assert!(answer.get("errors").is_none(), "{answer}");
     answer["data"].as_object_mut().unwrap().values_mut().next().unwrap().take()
 }
 
 /// The first item that is wanted.
-async fn until(events: &mut Events, is_wanted: impl Fn(&Value) -> bool) -> Value {
+pub async fn until(events: &mut Events, is_wanted: impl Fn(&Value) -> bool) -> Value {
     loop {
         let item = next(events).await;
         if is_wanted(&item) {

@@ -77,6 +77,28 @@ async fn a_page_of_twelve_costs_about_as_many_statements_as_a_page_of_two() {
     }
 }
 
+#[tokio::test]
+async fn services_and_loaders_cost_as_many_statements_for_twelve_as_for_two() {
+    const SERVICES: &str = "query($first: Int!) { services(first: $first) { nodes {
+      name authentication { kind secret { name } } updatedBy { displayName } } } }";
+    const LOADERS: &str =
+        "query($first: Int!) { resourceLoaders(first: $first) { nodes { resource service { name } } } }";
+    let (server, statements) = Embedded::start_counting_statements().await;
+    let api = &server.api;
+    for number in 0..12 {
+        let secret = api.secret(&format!("token_{number}"), "a token of the shop", &[]).await;
+        let bearer = json!({ "kind": "BEARER", "secretId": secret });
+        let (name, url) = (format!("shop-{number}"), "https://shop.example.com");
+        let service = api.service(&name, "HTTP", url, bearer, json!({})).await;
+        api.resource(&format!("order_{number}"), &service, json!({ "path": "/orders" })).await;
+    }
+    for (query, list) in [(SERVICES, "services"), (LOADERS, "resourceLoaders")] {
+        let few = cost(api, &statements, query, 2, list).await;
+        let many = cost(api, &statements, query, 12, list).await;
+        assert!(few > 0 && many < few + 5, "{list}: 12 rows cost {many} statements, 2 rows cost {few}");
+    }
+}
+
 /// A workflow with so many schedules of its own, none of which fires for years.
 fn scheduled(slug: &str, count: usize) -> String {
     let triggers: Vec<String> =

@@ -72,3 +72,37 @@ async fn what_cannot_be_run_is_refused_in_words() {
     let told = ran["results"][0]["failures"][0].as_str().unwrap_or_default().to_owned();
     assert!(told.contains("does not fit the workflow's `input`"), "{ran}");
 }
+
+#[tokio::test]
+async fn a_case_has_parts_of_its_own_and_a_trial_needs_no_values_of_secrets() {
+    let server = Embedded::start().await;
+    let source = "
+workflow_id: pays
+context: { load: [order.details] }
+steps:
+  - id: pay
+    type: execute
+    execute:
+      - { type: http_request, url: 'https://pay.example', headers: { Authorization: 'Bearer {{secrets.pay_token}}' } }
+      - { type: notify, recipients: [ada@example.com], message: '{{order.weight}} kg at {{vars.rate}}' }
+    next: ask
+  - { id: ask, type: execute, execute: [{ type: llm, model: small, prompt: 'Is it late?', save_as: said }] }
+";
+    let stubs = json!({
+        "secrets": { "pay_token": "sk-4711" }, "vars": { "rate": 7 }, "context": { "order.details": { "weight": 3 } },
+        "http": [{ "responses": [{ "body": { "ok": true } }] }], "llm": [{ "responses": [{ "text": "no" }] }],
+    });
+    let expect = json!({
+        "status": "completed", "steps_visited": ["pay", "ask"],
+        "http_calls": [{ "headers": { "authorization": "Bearer ***" } }],
+        "notifications": [{ "recipient": "ada@example.com", "message": "3 kg at 7" }],
+    });
+    let cases = json!([{ "id": "paid", "workflow": "", "stubs": stubs, "expect": expect }]);
+    let ran = run(&server.api, json!({ "source": source, "cases": cases.to_string() })).await;
+    assert_eq!((&ran["passed"], &ran["failed"], &ran["coverage"]), (&json!(1), &json!(0), &json!(1.0)), "{ran}");
+
+    let mocks = json!({ "pay": { "body": { "ok": true } }, "ask": { "text": "no" } });
+    let ran = run(&server.api, json!({ "source": source, "input": {}, "mocks": mocks })).await;
+    assert_eq!((&ran["passed"], &ran["results"][0]["failures"]), (&json!(1), &json!([])), "{ran}");
+    assert_eq!(ran["results"][0]["context"]["said"]["text"], "no", "{ran}");
+}

@@ -1,14 +1,14 @@
 //! Every word of the definition language through the API, in both modes: SQLite in one process, and PostgreSQL and
 //! Redis with two workers. The cases are those that `sluice test` runs offline; here they are started for real, with
-//! servers in place of their stubs, and have to come to the same. `testing/tests/vocabulary.rs` tells whether a word
-//! is missing.
+//! servers in place of their stubs, and have to come to the same. What the organization has set up for them, and the
+//! systems that it calls, are those of [`Neighbours`]. `testing/tests/vocabulary.rs` tells whether a word is missing.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sluice_tests::{Api, Embedded, Fleet, Services, SharedRedis, Stub, eventually, free_port};
+use sluice_tests::{Api, Embedded, Fleet, Neighbours, Services, SharedRedis, Stub, eventually, free_port};
 
 const CASES: &str = include_str!("../workflows/vocabulary/everywhere.case.json");
 
@@ -82,10 +82,15 @@ async fn tell(api: &Api, execution: &str, signal: &Value) {
     assert_eq!(told["userErrors"], json!([]), "{signal}");
 }
 
+/// Where the neighbours are, in case files.
+const NEIGHBOURS: &str = "https://neighbours.example";
+
 /// The payload of a case, with servers in place of its stubs. A stub of these cases answers always alike.
-async fn payload(case: &Value) -> Value {
+async fn payload(case: &Value, neighbours: &Neighbours) -> Value {
     let mut text = case.get("payload").map_or_else(|| "{}".to_owned(), Value::to_string);
-    for stub in case["stubs"]["http"].as_array().into_iter().flatten() {
+    text = text.replace(NEIGHBOURS, &neighbours.server.url);
+    let stubs = case["stubs"]["http"].as_array().into_iter().flatten();
+    for stub in stubs.filter(|stub| !stub["url"].as_str().unwrap().starts_with(NEIGHBOURS)) {
         let answer = &stub["responses"][0];
         let url = match answer["error"].as_str() {
             Some("connection") => format!("http://127.0.0.1:{}", free_port()),
@@ -108,7 +113,9 @@ fn lower(word: &Value) -> String {
 /// What came of an execution, in the words of case files.
 fn in_words(ended: &Value) -> Value {
     let steps = ended["steps"]["nodes"].as_array().unwrap().iter();
-    let visited: Vec<&Value> = steps.filter(|step| step["status"] != "SKIPPED").map(|step| &step["stepKey"]).collect();
+    // What is loaded before the first step is no step of the definition.
+    let is_visited = |step: &&Value| step["status"] != "SKIPPED" && step["stepKey"] != "$context";
+    let visited: Vec<&Value> = steps.filter(is_visited).map(|step| &step["stepKey"]).collect();
     let logs = ended["logs"]["nodes"].as_array().unwrap().iter();
     let logs: Vec<Value> =
         logs.map(|line| json!({ "level": lower(&line["level"]), "message": line["message"] })).collect();
@@ -140,9 +147,9 @@ fn holds(expected: &Value, seen: &Value) -> bool {
 }
 
 /// Starts a case, does what its signals say, and compares the end.
-async fn play(api: &Api, case: &Value) {
+async fn play(api: &Api, neighbours: &Neighbours, case: &Value) {
     let workflow = case["workflow"].as_str().unwrap().trim_end_matches(".yaml");
-    let id = start(api, workflow, payload(case).await).await;
+    let id = start(api, workflow, payload(case, neighbours).await).await;
     if let Some(status) = case["checkpoints"][0]["status"].as_str() {
         reaches(api, &id, &[status.to_uppercase().as_str()]).await;
     }
@@ -154,15 +161,15 @@ async fn play(api: &Api, case: &Value) {
     assert!(holds(expected, &seen), "{}: expected {expected}, saw {seen}", case["id"]);
 }
 
-async fn every_case(api: &Api) {
+async fn every_case(api: &Api, neighbours: &Neighbours) {
     let cases: Vec<Value> = serde_json::from_str(CASES).unwrap();
     for case in &cases {
-        play(api, case).await;
+        play(api, neighbours, case).await;
     }
 }
 
 /// What a case file cannot see: the executions that another one starts, directly and by an event.
-async fn others(api: &Api) {
+async fn others(api: &Api, _neighbours: &Neighbours) {
     let ran = api.run("starts", json!({ "customer": { "id": "ada", "is_new": true } })).await;
     assert_eq!(ran["decision"]["reason"], "allowed hello ada", "{ran}");
     let query = "{ executions(first: 10, filter: { workflow: { slug: \"welcomes\" }, statuses: [COMPLETED] }) {
@@ -185,7 +192,7 @@ async fn others(api: &Api) {
 }
 
 /// An answer that is over its bound.
-async fn bound(api: &Api) {
+async fn bound(api: &Api, _neighbours: &Neighbours) {
     let stub = Stub::answering(200).await;
     let ran = api.run("bounded", json!({ "url": stub.url })).await;
     assert_eq!((&ran["status"], &ran["error"]["code"]), (&json!("FAILED"), &json!("RESPONSE_TOO_LARGE")), "{ran}");
@@ -218,7 +225,7 @@ async fn second_manager(api: &Api) -> String {
 }
 
 /// Two have to agree: one alone decides nothing, however often.
-async fn quorum(api: &Api) {
+async fn quorum(api: &Api, _neighbours: &Neighbours) {
     let id = start(api, "agrees", json!({ "order": { "id": "o-1", "discount": 20 } })).await;
     let open = asked(api, &id).await;
     assert_eq!(open["policy"], json!({ "mode": "QUORUM", "required": 2 }));
@@ -240,9 +247,11 @@ async fn quorum(api: &Api) {
     assert_eq!(ended["decision"], decision, "{ended}");
 }
 
-async fn fleet(test: &str) -> Option<Fleet> {
+async fn fleet(test: &str, neighbours: &Neighbours) -> Option<Fleet> {
     let services = Services::start(test, SharedRedis::No).await?;
-    let fleet = Fleet::start(services, 2, "10s").await;
+    let mail = neighbours.mail_url();
+    let fleet = Fleet::start_with(services, 2, "10s", &[("SLUICE_MAIL_URL", &mail)]).await;
+    neighbours.introduce(&fleet.api).await;
     import(&fleet.api).await;
     Some(fleet)
 }
@@ -254,15 +263,19 @@ macro_rules! in_both_modes {
 
             #[tokio::test]
             async fn embedded() {
-                let server = Embedded::start().await;
+                let neighbours = Neighbours::start().await;
+                let mail = neighbours.mail_url();
+                let server = Embedded::start_with(&[("SLUICE_MAIL_URL", &mail)]).await;
+                neighbours.introduce(&server.api).await;
                 import(&server.api).await;
-                $what(&server.api).await;
+                $what(&server.api, &neighbours).await;
             }
 
             #[tokio::test]
             async fn with_two_workers() {
-                if let Some(fleet) = fleet(stringify!($name)).await {
-                    $what(&fleet.api).await;
+                let neighbours = Neighbours::start().await;
+                if let Some(fleet) = fleet(stringify!($name), &neighbours).await {
+                    $what(&fleet.api, &neighbours).await;
                 }
             }
         }

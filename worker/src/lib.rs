@@ -14,6 +14,7 @@ mod faults;
 mod heartbeat;
 mod lease;
 mod listen;
+mod parts;
 mod readiness;
 pub mod reconcile;
 mod retry;
@@ -26,6 +27,7 @@ mod unmet;
 mod wake;
 
 pub use emit::ServiceEvents;
+pub use parts::ServiceParts;
 pub use readiness::{Consuming, NotWorking, Signs};
 pub use runtime::{Worker, WorkerConfig};
 pub use start::ServiceExecutions;

@@ -20,7 +20,7 @@ use store::{DatabaseUrl, ExecutionRow, ExecutionStatus, Pace, RateKey, RateScope
 
 use crate::effects::{Effects, EmitError, EmitEvent, EmittedEvent, HttpEffect, HttpLimits, StartWorkflow};
 use crate::egress::EgressPolicy;
-use crate::{Consuming, NotWorking, ServiceExecutions, Turns, Worker, WorkerConfig};
+use crate::{Consuming, NotWorking, ServiceExecutions, ServiceParts, Turns, Worker, WorkerConfig};
 
 const WORKFLOW: &str = "
 workflow_id: told
@@ -86,6 +86,7 @@ impl Bed {
         let events = Arc::new(Events::default());
         let http = HttpEffect::new(EgressPolicy::strict(), HttpLimits::default()).unwrap();
         let starts = starts(&services);
+        let parts = Arc::new(ServiceParts(services.clone()));
         let config = WorkerConfig {
             name: "test".to_owned(),
             host: "here".to_owned(),
@@ -95,7 +96,7 @@ impl Bed {
             grace: Duration::from_secs(5),
             is_alone: true,
         };
-        let effects = Arc::new(Effects::new(http, events.clone(), starts));
+        let effects = Arc::new(Effects::new(http, events.clone(), starts, parts));
         let worker = Worker::start(services.clone(), effects, config).await.unwrap();
         Self { worker, services, events, _folder: folder }
     }

@@ -18,7 +18,7 @@ use service::workflows::{ImportFile, ImportRequest};
 use service::{Clock, ServiceError, Services, Settings, Viewer};
 use sluice_worker::effects::{Effects, HttpEffect, HttpLimits};
 use sluice_worker::egress::EgressPolicy;
-use sluice_worker::{ServiceEvents, ServiceExecutions, Worker, WorkerConfig};
+use sluice_worker::{ServiceEvents, ServiceExecutions, ServiceParts, Worker, WorkerConfig};
 use store::{
     DatabaseUrl, EventFilter, EventOrder, ExecutionFilter, ExecutionOrder, ExecutionStatus, PageRequest, Retention,
     Store, StoreConfig, WorkflowFilter, WorkflowOrder,
@@ -227,7 +227,8 @@ async fn nothing_of_a_tenant_reaches_another_one() {
         grace: Duration::from_secs(5),
         is_alone: true,
     };
-    let worker = Worker::start(services.clone(), Arc::new(Effects::new(http, events, starts)), config).await.unwrap();
+    let effects = Arc::new(Effects::new(http, events, starts, Arc::new(ServiceParts(services.clone()))));
+    let worker = Worker::start(services.clone(), effects, config).await.unwrap();
 
     let mut tenants = Vec::new();
     for slug in ["ant", "bee", "cat"] {

@@ -7,9 +7,10 @@ use service::Services;
 use service::approvals::{self, Inbox};
 use service::cursor::Seal;
 use service::identity::{api_keys, invitations, members, organizations};
+use service::parts;
 use store::{
     ApprovalFilter, AuditFilter, BulkItemStatus, Cursor, EventFilter, ExecutionFilter, MemberFilter, Page, PageRequest,
-    RuleFilter, ScheduleFilter, WorkflowFilter,
+    PartFilter, RuleFilter, ScheduleFilter, ServiceFilter, WorkflowFilter,
 };
 
 use super::errors::{IntoGraphql, invalid};
@@ -134,7 +135,11 @@ pub(super) enum CountOf {
     ApiKeys,
     Hooks,
     Told(EventId),
+    ResourceLoaders(Box<PartFilter>),
     Rules(Box<RuleFilter>),
+    Secrets(Box<PartFilter>),
+    Services(Box<ServiceFilter>),
+    Variables(Box<PartFilter>),
     Schedules(Box<ScheduleFilter>),
     ScheduleFires(ScheduleId),
     WebhookDeliveries(WebhookEndpointId, bool),
@@ -162,6 +167,10 @@ impl CountOf {
             Self::ApiKeys => api_keys::count(services, viewer).await.graphql(),
             Self::Hooks => service::hooks::count(services, viewer).await.graphql(),
             Self::Told(event) => service::events::count_told(services, viewer, *event).await.graphql(),
+            Self::ResourceLoaders(filter) => parts::resources::count(services, viewer, filter).await.graphql(),
+            Self::Secrets(filter) => parts::secrets::count(services, viewer, filter).await.graphql(),
+            Self::Services(filter) => parts::services::count(services, viewer, filter).await.graphql(),
+            Self::Variables(filter) => parts::variables::count(services, viewer, filter).await.graphql(),
             Self::Rules(filter) => service::rules::count(services, viewer, filter).await.graphql(),
             Self::Schedules(filter) => service::schedules::count(services, viewer, filter).await.graphql(),
             Self::ScheduleFires(id) => service::schedules::count_runs(services, viewer, *id).await.graphql(),

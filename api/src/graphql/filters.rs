@@ -308,6 +308,7 @@ impl WorkflowFilter {
             name: filter.name.map(Into::into),
             search: None,
             uses_rule: filter.uses.as_ref().map(parse_id).transpose()?,
+            uses_part: None,
             and: all(filter.and)?,
             or: all(filter.or)?,
             not: filter.not.map(|filter| filter.resolve().map(Box::new)).transpose()?,

@@ -30,6 +30,7 @@ mod needs;
 mod offers;
 mod operations;
 mod operator;
+mod parts;
 mod pause;
 mod payload;
 mod problem;
@@ -51,7 +52,10 @@ mod waking;
 mod webhook;
 mod workflow;
 
+use std::sync::Arc;
+
 use async_graphql::{Context, MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
+use service::identity::oidc::Transport;
 use service::{ServiceError, Services};
 
 use crate::limits;
@@ -76,10 +80,11 @@ use self::identity_provider::{SignInMutation, SignInQuery};
 use self::lifecycle::LifecycleMutation;
 use self::mutations::Mutation;
 use self::operator::OperatorMutation;
+use self::parts::{Calling, CheckMutation, PartQuery, RegistryMutation, ValueMutation};
 use self::queries::Query;
 use self::repair::RepairMutation;
-use self::rule::{RuleMutation, RuleQuery};
-use self::schedule::{BackfillMutation, ScheduleMutation, ScheduleQuery};
+use self::rule::{RuleMutation, RuleQuery, RuleSubscription};
+use self::schedule::{BackfillMutation, ScheduleMutation, ScheduleQuery, ScheduleSubscription};
 use self::statistics::{StatisticsQuery, StatisticsSubscription};
 use self::subscriptions::Subscription;
 use self::version::{VersionMutation, VersionQuery, VersionSubscription};
@@ -89,7 +94,7 @@ pub use self::server::ServerMode;
 
 /// What is asked about workflows, executions and how they are doing.
 #[derive(MergedObject, Default)]
-struct Asked(Query, BulkQuery, VersionQuery, RuleQuery, StatisticsQuery, ErrorGroupQuery);
+struct Asked(Query, BulkQuery, VersionQuery, RuleQuery, PartQuery, StatisticsQuery, ErrorGroupQuery);
 
 /// What is asked about organizations and the people in them.
 #[derive(MergedObject, Default)]
@@ -110,7 +115,7 @@ struct Executed(Mutation, OperatorMutation, LifecycleMutation, RepairMutation, B
 
 /// Changes of what executions are made from.
 #[derive(MergedObject, Default)]
-struct Defined(VersionMutation, RuleMutation, ErrorGroupMutation);
+struct Defined(VersionMutation, RuleMutation, ErrorGroupMutation, RegistryMutation, ValueMutation, CheckMutation);
 
 /// Changes of organizations and who is in them.
 #[derive(MergedObject, Default)]
@@ -143,6 +148,8 @@ pub struct Subscriptions(
     BulkSubscription,
     StatisticsSubscription,
     VersionSubscription,
+    ScheduleSubscription,
+    RuleSubscription,
 );
 
 /// The schema of this API.
@@ -170,6 +177,8 @@ fn bare() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
         BulkSubscription,
         StatisticsSubscription,
         VersionSubscription,
+        ScheduleSubscription,
+        RuleSubscription,
     );
     Schema::build(Queries::default(), Mutations::default(), subscriptions)
 }
@@ -191,6 +200,12 @@ fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
 #[must_use]
 pub fn schema(services: Services, mode: ServerMode) -> ApiSchema {
     builder().data(services).data(mode).finish()
+}
+
+/// The schema over the use cases, with what calls services to check them.
+#[must_use]
+pub fn schema_with_calls(services: Services, mode: ServerMode, transport: Arc<dyn Transport>) -> ApiSchema {
+    builder().data(services).data(mode).data(Calling(transport)).finish()
 }
 
 /// The schema as text, sorted: `schema.graphql`.

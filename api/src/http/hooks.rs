@@ -79,7 +79,7 @@ pub(super) async fn call(
 
 impl Desk {
     async fn take(&self, hook: Hook, call: Call) -> Response {
-        let proof = match hook.recognise(&self.services, &call) {
+        let proof = match hook.recognise(&self.services, &call).await {
             Ok(Ok(proof)) => proof,
             Ok(Err(unproven)) => {
                 let (status, code) = (StatusCode::UNAUTHORIZED, Code::Unauthenticated);

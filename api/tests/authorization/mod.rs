@@ -4,6 +4,7 @@
 
 mod asks;
 mod cookies;
+mod parts;
 mod routes;
 mod samples;
 mod walk;

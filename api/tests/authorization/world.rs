@@ -10,8 +10,8 @@ use axum::http::{Request, header};
 use http_body_util::BodyExt;
 use ids::{
     ApiKeyId, ApprovalId, BulkOperationId, ErrorGroupId, EventId, ExecutionId, HookId, IdentityProviderId,
-    InvitationId, MembershipId, OrganizationId, RoleId, RuleId, ScheduleId, SessionId, SubstitutionId, UserId,
-    WebhookDeliveryId, WebhookEndpointId, WorkerId, WorkflowId,
+    InvitationId, MembershipId, OrganizationId, ResourceLoaderId, RoleId, RuleId, ScheduleId, SecretId, ServiceId,
+    SessionId, SubstitutionId, UserId, VariableId, WebhookDeliveryId, WebhookEndpointId, WorkerId, WorkflowId,
 };
 use queue::{Notices, WorkQueue};
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ use sluice_api::{CookieStyle, FrontDoor, Guarded, Health, HttpConfig, Shutdown};
 use store::{DatabaseUrl, MembershipRow, Store, StoreConfig, UserRow};
 use tower::ServiceExt;
 
+use crate::authorization::parts::of_parts;
 use crate::authorization::work::{of_work, stands_in};
 
 /// Nothing in these tests takes this long unless it hangs.
@@ -55,6 +56,10 @@ pub enum Kind {
     BulkOperation,
     ErrorGroup,
     Rule,
+    Secret,
+    Variable,
+    Service,
+    ResourceLoader,
     Substitution,
     WebhookDelivery,
     WebhookEndpoint,
@@ -81,7 +86,11 @@ impl Kind {
         ("startedby", Kind::User),
         ("serviceaccount", Kind::ServiceAccount),
         ("workflow", Kind::Workflow),
+        ("resourceloader", Kind::ResourceLoader),
         ("schedule", Kind::Schedule),
+        ("variable", Kind::Variable),
+        ("service", Kind::Service),
+        ("secret", Kind::Secret),
         ("session", Kind::Session),
         ("apikey", Kind::ApiKey),
         ("worker", Kind::Worker),
@@ -132,6 +141,10 @@ impl Kind {
             Self::Approval => ApprovalId::new().to_string(),
             Self::Substitution => SubstitutionId::new().to_string(),
             Self::Rule => RuleId::new().to_string(),
+            Self::Secret => SecretId::new().to_string(),
+            Self::Variable => VariableId::new().to_string(),
+            Self::Service => ServiceId::new().to_string(),
+            Self::ResourceLoader => ResourceLoaderId::new().to_string(),
             Self::ErrorGroup => ErrorGroupId::new().to_string(),
             Self::BulkOperation => BulkOperationId::new().to_string(),
             Self::WebhookEndpoint => WebhookEndpointId::new().to_string(),
@@ -267,6 +280,7 @@ impl Template {
         let own = services.default_organization();
         let other = services.store().ensure_organization("other", "Other", services.now().0).await.unwrap();
         let mut objects = of_work(&services, &Viewer::owner(own)).await;
+        objects.extend(of_parts(&services, &Viewer::owner(own)).await);
         objects.push((Kind::Organization, own.to_string()));
         let mut people = Vec::new();
         for role in BuiltInRole::ALL {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use service::hooks::{self, Rotate, Verification};
+use service::parts::secrets::SecretSetInput;
 use service::sealed::Secret;
 use service::viewer::{Permission, Permissions};
 use service::{ServiceError, Viewer};
@@ -11,6 +12,14 @@ use crate::hooks::desk::{Desk, Sent};
 
 const NEVER: Duration = Duration::ZERO;
 const DAY: Duration = Duration::from_hours(24);
+
+/// Called with a secret of the organization.
+const NAMED: &str = "
+workflow_id: named
+trigger: { type: webhook, path: named, verify: { type: hmac_sha256, header: X-Signature, secret: SHOP_HOOKS } }
+steps:
+  - { id: done, type: action, action: { type: allow } }
+";
 
 #[tokio::test]
 async fn a_signed_call_starts_something_once() {
@@ -157,4 +166,38 @@ async fn whoever_may_not_edit_webhooks_or_reach_the_workflow_changes_no_secret()
     assert_eq!(hooks::count(&desk.services, &desk.owner).await.unwrap(), (5, true));
     let stranger = Viewer::owner(ids::OrganizationId::new());
     assert_eq!(rotate(&stranger).await, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_trigger_that_names_a_secret_of_the_organization_is_called_with_it() {
+    let desk = Desk::new().await;
+    desk.publish(NAMED).await.unwrap();
+    let secret = Secret::new("a secret of the shop");
+    let call = |secret: &Secret, body: &str| {
+        desk.signed(Verification::HmacSha256, secret, "unused", body).at("/hooks/default/named")
+    };
+    let early = desk.send(call(&secret, r#"{"n":1}"#)).await;
+    assert_eq!(early.refusal(), (401, "UNAUTHENTICATED"), "before the secret is set nobody can prove anything");
+    let set = |secret: &Secret| SecretSetInput {
+        name: "SHOP_HOOKS".to_owned(),
+        value: Some(secret.clone()),
+        description: None,
+        allowed_hosts: None,
+        rotate_at_ms: None,
+        expected_revision: None,
+    };
+    let short = Secret::new("fifteen of them");
+    service::parts::secrets::set(&desk.services, &desk.owner, set(&short)).await.unwrap();
+    let guessed = desk.send(call(&short, r#"{"n":1}"#)).await;
+    assert_eq!(guessed.refusal(), (401, "UNAUTHENTICATED"), "a secret that can be guessed proves nobody");
+    service::parts::secrets::set(&desk.services, &desk.owner, set(&secret)).await.unwrap();
+    assert_eq!(desk.send(call(&secret, r#"{"n":1}"#)).await.taken().0, 202);
+    let other = desk.send(call(&Secret::new("another secret"), r#"{"n":2}"#)).await;
+    assert_eq!(other.refusal(), (401, "UNAUTHENTICATED"));
+    assert_eq!(desk.executions().await, 1);
+
+    let hook = desk.hook("named", "POST").await;
+    let rotated = hooks::rotate(&desk.services, &desk.owner, Rotate { hook, secret: None, overlap: NEVER }).await;
+    let ServiceError::Mistakes(mistakes) = rotated.unwrap_err() else { panic!("it has no secret of its own") };
+    assert_eq!(mistakes[0].code, service::Code::WrongState);
 }

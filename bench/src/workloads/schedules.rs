@@ -36,8 +36,7 @@ pub async fn run(settings: &Settings, table: &mut Table) -> anyhow::Result<()> {
 async fn measured(cluster: &Cluster, table: &mut Table) -> anyhow::Result<()> {
     let mut database = PgConnection::connect(&cluster.database_url).await?;
     table.add("W9 idle tick, none", Figure::new(idle(&mut database).await?), "ms", "the whole reconciler");
-    let mut client = Client::connect(cluster.port).await?;
-    create(&mut client, "never soon", "0 0 1 1 *").await?;
+    create(cluster.port, "never soon", "0 0 1 1 *").await?;
     copy(&mut database, "never soon", SCHEDULES - DUE - 1, 1).await?;
     table.add("W9 idle tick, 90,000", Figure::new(idle(&mut database).await?), "ms", "the whole reconciler");
     // What is due has to be a time of its timing: the reconciler puts right whatever is not.
@@ -48,7 +47,7 @@ async fn measured(cluster: &Cluster, table: &mut Table) -> anyhow::Result<()> {
     .bind(AHEAD)
     .fetch_one(&mut database)
     .await?;
-    create(&mut client, "all at once", &format!("{expression} *")).await?;
+    create(cluster.port, "all at once", &format!("{expression} *")).await?;
     copy(&mut database, "all at once", DUE - 1, 1_000_000).await?;
     let began = Instant::now();
     loop {
@@ -74,14 +73,14 @@ async fn measured(cluster: &Cluster, table: &mut Table) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Creates a schedule by the API.
-async fn create(client: &mut Client, name: &str, expression: &str) -> anyhow::Result<()> {
+/// Creates a schedule by the API, over a connection of its own: one that has been idle is closed.
+async fn create(port: u16, name: &str, expression: &str) -> anyhow::Result<()> {
     let input = json!({
         "workflow": { "slug": "bench_one_step" }, "name": name, "overlapPolicy": "ALLOW_ALL",
         "spec": { "cron": { "expressions": [expression] } },
         "input": { "order": { "id": "o-1", "total": 120.5, "customer": "c-7" } }
     });
-    client.run(CREATE, json!({ "i": input })).await.map(drop)
+    Client::connect(port).await?.run(CREATE, json!({ "i": input })).await.map(drop)
 }
 
 /// Copies the schedule of this name, which the API has made, with the time that it is due.

@@ -22,6 +22,11 @@ pub enum RulesCommand {
         /// Slug or id of the rule.
         rule: String,
     },
+    /// Follows a rule: as it is, and whenever it has changed, until it is deleted.
+    Watch {
+        /// Slug or id of the rule.
+        rule: String,
+    },
     /// Makes a rule and prints its id.
     Create {
         /// Name in definitions.

@@ -141,6 +141,11 @@ pub enum SchedulesCommand {
         /// Id of the schedule.
         id: String,
     },
+    /// Follows a schedule: as it is, and whenever it has changed or fired, until it is deleted.
+    Watch {
+        /// Id of the schedule.
+        id: String,
+    },
     /// Keeps a schedule from firing.
     Pause {
         /// Id of the schedule.

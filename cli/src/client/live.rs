@@ -1,5 +1,6 @@
-//! Live lists: what enters, changes and leaves, line by line.
+//! What is live, line by line: lists in which items enter, change and leave, and single objects.
 
+use std::cell::RefCell;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -35,5 +36,28 @@ pub async fn follow(
         Ok(())
     };
     stream::follow_with(server, query, json!({ "filter": filter, "after": null }), before, tell).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Follows one object, which the subscription `field` tells as it is and whenever it has changed, until it is deleted.
+/// A connection that is made anew begins with the state as it is then; `line` is what people read of a state.
+pub async fn follow_one(
+    server: &Server,
+    field: &str,
+    query: &str,
+    id: &str,
+    format: Format,
+    line: impl Fn(&Value) -> String,
+) -> Result<ExitCode, Failure> {
+    let last = RefCell::new(Value::Null);
+    let tell = |item: &Value, _variables: &mut Value| {
+        let item = &item[field];
+        if last.replace(item.clone()) != *item {
+            output::line(&if format == Format::Json { item.to_string() } else { line(item) })?;
+        }
+        Ok(())
+    };
+    stream::follow(server, query, json!({ "id": id }), tell).await?;
+    eprintln!("{id} is deleted, or out of reach");
     Ok(ExitCode::SUCCESS)
 }

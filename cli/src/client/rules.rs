@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::live;
 use super::server::{Server, json_argument};
 use super::values::{optional_json, text};
 use crate::arguments::{RulesCommand, RulesOptions};
@@ -31,11 +32,19 @@ const DELETE: &str = "mutation($input: RuleDeleteInput!) { ruleDelete(input: $in
 const EVALUATE: &str = "query($input: RuleEvaluateInput!) { ruleEvaluate(input: $input) {
   passed failures output why { summary whyNot } userErrors { code message field help } } }";
 
+const WATCH: &str = "subscription($id: ID!) { ruleUpdated(id: $id) {
+  id slug name description kind definition inputSchema version isEnabled revision updatedAt
+  updatedBy { id displayName } } }";
+
 pub async fn run(options: RulesOptions, format: Format) -> Result<ExitCode, Failure> {
     let server = Server::new(&options.server)?;
     match options.what {
         None | Some(RulesCommand::List) => list(&server, format).await,
         Some(RulesCommand::Show { rule }) => show(&server, &rule, format).await,
+        Some(RulesCommand::Watch { rule }) => {
+            let id = id_of(&server, &rule).await?;
+            live::follow_one(&server, "ruleUpdated", WATCH, &id, format, state).await
+        }
         Some(RulesCommand::Create { slug, kind, definition, name, description, schema }) => {
             let input = json!({
                 "slug": slug,
@@ -141,6 +150,19 @@ async fn show(server: &Server, rule: &str, format: Format) -> Result<ExitCode, F
             ))
         }
     }
+}
+
+/// A rule at a moment, on one line.
+fn state(rule: &Value) -> String {
+    format!(
+        "{}  {}: version {}, revision {}, {}, changed by {}",
+        text(&rule["updatedAt"]),
+        text(&rule["slug"]),
+        text(&rule["version"]),
+        text(&rule["revision"]),
+        if rule["isEnabled"] == true { "enabled" } else { "disabled" },
+        text(&rule["updatedBy"]["displayName"]),
+    )
 }
 
 async fn saved(

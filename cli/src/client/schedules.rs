@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
+use super::live;
 use super::server::Server;
 use super::values::{optional_json, text, workflow_ref};
 use crate::arguments::schedules::{
@@ -29,6 +30,9 @@ const SHOW: &str = "query($id: ID!) { schedule(id: $id) {
   gapPolicy overlapTimePolicy overlapPolicy catchUpPolicy catchUpLimit catchUpWindow jitter startsAt endsAt
   pauseOnFailure pauseAfterFailures createdAt createdBy { displayName } revision
   nextFires(count: 5) { at local note } lastFire { scheduledAt outcome } } }";
+const WATCH: &str = "subscription($id: ID!) { scheduleUpdated(id: $id) {
+  id name specText timeZone isPaused pausedReason pausedBy { id displayName } revision
+  nextFires(count: 1) { at local note } lastFire { scheduledAt firedAt outcome } } }";
 const PAUSE: &str = "mutation($input: SchedulePauseInput!) { schedulePause(input: $input) {
   schedule { id isPaused } userErrors { code message field help } } }";
 const RESUME: &str = "mutation($input: ScheduleResumeInput!) { scheduleResume(input: $input) {
@@ -55,6 +59,9 @@ pub async fn run(options: SchedulesOptions, format: Format) -> Result<ExitCode, 
             changed(&server, "scheduleUpdate", UPDATE, updated(&options)?, format).await
         }
         Some(SchedulesCommand::Show { id }) => show(&server, &id, format).await,
+        Some(SchedulesCommand::Watch { id }) => {
+            live::follow_one(&server, "scheduleUpdated", WATCH, &id, format, state).await
+        }
         Some(SchedulesCommand::Pause { id, reason }) => {
             changed(&server, "schedulePause", PAUSE, json!({ "id": id, "reason": reason }), format).await
         }
@@ -286,6 +293,23 @@ async fn show(server: &Server, id: &str, format: Format) -> Result<ExitCode, Fai
     let row = |fire: &Value| vec![text(&fire["at"]), text(&fire["local"]), text(&fire["note"])];
     let fires = schedule["nextFires"].as_array().map(Vec::as_slice).unwrap_or_default();
     output::table(&["next", "local", "note"], fires.iter().map(row).collect())
+}
+
+/// A schedule at a moment, on one line.
+fn state(schedule: &Value) -> String {
+    let next = match schedule["nextFires"][0]["at"].as_str() {
+        _any if schedule["isPaused"] == true => {
+            format!("paused by {}: {}", text(&schedule["pausedBy"]["displayName"]), text(&schedule["pausedReason"]))
+        }
+        Some(at) => format!("next {at}"),
+        None => "nothing comes next".to_owned(),
+    };
+    let last = &schedule["lastFire"];
+    let last = match last["scheduledAt"].as_str() {
+        Some(at) => format!("last {at} {}", text(&last["outcome"]).to_lowercase()),
+        None => "nothing came yet".to_owned(),
+    };
+    format!("{}  revision {}, {next}, {last}", text(&schedule["name"]), text(&schedule["revision"]))
 }
 
 fn unknown(id: &str) -> Failure {

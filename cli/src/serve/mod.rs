@@ -16,14 +16,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::graphql::{ServerMode, schema};
+use api::graphql::{ServerMode, schema_with_calls};
 use api::{
     CookieStyle, FrontDoor, Guarded, Health, HostCheck, HttpConfig, PersistedDocuments, Probes, ServerLimits, Shutdown,
     StoredDocuments,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queue::{Notices, RedisConfig, WorkQueue};
-use service::identity::oidc::SingleSignOn;
+use service::identity::oidc::{SingleSignOn, Transport};
 use service::rates::Buckets;
 use service::{Clock, SecretKey, Services, Settings};
 use store::{DatabaseUrl, MigrationStatus, Store, StoreConfig};
@@ -31,7 +31,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 use worker::effects::{Effects, HttpEffect, HttpLimits, ServiceRates};
 use worker::egress::EgressPolicy;
-use worker::{ServiceEvents, ServiceExecutions, Turns, Worker, WorkerConfig};
+use worker::{ServiceEvents, ServiceExecutions, ServiceParts, Turns, Worker, WorkerConfig};
 
 use crate::arguments::{ApiOptions, BootstrapOptions, DevOptions, MigrateOptions, Migration, WorkerOptions};
 use crate::config::Config;
@@ -79,7 +79,7 @@ pub async fn dev(options: DevOptions) -> Result<ExitCode, Failure> {
     let services = services(&config, secret_key, store, WorkQueue::memory(), Notices::memory(), Clock::System).await?;
     let loaded = examples::load(&services).await?;
     let egress = policy(&config)?.with_loopback();
-    let single_sign_on = single_sign_on(&services, egress.clone())?;
+    let transport = transport(egress.clone())?;
     let worker =
         start_worker(&config, &services, egress, WorkerOptions { queues: None, slots: None, health_bind: None }, true)
             .await?;
@@ -91,7 +91,7 @@ pub async fn dev(options: DevOptions) -> Result<ExitCode, Failure> {
     let http = HttpConfig { hosts: HostCheck::Loopback, tells_parts: true, ..http };
     let admin = admin_listener(&config).await?;
     let mode = ServerMode::Embedded;
-    let door = Door { services: services.clone(), single_sign_on, mode, metrics, viewers, http, admin };
+    let door = Door { services: services.clone(), transport, mode, metrics, viewers, http, admin };
     serve_until_signal(door, listener, Some(worker)).await;
     close(&services).await;
     Ok(ExitCode::SUCCESS)
@@ -148,14 +148,14 @@ pub async fn api(options: ApiOptions) -> Result<ExitCode, Failure> {
     } else {
         Guarded::new(services.clone())
     };
-    let single_sign_on = single_sign_on(&services, policy(&config)?)?;
+    let transport = transport(policy(&config)?)?;
     let buckets = Buckets::redis(&RedisConfig::new(config.text("REDIS_URL")))
         .map_err(|problem| Failure::usage(format!("REDIS_URL: {}", service::chain(&problem))))?;
     // On other addresses strangers may read readiness: they need no names.
     let http = HttpConfig { hosts, tells_parts: is_local, ..door::http_config(&config, buckets, false)? };
     let admin = admin_listener(&config).await?;
     let mode = ServerMode::Cluster;
-    let door = Door { services: services.clone(), single_sign_on, mode, metrics, viewers, http, admin };
+    let door = Door { services: services.clone(), transport, mode, metrics, viewers, http, admin };
     serve_until_signal(door, listener, None).await;
     close(&services).await;
     Ok(ExitCode::SUCCESS)
@@ -214,7 +214,8 @@ pub async fn migrate(options: MigrateOptions, format: Format) -> Result<ExitCode
 /// What the front door is opened with.
 struct Door {
     services: Services,
-    single_sign_on: SingleSignOn,
+    /// Calls identity providers and, for checks, services.
+    transport: Arc<dyn Transport>,
     mode: ServerMode,
     metrics: PrometheusHandle,
     viewers: Guarded,
@@ -248,12 +249,13 @@ async fn serve_until_signal(door: Door, listener: TcpListener, worker: Option<Wo
     let persisted: Arc<dyn PersistedDocuments> = Arc::new(StoredDocuments::new(door.services.clone()));
     let config = HttpConfig { cookies, max_body, persisted: Some(persisted), ..defaults };
     let inbound = door.services.clone();
+    let single_sign_on = SingleSignOn::new(door.services.clone(), Arc::clone(&door.transport));
     let router = api::router(FrontDoor {
-        executor: schema(door.services, door.mode),
+        executor: schema_with_calls(door.services, door.mode, door.transport),
         health,
         viewers: Arc::new(door.viewers),
         metrics,
-        single_sign_on: Some(door.single_sign_on),
+        single_sign_on: Some(single_sign_on),
         inbound: Some(inbound),
         shutdown: shutdown.clone(),
         config,
@@ -344,8 +346,9 @@ async fn start_worker(
 ) -> Result<Worker, Failure> {
     let http = HttpEffect::new(egress, HttpLimits::default())
         .map_err(|problem| Failure::of("calls to services cannot be made", &problem))?;
-    let effects =
-        Effects::new(http, Arc::new(ServiceEvents(services.clone())), Arc::new(ServiceExecutions(services.clone())));
+    let (events, starts) = (Arc::new(ServiceEvents(services.clone())), Arc::new(ServiceExecutions(services.clone())));
+    let effects = Effects::new(http, events, starts, Arc::new(ServiceParts(services.clone())));
+    let effects = effects.with_mailer(services.settings().mailer.clone());
     let rates = ServiceRates::parse(config.text("SLUICE_SERVICE_RATES"))
         .map_err(|problem| Failure::of("SLUICE_SERVICE_RATES", &problem))?;
     let effects = Arc::new(effects.with_rates(rates, Arc::new(Turns::new(services.clone()))));
@@ -438,11 +441,11 @@ async fn cluster_services(config: &Config) -> Result<Services, Failure> {
     services(config, secret::from_environment(config)?, store, queue, notices, clock).await
 }
 
-/// Sign-in with identity providers, which are called as far as the policy allows.
-fn single_sign_on(services: &Services, egress: EgressPolicy) -> Result<SingleSignOn, Failure> {
-    let transport = GuardedTransport::new(egress)
-        .map_err(|problem| Failure::of("identity providers cannot be called", &problem))?;
-    Ok(SingleSignOn::new(services.clone(), Arc::new(transport)))
+/// Calls of the API itself, to identity providers and to services that are checked, as far as the policy allows.
+fn transport(egress: EgressPolicy) -> Result<Arc<dyn Transport>, Failure> {
+    let transport =
+        GuardedTransport::new(egress).map_err(|problem| Failure::of("calls of the API cannot be made", &problem))?;
+    Ok(Arc::new(transport))
 }
 
 fn policy(config: &Config) -> Result<EgressPolicy, Failure> {

@@ -1,20 +1,22 @@
 //! Checking a text: everything that is wrong with it, at once (definition-language §10).
 
 mod advice;
-mod availability;
 mod graph;
 mod outline;
+mod parts;
 mod paths;
 mod references;
 mod registry;
+mod resources;
 pub mod rules;
+pub(crate) mod secrets;
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-pub use self::availability::{ACTION_TYPES as UNAVAILABLE_ACTIONS, TRIGGER_TYPES as UNAVAILABLE_TRIGGERS};
 use self::outline::Outline;
+pub use self::parts::{PartNames, part_names};
 pub use self::registry::{Existence, Offline, Registry, RuleStanding};
 pub use self::rules::RULES;
 use crate::definition::text::{self, Places};
@@ -58,10 +60,12 @@ pub fn check(text: &str, format: Format, known: &dyn Registry) -> Checked {
     let outline = Outline::of(&read.value);
     references::check(&outline, &mut finder);
     graph::check(&outline, &mut finder);
-    availability::check(&outline, known, &mut finder);
+    resources::registered(&outline, known, &mut finder);
     registry::check(&outline, known, &mut finder);
     if let Some(definition) = &definition {
         paths::check(definition, &read.value, &found.reads, known, &mut finder);
+        resources::check(definition, &mut finder);
+        secrets::check(definition, &found.reads, &mut finder);
         advice::check(definition, &found.reads, &mut finder);
     }
 

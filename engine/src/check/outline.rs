@@ -50,18 +50,16 @@ pub(super) struct Use<'a> {
 }
 
 pub(super) enum Used<'a> {
-    ActionType(&'a str),
-    TriggerType(&'a str),
     /// A rule, and whether it has to answer true or false.
     Rule {
         slug: &'a str,
         decides: bool,
     },
     /// `verify.secret` of a webhook trigger.
-    HookSecret,
+    HookSecret(&'a str),
     /// A name in `context.load`.
     Resource(&'a str),
-    /// An object in `context.load`.
+    /// An object in `context.load` that does not say how it is loaded.
     Loader {
         name: &'a str,
         is_optional: bool,
@@ -118,11 +116,8 @@ impl<'a> Outline<'a> {
         let found = own(root, "").or_else(|| root.get("definition").and_then(|inner| own(inner, "/definition")));
         let Some((at, value)) = found else { return };
         for (at, trigger) in one_or_many(value, &at) {
-            if let Some(kind) = text(trigger, "type") {
-                self.add(Used::TriggerType(kind), pointer::join(&at, "type"), None);
-            }
-            if trigger.pointer("/verify/secret").is_some() {
-                self.add(Used::HookSecret, pointer::join(&pointer::join(&at, "verify"), "secret"), None);
+            if let Some(secret) = trigger.pointer("/verify/secret").and_then(Value::as_str) {
+                self.add(Used::HookSecret(secret), pointer::join(&pointer::join(&at, "verify"), "secret"), None);
             }
         }
     }
@@ -140,7 +135,9 @@ impl<'a> Outline<'a> {
                     if let Some(service) = text(entry, "service") {
                         self.add(Used::Service(service), pointer::join(&at, "service"), None);
                     }
-                    self.add(Used::Loader { name, is_optional }, at, None);
+                    if text(entry, "loader").is_none() {
+                        self.add(Used::Loader { name, is_optional }, at, None);
+                    }
                 }
                 _ => {}
             }
@@ -197,18 +194,22 @@ impl<'a> Outline<'a> {
     }
 
     fn action(&mut self, action: &'a Value, at: &str, step: &'a str) {
-        for key in ["type", "action"] {
-            if let Some(kind) = text(action, key) {
-                self.add(Used::ActionType(kind), pointer::join(at, key), Some(step));
-                break;
-            }
-        }
         if let Some(workflow) = text(action, "workflow_id") {
             let at = pointer::join(at, "workflow_id");
             self.add(Used::Workflow(workflow), at, Some(step));
         }
-        if let Some(service) = text(action, "service") {
-            self.add(Used::Service(service), pointer::join(at, "service"), Some(step));
+        let is_model = ["type", "action"].into_iter().any(|key| text(action, key) == Some("llm"));
+        let keys: &[&str] = if is_model { &["provider"] } else { &["service"] };
+        for key in keys {
+            // A template names it when the action runs.
+            if let Some(service) = text(action, key).filter(|name| !name.contains("{{")) {
+                self.add(Used::Service(service), pointer::join(at, key), Some(step));
+            }
+        }
+        for (index, tool) in entries(action.get("tools")).iter().enumerate().filter(|_| is_model) {
+            if let Some(workflow) = tool.as_str().filter(|name| !name.contains("{{")) {
+                self.add(Used::Workflow(workflow), format!("{at}/tools/{index}"), Some(step));
+            }
         }
     }
 

@@ -56,11 +56,8 @@ pub(super) fn check(definition: &Definition, root: &Value, reads: &[Read], known
         let mut seen = BTreeSet::new();
         for path in read.paths.iter().filter(|path| seen.insert(path.as_str())) {
             let parts = parts(path);
-            if let ["secrets", name, ..] = parts[..]
-                && known.secret_exists(name) == Existence::No
-            {
-                let message = format!("there is no secret `{name}`");
-                finder.add(rules::UNKNOWN_SECRET, provided.place(root, read, path), step, message, None);
+            if let Some((rule, message, hint)) = unknown(&parts, step.is_some(), known) {
+                finder.add(rule, provided.place(root, read, path), step, message, hint.map(str::to_owned));
             }
             let fault = if is_of_a_call { call_fault(path, &parts) } else { provided.fault(path, &parts) };
             if let Some(fault) = fault {
@@ -71,6 +68,31 @@ pub(super) fn check(definition: &Definition, root: &Value, reads: &[Read], known
             }
         }
     }
+}
+
+/// What is wrong with a name of the organization that is read.
+fn unknown(
+    parts: &[&str],
+    is_of_step: bool,
+    known: &dyn Registry,
+) -> Option<(rules::Rule, String, Option<&'static str>)> {
+    let (root, name) = match parts {
+        [root @ ("secrets" | "vars" | "integrations"), name, ..] => (*root, *name),
+        _of_the_execution => return None,
+    };
+    if root != "secrets" && !is_of_step {
+        let message = format!("`{root}.{name}` cannot be read here: it is loaded when the execution begins");
+        return Some((rules::UNKNOWN_PATH, message, Some("read it in a step")));
+    }
+    let (rule, existence, message) = match root {
+        "secrets" => (rules::UNKNOWN_SECRET, known.secret_exists(name), format!("there is no secret `{name}`")),
+        "vars" => (rules::UNKNOWN_VARIABLE, known.variable_exists(name), format!("there is no variable `{name}`")),
+        _integrations => {
+            let message = format!("there is no service `{name}`, so `integrations.{name}` is absent");
+            (rules::UNKNOWN_PATH, known.service_exists(name), message)
+        }
+    };
+    (existence == Existence::No).then_some((rule, message, None))
 }
 
 fn text_with(value: &Value, path: &str, at: String) -> Option<String> {

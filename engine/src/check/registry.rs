@@ -45,6 +45,9 @@ pub trait Registry {
     fn service_exists(&self, name: &str) -> Existence;
     fn resource_exists(&self, name: &str) -> Existence;
     fn secret_exists(&self, name: &str) -> Existence;
+    fn variable_exists(&self, _name: &str) -> Existence {
+        Existence::Unknown
+    }
 }
 
 /// The registry of an offline check: everything is [`Existence::Unknown`].
@@ -86,9 +89,10 @@ pub(super) fn check(outline: &Outline<'_>, known: &dyn Registry, finder: &mut Fi
             Used::Service(name) => {
                 (rules::UNKNOWN_SERVICE, known.service_exists(name), format!("there is no service `{name}`"))
             }
-            Used::ActionType(_) | Used::TriggerType(_) | Used::HookSecret | Used::Resource(_) | Used::Loader { .. } => {
-                continue;
+            Used::HookSecret(name) => {
+                (rules::UNKNOWN_SECRET, known.secret_exists(name), format!("there is no secret `{name}`"))
             }
+            Used::Resource(_) | Used::Loader { .. } => continue,
         };
         if existence == Existence::No {
             finder.add(rule, used.pointer.clone(), used.step, message, None);

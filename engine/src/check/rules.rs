@@ -71,7 +71,8 @@ rules! {
     UNREACHABLE_STEP: Error, "unreachable-step", "No path leads to a step.";
     ENDLESS_CYCLE: Error, "endless-cycle", "Steps lead back to themselves without anything to wait for.";
     BAD_SPREAD: Error, "bad-spread", "The body of a spread `foreach` is not one step of type `workflow` that waits.";
-    NOT_AVAILABLE: Error, "not-available", "The language has this, but this version cannot run it yet.";
+    SECRET_MISPLACED: Error, "secret-misplaced", "A secret is read where none may stand.";
+    SQL_TEMPLATE: Error, "sql-template", "A statement of SQL or a GraphQL document is put together by a template.";
 
     // Names outside the definition.
     UNKNOWN_WORKFLOW: Error, "unknown-workflow", "A workflow that is started does not exist.";
@@ -79,7 +80,9 @@ rules! {
     DISABLED_RULE: Error, "disabled-rule", "A rule that a step names is switched off.";
     WRONG_RULE: Error, "wrong-rule", "A rule is of a kind that has no place in the step that names it.";
     UNKNOWN_SERVICE: Error, "unknown-service", "A service that is called does not exist.";
+    UNKNOWN_RESOURCE: Error, "unknown-resource", "A resource that has to be loaded is not registered.";
     UNKNOWN_SECRET: Warning, "unknown-secret", "A secret that is read does not exist.";
+    UNKNOWN_VARIABLE: Warning, "unknown-variable", "A variable that is read does not exist.";
     UNREGISTERED_RESOURCE: Warning, "unregistered-resource", "A resource to load is not registered.";
 
     // Advice.

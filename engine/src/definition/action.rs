@@ -4,7 +4,7 @@ use super::model::{Action, ActionKind, HttpAction, LogLevel, RecordOperation};
 use super::reader::{At, Object};
 use super::suggest::nearest;
 use super::trigger::optional;
-use super::{approval, method, names, retry, words};
+use super::{approval, method, model_call, names, retry, words};
 use crate::check::rules;
 use crate::expr::Template;
 use crate::pattern::EventPattern;
@@ -54,7 +54,7 @@ fn action(at: &At<'_>) -> Option<Action> {
         }
         "emit_event" => emit_event(&mut object),
         "start_workflow" => start_workflow(&mut object),
-        "llm" => llm(&mut object),
+        "llm" => model_call::decode(&mut object),
         "log" => log(&mut object),
         "set" => object.need("set").and_then(|at| assignments(&at)).map(ActionKind::Set),
         other => {
@@ -193,19 +193,6 @@ fn start_workflow(object: &mut Object<'_>) -> Option<ActionKind> {
     let workflow_id = object.need("workflow_id").and_then(|at| names::workflow_id(&at));
     let input = optional(object.take("input"), At::object_template);
     Some(ActionKind::StartWorkflow { workflow_id: workflow_id?, input })
-}
-
-fn llm(object: &mut Object<'_>) -> Option<ActionKind> {
-    for key in ["system", "schema", "max_tokens", "temperature", "tools", "provider"] {
-        object.take(key);
-    }
-    object.need("model");
-    if !object.has("prompt") && !object.has("template") {
-        object.need("prompt");
-    }
-    object.take("prompt");
-    object.take("template");
-    object.at.template().map(ActionKind::Llm)
 }
 
 fn log(object: &mut Object<'_>) -> Option<ActionKind> {

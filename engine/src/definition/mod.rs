@@ -8,6 +8,7 @@ mod cron;
 mod flow;
 mod method;
 mod model;
+mod model_call;
 mod names;
 pub(crate) mod reader;
 mod resume;
@@ -16,6 +17,7 @@ mod root;
 pub(crate) mod rule;
 mod schema;
 pub(crate) mod schema_check;
+mod secrets;
 mod step;
 pub(crate) mod suggest;
 pub(crate) mod text;
@@ -30,13 +32,16 @@ pub use self::names::is_slug;
 use self::reader::Found;
 pub(crate) use self::reader::{At, Sink};
 pub use self::resume::{ResumeMatch, ResumeWhen, resume_test, resume_when};
+pub(crate) use self::retry::standard as standard_retry;
 pub use self::retry::{DEFAULT_DELAY, DEFAULT_MAX_ATTEMPTS};
 pub use self::root::DEFAULT_QUEUE;
 pub use self::schema::json_schema;
 pub use self::schema_check::compile_schema;
+pub(crate) use self::secrets::secret_parts;
 pub use self::trigger::DEFAULT_CATCH_UP_LIMIT;
 pub use self::words::{action_types, backoffs, decisions, step_types, strategies};
 use crate::expr::measure::is_deeper;
+use crate::expr::{INTEGRATIONS, VARIABLES, names_below};
 use crate::problem::Problem;
 
 /// Longest text of a definition, in bytes.
@@ -99,6 +104,13 @@ pub(crate) fn decode_with_reads(value: &Value) -> (Option<Definition>, Found) {
     let sink = Sink::default();
     let definition = root::decode(&At::root(value, &sink));
     let found = sink.into_found();
-    let definition = definition.filter(|_| !found.problems.iter().any(Problem::is_error));
+    let mut definition = definition.filter(|_| !found.problems.iter().any(Problem::is_error));
+    if let Some(definition) = &mut definition {
+        // What is read outside of steps is read before anything was loaded.
+        let of_steps = found.reads.iter().filter(|read| read.step.is_some());
+        let paths: Vec<&String> = of_steps.flat_map(|read| &read.paths).collect();
+        definition.variables = names_below(&paths, VARIABLES);
+        definition.integrations = names_below(&paths, INTEGRATIONS);
+    }
     (definition, found)
 }

@@ -3,6 +3,7 @@
 //! Values of these types exist only for texts without errors of decoding; whether references,
 //! paths and names agree is `check`'s business.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -35,6 +36,10 @@ pub struct Definition {
     pub concurrency: Option<Concurrency>,
     pub rate_limit: Option<RateLimit>,
     pub steps: Vec<Step>,
+    /// Names of the organization's variables that its steps read.
+    pub variables: BTreeSet<String>,
+    /// Names of the organization's services that its steps read as `integrations.NAME`.
+    pub integrations: BTreeSet<String>,
     pub metadata: Map<String, Value>,
 }
 
@@ -103,15 +108,15 @@ pub struct Webhook {
     pub input: Option<Template>,
 }
 
-/// How a caller proves itself, with the secret of the address.
+/// How a caller proves itself: with the secret of the address, or with one of the organization by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verify {
     /// Not at all.
     None,
     /// HMAC-SHA256 of the body in this header.
-    HmacSha256 { header: String },
+    HmacSha256 { header: String, secret: Option<String> },
     /// After the Standard Webhooks specification.
-    StandardWebhooks,
+    StandardWebhooks { secret: Option<String> },
 }
 
 #[derive(Debug, Clone)]
@@ -143,12 +148,19 @@ pub struct RateLimit {
 #[derive(Debug, Clone)]
 pub struct ContextLoad {
     pub name: String,
-    /// Path it is stored at; the name when absent.
+    /// Context path that it is stored at; the name when absent.
     pub store_as: Option<String>,
     /// A plain name is optional (D-13), an object is required unless it says otherwise.
     pub optional: bool,
     pub loader: Option<Loader>,
     pub pointer: String,
+}
+
+impl ContextLoad {
+    /// Where it is stored.
+    pub fn path(&self) -> &str {
+        self.store_as.as_deref().unwrap_or(&self.name)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -423,6 +435,8 @@ pub enum ActionKind {
     },
     /// The keys of an `llm` action, rendered as one object.
     Llm(Template),
+    /// What the definition reads of the organization is fetched. No definition writes it: the plan has it.
+    Load,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

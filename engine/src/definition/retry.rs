@@ -42,6 +42,18 @@ pub(super) fn decode(at: &At<'_>) -> Option<Retry> {
     })
 }
 
+/// What a step says with an empty `retry`.
+pub(crate) fn standard() -> Retry {
+    Retry {
+        max_attempts: DEFAULT_MAX_ATTEMPTS,
+        backoff: Backoff::Exponential,
+        delay: DEFAULT_DELAY,
+        max_delay: None,
+        jitter: false,
+        retry_on: default_retry_on(),
+    }
+}
+
 fn default_retry_on() -> Vec<RetryOn> {
     vec![RetryOn::Timeout, RetryOn::Connection, RetryOn::StatusClass(5), RetryOn::Status(429)]
 }

@@ -1,5 +1,6 @@
 //! The outer keys of a definition, in its three shapes (definition-language §1).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -84,6 +85,9 @@ pub(super) fn decode(at: &At<'_>) -> Option<Definition> {
         concurrency,
         rate_limit: rate_limit?,
         steps: steps?,
+        // Known when everything is read.
+        variables: BTreeSet::new(),
+        integrations: BTreeSet::new(),
         metadata: metadata?,
     })
 }

@@ -109,7 +109,7 @@ fn webhook(object: &mut Object<'_>) -> Option<Webhook> {
     let path = object.need("path").and_then(|at| hook_path(&at));
     let method = object.take("method").map_or(Some("POST".to_owned()), |at| method::decode(&at));
     // Whoever wants to be called by anybody says so.
-    let verify = object.take("verify").map_or(Some(Verify::StandardWebhooks), |at| verify(&at));
+    let verify = object.take("verify").map_or(Some(Verify::StandardWebhooks { secret: None }), |at| verify(&at));
     let input = optional(object.take("input"), At::object_template);
     Some(Webhook { path: path?, method: method?, verify: verify?, input })
 }
@@ -144,7 +144,7 @@ fn verify(at: &At<'_>) -> Option<Verify> {
     if at.value.is_string() {
         return match at.word(SCHEMES)? {
             Scheme::None => Some(Verify::None),
-            Scheme::StandardWebhooks => Some(Verify::StandardWebhooks),
+            Scheme::StandardWebhooks => Some(Verify::StandardWebhooks { secret: None }),
             Scheme::HmacSha256 => {
                 let hint = "write {\"type\": \"hmac_sha256\", \"header\": …} instead".to_owned();
                 at.report(rules::MISSING_KEY, "this verification needs a `header`", Some(hint));
@@ -153,18 +153,19 @@ fn verify(at: &At<'_>) -> Option<Verify> {
         };
     }
     let mut object = at.object("`verify`")?;
-    // The name of a secret is read by the check alone, which tells that there are none yet.
-    let secret = object.take("secret").map_or(Some(()), |at| at.name_text().map(|_name| ()));
+    let secret = object.take("secret").map_or(Some(None), |at| at.name_text().map(|name| Some(name.to_owned())));
     let verify = match object.need("type").and_then(|at| at.word(SCHEMES)) {
         None => None,
         Some(Scheme::None) => Some(Verify::None),
-        Some(Scheme::HmacSha256) => {
-            object.need("header").and_then(|at| header(&at)).map(|header| Verify::HmacSha256 { header })
-        }
-        Some(Scheme::StandardWebhooks) => Some(Verify::StandardWebhooks),
+        Some(Scheme::HmacSha256) => object
+            .need("header")
+            .and_then(|at| header(&at))
+            .zip(secret)
+            .map(|(header, secret)| Verify::HmacSha256 { header, secret }),
+        Some(Scheme::StandardWebhooks) => secret.map(|secret| Verify::StandardWebhooks { secret }),
     };
     object.finish_plain();
-    secret.and(verify)
+    verify
 }
 
 /// The name of a header, in lower case.

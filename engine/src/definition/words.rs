@@ -92,7 +92,7 @@ pub fn step_types() -> impl Iterator<Item = &'static str> {
     STEP_TYPES.iter().map(|(name, _)| *name)
 }
 
-/// The action types of the language, those included that this version cannot run.
+/// The action types of the language.
 pub fn action_types() -> impl Iterator<Item = &'static str> {
     ACTION_TYPES.iter().copied()
 }

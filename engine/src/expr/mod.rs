@@ -33,9 +33,11 @@ pub use self::expression::Expression;
 pub use self::filters::FILTERS;
 pub use self::moment::{is_moment, of_value as moment_of};
 pub use self::operator::{canonical_operator, operators};
+pub(crate) use self::path::names_below;
 pub use self::path::{Path, PathError};
 pub use self::scope::{DataScope, Scope, lookup};
 pub use self::source::Source;
+pub(crate) use self::template::SecretUse;
 pub use self::template::Template;
 pub use self::text::to_text;
 pub use self::turn::Turn;
@@ -120,6 +122,13 @@ impl EvalError {
         }
     }
 }
+
+/// The root below which templates name the organization's secrets.
+pub(crate) const SECRETS: &str = "secrets";
+/// The root below which its variables are read.
+pub(crate) const VARIABLES: &str = "vars";
+/// The root below which its services are read.
+pub(crate) const INTEGRATIONS: &str = "integrations";
 
 /// Largest text or value that one template may produce, in bytes.
 pub(crate) const MAX_OUTPUT: usize = 1024 * 1024;

@@ -1,5 +1,6 @@
 //! Paths such as `order.items[0].sku`, `a.0.b`, `customer["odd key"]`, `items.*.qty`, `items.length`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// One part of a path.
@@ -72,6 +73,30 @@ impl Path {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Its first part.
+    pub(crate) fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The name of what is read below the root, such as `limit` of `vars.limit`.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self.parts.first() {
+            Some(Part::Key(name)) => Some(name),
+            Some(Part::Index(_) | Part::Each) | None => None,
+        }
+    }
+
+    /// That name, when nothing more stands behind it.
+    pub(crate) fn only_name(&self) -> Option<&str> {
+        self.name().filter(|_| self.parts.len() == 1)
+    }
+}
+
+/// The names that stand below `root` in the paths that are read.
+pub(crate) fn names_below(paths: &[impl AsRef<str>], root: &str) -> BTreeSet<String> {
+    let parsed = paths.iter().filter_map(|path| Path::parse(path.as_ref()).ok()).filter(|path| path.root == root);
+    parsed.filter_map(|path| path.name().map(str::to_owned)).collect()
 }
 
 impl fmt::Display for Path {

@@ -25,7 +25,7 @@ pub enum Source {
     Resumed,
     /// The execution or its workflow.
     Execution,
-    /// The organization's variables, secrets and integrations.
+    /// What was loaded of the organization: its variables, integrations and resources.
     Organization,
     /// There is no such value.
     Nowhere,

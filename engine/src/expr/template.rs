@@ -6,9 +6,11 @@ use serde_json::{Map, Value};
 
 use super::expression::Expression;
 use super::measure::{MAX_VALUE_DEPTH, is_deeper, take};
+use super::path::Path;
 use super::scope::{Scope, lookup};
 use super::text;
-use super::{EvalError, Fault, MAX_OUTPUT, cut};
+use super::{EvalError, Fault, MAX_OUTPUT, SECRETS, cut};
+use crate::pointer::escape;
 
 /// A compiled template of any JSON shape.
 #[derive(Debug, Clone)]
@@ -27,6 +29,17 @@ enum Node {
     /// Members that are literal with their value, the others with `null` in its place.
     List(Vec<(Value, Node)>),
     Object(Vec<(String, Value, Node)>),
+}
+
+/// An expression that reads a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SecretUse {
+    /// Of the text that it stands in, relative to the template's value.
+    pub(crate) pointer: String,
+    /// The secret's name; `None` when the expression does more than name one.
+    pub(crate) name: Option<String>,
+    /// What stands before it in its text, when that is written out.
+    pub(crate) after: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -100,6 +113,13 @@ impl Template {
         let mut reads = Vec::new();
         collect(&self.node, &mut reads);
         reads
+    }
+
+    /// Where secrets are read, whether as they may be or not.
+    pub(crate) fn secrets(&self) -> Vec<SecretUse> {
+        let mut found = Vec::new();
+        secrets(&self.node, &mut String::new(), &mut found);
+        found
     }
 
     /// Whether more than plain paths is read, so that rendering can fail or take long.
@@ -278,6 +298,51 @@ fn render_text(pieces: &[Piece], scope: &dyn Scope) -> Result<String, EvalError>
         }
     }
     Ok(output)
+}
+
+fn secrets(node: &Node, pointer: &mut String, found: &mut Vec<SecretUse>) {
+    match node {
+        Node::Literal => {}
+        Node::Whole(expression) => found.extend(secret(expression, pointer, Some(String::new()))),
+        Node::Text(pieces) => {
+            let mut before = Some(String::new());
+            for piece in pieces {
+                match piece {
+                    Piece::Literal(text) => before.iter_mut().for_each(|before| before.push_str(text)),
+                    Piece::Expression(expression) => {
+                        found.extend(secret(expression, pointer, before.take()));
+                    }
+                }
+            }
+        }
+        Node::List(members) => {
+            for (index, (_, member)) in members.iter().enumerate() {
+                secrets_below(member, &index.to_string(), pointer, found);
+            }
+        }
+        Node::Object(fields) => {
+            for (key, _, field) in fields {
+                secrets_below(field, key, pointer, found);
+            }
+        }
+    }
+}
+
+fn secrets_below(node: &Node, key: &str, pointer: &mut String, found: &mut Vec<SecretUse>) {
+    let length = pointer.len();
+    pointer.push('/');
+    pointer.push_str(&escape(key));
+    secrets(node, pointer, found);
+    pointer.truncate(length);
+}
+
+fn secret(expression: &Expression, pointer: &str, after: Option<String>) -> Option<SecretUse> {
+    let is_read = |path: &String| Path::parse(path).is_ok_and(|path| path.root() == SECRETS);
+    if !expression.reads().iter().any(is_read) {
+        return None;
+    }
+    let name = expression.as_path().and_then(Path::only_name).map(str::to_owned);
+    Some(SecretUse { pointer: pointer.to_owned(), name, after })
 }
 
 fn collect(node: &Node, reads: &mut Vec<String>) {

@@ -8,12 +8,12 @@ use super::DEFAULT_STEP_TIMEOUT;
 use super::Refused;
 use super::effect::{Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass, StepError};
 use super::event::Event;
-use super::render::{self, bounded, bounded_answer, given, size};
+use super::render::{self, Rendered, bounded, bounded_answer, given, size};
 use super::run::{Here, Run};
 use super::state::{Origin, Phase, State};
 use super::steps::Done;
 use super::view::View;
-use crate::definition::{Action, ActionKind, LogLevel, Step, StepKind};
+use crate::definition::{Action, ActionKind, LogLevel, RecordOperation, Step, StepKind};
 use crate::expr::Template;
 
 /// Bytes of answers that one list of actions keeps: each is bounded, and there may be thousands.
@@ -56,7 +56,7 @@ impl Run<'_> {
             action: index,
             kind: kind.to_owned(),
             key: effect.key.clone(),
-            request: render::shown(&effect.request),
+            request: render::shown(&effect),
             at: self.now,
         });
         self.begin(effect);
@@ -139,7 +139,7 @@ impl Run<'_> {
         });
         let (here, step) = found.ok_or_else(not_under_way)?;
         let plan = self.plan;
-        let step = plan.step(step).ok_or_else(not_under_way)?;
+        let step = plan.find(step).ok_or_else(not_under_way)?;
         let result = match outcome {
             EffectOutcome::Succeeded { output } => Ok(given(output)),
             EffectOutcome::Failed(error) => Err(error),
@@ -168,7 +168,7 @@ impl Run<'_> {
             .collect();
         let plan = self.plan;
         for (here, step, index) in under_way {
-            let rendered = plan.step(&step).map(|step| (step, self.call_again(&here, step, index)));
+            let rendered = plan.find(&step).map(|step| (step, self.call_again(&here, step, index)));
             match rendered {
                 Some((_, Some(Ok(_)))) => {}
                 Some((step, Some(Err(error)))) => self.action_finished(&here, step, index, Err(error)),
@@ -180,7 +180,7 @@ impl Run<'_> {
         }
     }
 
-    fn call_again(&self, here: &Here, step: &Step, index: u32) -> Option<Result<EffectRequest, StepError>> {
+    fn call_again(&self, here: &Here, step: &Step, index: u32) -> Option<Result<Rendered, StepError>> {
         request_of(step, index, &self.view(here))
     }
 
@@ -188,6 +188,14 @@ impl Run<'_> {
     fn action_finished(&mut self, here: &Here, step: &Step, index: u32, result: Result<Value, StepError>) {
         let action = action_at(step, index);
         let (path, attempt, at) = (here.path.clone(), here.attempt, self.now);
+        let is_load = action.is_some_and(|action| matches!(action.kind, ActionKind::Load));
+        let result = match result {
+            Ok(output) if is_load => match self.received(here, &output) {
+                Ok(received) => return self.keep_loaded(here, index, received),
+                Err(error) => Err(error),
+            },
+            other => other,
+        };
         match result {
             Ok(output) => {
                 let mut output = bounded_answer(output, step.keep_full_output);
@@ -218,10 +226,11 @@ impl Run<'_> {
 }
 
 /// The call that a step makes at `index` of its list; nothing if it makes none there.
-pub(super) fn request_of(step: &Step, index: u32, view: &View<'_>) -> Option<Result<EffectRequest, StepError>> {
+pub(super) fn request_of(step: &Step, index: u32, view: &View<'_>) -> Option<Result<Rendered, StepError>> {
     match &step.kind {
         StepKind::Workflow { workflow_id, input, wait, revision } if index == 0 => {
-            Some(render::start_workflow(workflow_id, input.as_ref(), *revision, *wait, view))
+            let request = render::start_workflow(workflow_id, input.as_ref(), *revision, *wait, view);
+            Some(request.map(|request| (request, None)))
         }
         _from_its_list => action_at(step, index).map(|action| render::request(&action.kind, view)),
     }
@@ -259,7 +268,7 @@ pub(super) fn effect(
     here: &Here,
     index: u32,
     timeout: Duration,
-    request: EffectRequest,
+    (mut request, secrets): Rendered,
 ) -> Effect {
     let mut key = format!("{}/{}/{}/{index}", origin.execution, here.path, here.passage);
     let tries = tries(state, here);
@@ -267,12 +276,17 @@ pub(super) fn effect(
         key = format!("{key}/{tries}");
     }
     let active = state.scopes.get(&here.scope).and_then(|scope| scope.active.as_ref());
+    if let EffectRequest::Notify(message) = &mut request
+        && let Some(told) = active.and_then(|active| active.told.get(&index))
+    {
+        message.told = told.iter().cloned().collect();
+    }
     let has_turn = matches!(
         active.map(|active| &active.phase),
         Some(Phase::Actions { put_off: Some(put_off), .. }) if put_off.has_turn
     );
     let id = EffectId { step: here.path.clone(), attempt: here.attempt, action: index };
-    Effect { id, key, timeout, request, has_turn }
+    Effect { id, key, timeout, request, secrets, has_turn }
 }
 
 /// Tells one try of a step from another: its attempt, behind the attempts of the steps around it, such as
@@ -298,8 +312,12 @@ pub(super) const fn kind_name(kind: &ActionKind) -> &'static str {
         ActionKind::StartWorkflow { .. } => "start_workflow",
         ActionKind::CreateApproval { .. } => "create_approval_request",
         ActionKind::GraphqlRequest { .. } => "graphql_request",
-        ActionKind::Record { .. } => "record",
+        ActionKind::Record { operation: RecordOperation::Create, .. } => "create_record",
+        ActionKind::Record { operation: RecordOperation::Update, .. } => "update_record",
+        ActionKind::Record { operation: RecordOperation::Delete, .. } => "delete_record",
+        ActionKind::Record { operation: RecordOperation::Get, .. } => "get_record",
         ActionKind::Notify { .. } => "notify",
         ActionKind::Llm(_) => "llm",
+        ActionKind::Load => "load_context",
     }
 }

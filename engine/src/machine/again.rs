@@ -41,17 +41,18 @@ pub fn taken_over(journal: &[Event], execution: &str, step: &str, data: Value, a
         if let Event::StepStarted { path, attempt: 1, .. } | Event::StepSkipped { path, .. } = event
             && path == step
         {
-            before = Some((state.steps.clone(), state.written.clone()));
+            before = Some((state.steps.clone(), state.written.clone(), state.loaded.clone()));
         }
         apply(&mut state, event);
     }
-    let (steps, written) = before.unwrap_or((state.steps, state.written));
+    let (steps, written, loaded) = before.unwrap_or((state.steps, state.written, state.loaded));
     Event::TakenOver {
         execution: execution.to_owned(),
         step: step.to_owned(),
         steps,
         values: written.values,
         replaced: written.replaced,
+        loaded,
         data,
         at,
     }

@@ -76,7 +76,7 @@ impl Run<'_> {
 
     /// How many may be under way at once.
     fn width(&self, active: &Active, children: &Children) -> u32 {
-        match self.plan.step(&active.step).map(|step| &step.kind) {
+        match self.plan.find(&active.step).map(|step| &step.kind) {
             Some(StepKind::Parallel { max_concurrency, .. }) => max_concurrency.unwrap_or(children.total),
             Some(StepKind::Foreach(foreach)) => foreach.max_concurrency,
             _one_after_the_other => 1,
@@ -155,7 +155,7 @@ impl Run<'_> {
         let Some(active) = &parent.active else { return };
         let Phase::Children(children) = &active.phase else { return };
         let plan = self.plan;
-        let Some(step) = plan.step(&active.step) else { return };
+        let Some(step) = plan.find(&active.step) else { return };
         let error = scope.failed.clone();
         let (passed, mut outcome) = match &step.kind {
             StepKind::Parallel { branches, .. } => branch_outcome(branches, scope, error.as_ref()),
@@ -232,7 +232,7 @@ impl Run<'_> {
             let Some(active) = late.and_then(|scope| self.state.scopes.get(&scope)?.active.as_ref()) else { return };
             let here = Here::of(late.unwrap_or_default(), active, self.now);
             let plan = self.plan;
-            let Some(step) = plan.step(&active.step) else { return };
+            let Some(step) = plan.find(&active.step) else { return };
             let message = format!("the attempt took longer than {:?}", step.timeout.unwrap_or_default());
             let error = StepError { retryable_class: ErrorClass::Timeout, ..StepError::other("STEP_TIMEOUT", message) };
             self.step_failed(&here, step, error);

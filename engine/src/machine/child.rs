@@ -5,16 +5,21 @@ use serde_json::{Value, json};
 use super::command::Signal;
 use super::effect::{EffectId, StepError};
 use super::state::{Origin, Phase, State, Status};
+use crate::expr::{INTEGRATIONS, VARIABLES};
 
 /// What the parent of an execution that has ended is told.
 #[must_use]
 pub fn ended_child(origin: &Origin, state: &State) -> Signal {
+    let mut context = state.written.values.clone();
+    // These are the organization's, and not what the execution has found out.
+    context.remove(VARIABLES);
+    context.remove(INTEGRATIONS);
     let output = json!({
         "execution_id": origin.execution,
         "status": state.status().name(),
         "result": state.result(),
         "decision": state.decision(),
-        "context": Value::Object(state.written.values.clone()),
+        "context": Value::Object(context),
     });
     let error = match state.status() {
         Status::Completed => None,

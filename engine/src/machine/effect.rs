@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Timestamp;
+use crate::definition::{LoaderKind, RecordOperation};
 
 /// Path of a step execution, with iteration where it lies in a loop: `charge_items[17].refund`.
 pub type StepPath = String;
@@ -33,8 +34,22 @@ pub struct Effect {
     pub timeout: Duration,
     /// What to do.
     pub request: EffectRequest,
+    /// Stands for secrets in the request; absent when the action names none.
+    pub secrets: Option<SecretMarks>,
     /// It was put off, and this is the moment that it was given: it goes without asking again.
     pub has_turn: bool,
+}
+
+/// How secrets stand in a rendered request: as `mark NAME end`, which whoever makes the call replaces by the
+/// value. The mark occurs nowhere else in the request, so nothing that came from outside can name a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretMarks {
+    /// Begins each.
+    pub mark: String,
+    /// Ends each.
+    pub end: String,
+    /// The names that the action's own text has; no others are replaced.
+    pub names: Vec<String>,
 }
 
 /// What an effect does.
@@ -60,6 +75,136 @@ pub enum EffectRequest {
         /// Whether this execution waits for its end.
         waits: bool,
     },
+    /// A GraphQL request.
+    Graphql(GraphqlCall),
+    /// A call to a system of records.
+    Record(RecordCall),
+    /// A message to people.
+    Notify(Notification),
+    /// A question to a model.
+    Model(Box<ModelCall>),
+    /// What the organization and its services have for this execution, before its first step.
+    Load(Box<Loads>),
+}
+
+/// A rendered GraphQL request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GraphqlCall {
+    /// Where it goes.
+    pub to: CallTo,
+    /// The document.
+    pub query: String,
+    /// An object, or null.
+    pub variables: Value,
+}
+
+/// Where a call goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallTo {
+    /// An absolute address.
+    Url(String),
+    /// A service of the organization, by name.
+    Service(String),
+}
+
+/// A rendered call to a system of records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordCall {
+    /// What to do.
+    pub operation: RecordOperation,
+    /// Kind of record.
+    pub entity: String,
+    /// Which one; a record that is made may leave it to the service.
+    pub entity_id: Option<String>,
+    /// The record's fields; null without any.
+    pub data: Value,
+    /// Name of the service; the one that has the entity when absent.
+    pub service: Option<String>,
+}
+
+/// A rendered message to people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notification {
+    /// Whom, as the definition writes them: an address, `role:NAME`, `slack:#channel` …; never empty.
+    pub recipients: Vec<String>,
+    /// The text; absent when a template of the organization has it.
+    pub message: Option<String>,
+    /// One line above it.
+    pub subject: Option<String>,
+    /// `email`, `slack` …: how recipients are reached that do not say it themselves.
+    pub channel: Option<String>,
+    /// Name of a template of the organization.
+    pub template: Option<String>,
+    /// What the template reads, and what receivers that take data get; null without any.
+    pub data: Value,
+    /// Whom earlier tries of the step have told, as their answers named them in `delivered[].to`.
+    pub told: Vec<String>,
+}
+
+/// A rendered question to a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelCall {
+    /// Name of the service; the only one of its kind when absent.
+    pub provider: Option<String>,
+    /// Name of the model.
+    pub model: String,
+    /// Instructions.
+    pub system: Option<String>,
+    /// The question; absent when a template of the organization has it.
+    pub prompt: Option<String>,
+    /// Name of a template of the organization.
+    pub template: Option<String>,
+    /// JSON Schema that the answer has to fit.
+    pub schema: Option<Value>,
+    /// Bound on the answer.
+    pub max_tokens: Option<u32>,
+    /// 0 to 2.
+    pub temperature: Option<f64>,
+    /// Names of workflows that the model may ask to start; a list, or null.
+    pub tools: Value,
+}
+
+/// What is fetched before the first step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loads {
+    /// Each is fetched by itself, at the same time.
+    pub resources: Vec<Load>,
+    /// Names of the organization's variables that the definition reads.
+    pub variables: Vec<String>,
+    /// Names of the organization's services that the definition reads as `integrations.NAME`.
+    pub integrations: Vec<String>,
+    /// What templates of registered resources read: the payload with everything written over it.
+    pub context: Value,
+}
+
+/// One resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// Its name.
+    pub name: String,
+    /// Without it the execution goes on.
+    pub is_optional: bool,
+    /// How it is fetched; as the organization registered it when absent.
+    pub source: Option<LoadSource>,
+}
+
+/// How a resource is fetched that says it itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadSource {
+    /// Sort of system.
+    pub kind: LoaderKind,
+    /// Name of the service.
+    pub service: Option<String>,
+    /// Path below the service's address, an absolute address, or the entity of a record.
+    pub path: Option<String>,
+    /// The document, the statement, or (for `http`) an object added to the address.
+    pub query: Value,
+    /// Key in Redis, or id of a record.
+    pub key: Option<String>,
+    /// Variables or parameters.
+    pub params: Value,
+    /// How long an answer may be kept; not at all when absent.
+    pub cache_ttl: Option<Duration>,
 }
 
 /// A rendered HTTP call.
@@ -73,6 +218,8 @@ pub struct HttpRequest {
     pub url: String,
     /// Sorted by name, `authorization` made from `auth` last.
     pub headers: Vec<(String, String)>,
+    /// Name and password, for `authorization: Basic …`; the caller encodes them, for they may be secrets.
+    pub basic: Option<(String, String)>,
     /// Added to the URL; sorted by name, values of one name in the order written.
     pub query: Vec<(String, String)>,
     /// What is sent.

@@ -341,6 +341,9 @@ pub enum Event {
         /// The paths that were written.
         #[serde(default, skip_serializing_if = "std::collections::BTreeSet::is_empty")]
         replaced: std::collections::BTreeSet<String>,
+        /// What of the context was loaded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        loaded: Option<Value>,
         /// Merged over that.
         #[serde(default, skip_serializing_if = "Value::is_null")]
         data: Value,

@@ -70,7 +70,7 @@ impl Run<'_> {
         let waits = self.state.scopes.values().filter_map(|scope| scope.active.as_ref());
         let waits = waits.filter(|active| {
             matches!(&active.phase, Phase::Waiting(wait) if wait.what == Awaited::Time)
-                && self.plan.step(&active.step).is_some_and(|step| matches!(step.kind, StepKind::Wait(Wait::Until(_))))
+                && self.plan.find(&active.step).is_some_and(|step| matches!(step.kind, StepKind::Wait(Wait::Until(_))))
         });
         Some(Box::new(Frozen { ms, stays: waits.map(|active| active.path.clone()).collect() }))
     }

@@ -6,10 +6,11 @@ use super::apply::apply;
 use super::approval::Ruling;
 use super::event::Event;
 use super::freeze::Frozen;
+use super::order::order;
 use super::outstanding::{outstanding, waits};
 use super::state::{Awaited, Origin, Phase, ROOT, State, Status};
 use crate::Timestamp;
-use crate::plan::Plan;
+use crate::plan::{LOADING_STEP, Plan};
 
 const ENDS_ONCE: &str = "an execution ends at most once, and once more after each retry";
 const NOTHING_AFTER_END: &str = "nothing follows the end but the retry of what failed";
@@ -28,9 +29,10 @@ const IN_ITS_TURN: &str = "nothing begins before the turn that its rate gives it
 const STANDS_STILL: &str = "time limits stand still during a pause, unless it says otherwise";
 const IN_ITS_TIME: &str = "a wait is over by itself when its time is";
 const TAKEN_ONCE: &str = "a wait takes an event once, and an event ends one pause";
+pub(super) const AFTER_WHAT_IT_NEEDS: &str = "no step begins before what it depends on";
 
 /// The names of all invariants.
-pub const INVARIANTS: [&str; 17] = [
+pub const INVARIANTS: [&str; 18] = [
     ENDS_ONCE,
     NOTHING_AFTER_END,
     STATE_IS_FOLD,
@@ -48,6 +50,7 @@ pub const INVARIANTS: [&str; 17] = [
     IN_ITS_TURN,
     STANDS_STILL,
     IN_ITS_TIME,
+    AFTER_WHAT_IT_NEEDS,
 ];
 
 /// An invariant that does not hold.
@@ -68,13 +71,16 @@ pub fn violations(plan: &Plan, origin: &Origin, journal: &[Event], state: &State
     scopes(journal, state, &mut found);
     turns(plan, journal, &mut found);
     times(journal, &mut found);
+    order(plan, journal, &mut found);
     let mut steps: BTreeMap<&str, Passage> = BTreeMap::new();
     for event in journal {
         match event {
             // Another attempt of a step that holds others: what a time-out left under way below it is gone.
             Event::BodyBegan { path, .. } => steps.retain(|below, _| !is_below(below, path)),
             // Whoever resumes it elsewhere, or retries it, leaves what was under way without a result.
-            Event::Unpaused { at_step: Some(_), .. } | Event::Retried { .. } => steps.clear(),
+            // What is being loaded is loaded all the same.
+            Event::Unpaused { at_step: Some(_), .. } => steps.retain(|path, _| *path == LOADING_STEP),
+            Event::Retried { .. } => steps.clear(),
             _of_one_step => {}
         }
         if let Some(path) = event.step_path() {
@@ -85,7 +91,7 @@ pub fn violations(plan: &Plan, origin: &Origin, journal: &[Event], state: &State
 }
 
 /// Whether `below` is the path of a step within the one at `path`.
-fn is_below(below: &str, path: &str) -> bool {
+pub(super) fn is_below(below: &str, path: &str) -> bool {
     below.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '[', '#']))
 }
 

@@ -18,7 +18,9 @@ mod event_facts;
 mod failure;
 mod freeze;
 mod invariants;
+mod loading;
 mod moving;
+mod order;
 mod outcome;
 mod outstanding;
 mod pause;
@@ -46,7 +48,8 @@ pub use self::child::ended_child;
 pub use self::command::{Command, Decided, Refused, Signal};
 pub use self::correlation::{agrees, correlation, correlations, subject};
 pub use self::effect::{
-    Body, Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass, HttpRequest, StepError, StepPath,
+    Body, CallTo, Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass, GraphqlCall, HttpRequest, Load,
+    LoadSource, Loads, ModelCall, Notification, RecordCall, SecretMarks, StepError, StepPath,
 };
 pub use self::event::{ActionKindName, Event};
 pub use self::freeze::{Frozen, life_ends};

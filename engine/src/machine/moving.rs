@@ -7,10 +7,12 @@
 use serde_json::Value;
 
 use super::freeze::life_would_end;
-use super::state::{Active, Awaited, Awaiting, Children, Origin, Phase, ScopeState, State, Status};
+use super::loading::unloaded;
+use super::state::{Active, Awaited, Awaiting, Children, Origin, Phase, ROOT, ScopeState, State, Status};
+use super::view::View;
 use crate::Timestamp;
 use crate::diff::{Place, places};
-use crate::plan::Plan;
+use crate::plan::{LOADING_STEP, Plan};
 use crate::rule::names;
 
 /// Why an execution cannot go on with another version.
@@ -77,9 +79,20 @@ pub fn obstacles(versions: &Versions<'_>, origin: &Origin, state: &State, now: T
     if let Some(rule) = rule.filter(|rule| !names(versions.plan.definition()).contains(*rule)) {
         whole(format!("its pause ends by rule `{rule}`, which version {number} does not name"));
     }
+    let view = View::new(versions.plan, origin, state, ROOT, now);
+    let has_loaded = !state.has_not_begun()
+        && state.scopes.values().filter_map(|scope| scope.active.as_ref()).all(|active| active.step != LOADING_STEP);
+    if let Some(part) = unloaded(versions.plan, &view, state).filter(|_| has_loaded) {
+        whole(format!("version {number} reads {part}, which was not loaded when it began"));
+    }
     let (old, new) = (places(versions.from), places(versions.to));
     for scope in state.scopes.values() {
         let Some(active) = &scope.active else { continue };
+        if active.step == LOADING_STEP {
+            let reason = loads(number, active, versions.plan);
+            found.extend(reason.map(|reason| Obstacle { path: Some(active.path.clone()), reason }));
+            continue;
+        }
         let reason = match (place_of(&old, &active.step), place_of(&new, &active.step)) {
             (_, None) => Some(format!("it stands at step `{}`, which version {number} has not", active.step)),
             (None, Some(_)) => Some(format!("its own version has no step `{}`", active.step)),
@@ -88,6 +101,14 @@ pub fn obstacles(versions: &Versions<'_>, origin: &Origin, state: &State, now: T
         found.extend(reason.map(|reason| Obstacle { path: Some(active.path.clone()), reason }));
     }
     found
+}
+
+/// What speaks against going on where everything is loaded: the next attempt is made as the other version says.
+fn loads(number: i32, active: &Active, plan: &Plan) -> Option<String> {
+    if matches!(active.phase, Phase::Actions { in_flight: true, .. }) {
+        return Some("what it reads is being loaded".to_owned());
+    }
+    plan.loading().is_none().then(|| format!("it is about to load what it reads, and version {number} loads nothing"))
 }
 
 fn place_of<'a, 'b>(places: &'b [Place<'a>], step: &str) -> Option<&'b Place<'a>> {

@@ -103,7 +103,7 @@ pub fn outstanding(plan: &Plan, origin: &Origin, state: &State) -> Vec<Effect> {
     for (id, scope) in &state.scopes {
         let Some(active) = &scope.active else { continue };
         let Phase::Actions { next, in_flight: true, now, .. } = active.phase else { continue };
-        let Some(step) = plan.step(&active.step) else { continue };
+        let Some(step) = plan.find(&active.step) else { continue };
         let here = Here::of(*id, active, now);
         let view = View::new(plan, origin, state, *id, now);
         // It was rendered before from the same values. Should it not be possible any more, then the
@@ -224,7 +224,7 @@ pub(super) fn body_limits<'a>(plan: &'a Plan, state: &'a State) -> impl Iterator
         let since = state.running_since?;
         let active = scope.active.as_ref()?;
         let Phase::Children(children) = &active.phase else { return None };
-        let whole = plan.step(&active.step)?.timeout?;
+        let whole = plan.find(&active.step)?.timeout?;
         let ran = state.ran_ms.saturating_sub(children.ran_ms);
         Some((*id, Timestamp(since.0.saturating_add(millis(whole).saturating_sub(ran).max(0)))))
     })

@@ -6,6 +6,7 @@ use super::apply::{collect_leaves, scope_at};
 use super::event::Event;
 use super::state::{ROOT, ScopeId, State};
 use crate::expr::{Explanation, Source, Template};
+use crate::plan::LOADING_STEP;
 
 /// What was written into the context, by whom and in which scope, oldest first.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +27,12 @@ impl Provenance {
         match event {
             Event::ContextSet { scope, path, .. } => {
                 let author = state.scopes.get(scope).and_then(|scope| scope.active.as_ref());
-                let source = author.map_or(Source::Nowhere, |active| Source::Written(active.path.clone()));
+                let source = author.map_or(Source::Nowhere, |active| {
+                    if active.step == LOADING_STEP {
+                        return Source::Organization;
+                    }
+                    Source::Written(active.path.clone())
+                });
                 self.writes.push(Write { path: path.clone(), scope: *scope, source });
             }
             Event::EventTaken { path, payload, .. } => {

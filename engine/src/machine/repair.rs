@@ -23,7 +23,7 @@ impl Run<'_> {
         let scope = scope_at(self.state, &path);
         let active = scope.and_then(|scope| self.state.scopes.get(&scope)).and_then(|scope| scope.active.as_ref());
         let plan = self.plan;
-        let Some((active, step)) = active.and_then(|active| Some((active, plan.step(&active.step)?))) else {
+        let Some((active, step)) = active.and_then(|active| Some((active, plan.find(&active.step)?))) else {
             return Err(Refused::NotAtStep(path));
         };
         // The other side may be doing it at this moment.

@@ -15,8 +15,7 @@ use super::pause::Later;
 use super::state::{Active, Origin, Phase, ROOT, ScopeId, ScopeState, State, Status};
 use super::view::View;
 use crate::Timestamp;
-use crate::expr::{Path, lookup};
-use crate::plan::Plan;
+use crate::plan::{LOADING_STEP, Plan};
 
 /// A shorter time in which nobody had the execution in hand is not worth a line in the journal.
 const UNNOTICED_GAP: Duration = Duration::from_secs(1);
@@ -179,18 +178,12 @@ impl Run<'_> {
     }
 
     fn start_flow(&mut self) {
-        let step = self.state.entry.clone().unwrap_or_else(|| self.plan.entry().id.clone());
+        let step = if self.has_to_load() {
+            LOADING_STEP.to_owned()
+        } else {
+            self.state.entry.clone().unwrap_or_else(|| self.plan.entry().id.clone())
+        };
         self.emit(Event::Started { at: self.now, step });
-        let plan = self.plan;
-        for entry in &plan.definition().context {
-            let name = entry.store_as.as_ref().unwrap_or(&entry.name);
-            let view = View::new(self.plan, self.origin, self.state, ROOT, self.now);
-            let is_there = Path::parse(name).is_ok_and(|path| lookup(&view, &path).is_some());
-            if !is_there {
-                let message = format!("the resource `{}` is not registered, so `{name}` is absent", entry.name);
-                self.emit(Event::Warned { path: String::new(), message });
-            }
-        }
     }
 
     /// The time after the last sign of a lost worker is not the execution's.

@@ -84,6 +84,9 @@ pub(super) struct Active {
     /// When its first attempt began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) since: Option<Timestamp>,
+    /// Whom its messages have reached, by the place of the action: a further try does not tell them again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) told: BTreeMap<u32, BTreeSet<String>>,
     pub(super) phase: Phase,
 }
 

@@ -23,7 +23,7 @@ impl<'a> Run<'a> {
     /// The step that a scope stands at.
     fn standing(&self, scope: ScopeId) -> Option<(Here, &'a Step)> {
         let active = self.state.scopes.get(&scope)?.active.as_ref()?;
-        Some((Here::of(scope, active, self.now), self.plan.step(&active.step)?))
+        Some((Here::of(scope, active, self.now), self.plan.find(&active.step)?))
     }
 
     /// Gives a signal to whatever waits for it. One that fits nothing, or comes a second time,

@@ -104,6 +104,9 @@ pub struct State {
     /// value so that templates read below it without copying it.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub(super) steps: Value,
+    /// What was loaded before the first step: the result of the step that loads, which is none of `steps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) loaded: Option<Value>,
     /// How often the flow has come to a step, for those it came to more than once.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) passages: BTreeMap<StepPath, u32>,

@@ -11,6 +11,7 @@ use super::state::{Phase, ScopeId};
 use crate::definition::{Case, DecisionKind, Step, StepKind, Test};
 use crate::expr::measure::take;
 use crate::expr::{EvalError, Explanation, MAX_OUTPUT, Template};
+use crate::plan::LOADING_STEP;
 
 /// What a step came to without leaving the process.
 pub(super) struct Done {
@@ -47,7 +48,7 @@ impl Run<'_> {
             Phase::Waiting(_) => Todo::EndWait,
         };
         let plan = self.plan;
-        let Some(step) = plan.step(&active.step) else {
+        let Some(step) = plan.find(&active.step) else {
             // A checked definition refers to its own steps only; a stored state of another version may not.
             let message = format!("the version has no step `{}`", active.step);
             return self.fail(StepError::other("STEP_MISSING", message), Some(here.path));
@@ -64,6 +65,10 @@ impl Run<'_> {
 
     /// The step that comes after one without a branch key that applies.
     pub(super) fn after(&self, step: &Step) -> Option<String> {
+        if step.id == LOADING_STEP {
+            // One that is retried, or repeats another, goes on where it is to begin.
+            return self.state.entry.clone().or_else(|| step.next.clone());
+        }
         step.next.clone().or_else(|| self.plan.follows(&step.id).map(str::to_owned))
     }
 

@@ -64,6 +64,7 @@ mod tests {
             key: format!("{step}:{attempt}"),
             request: EffectRequest::EmitEvent { event: "told".to_owned(), payload },
             timeout: Duration::from_secs(1),
+            secrets: None,
             has_turn: false,
         }
     }

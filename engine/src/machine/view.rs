@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::state::{Origin, ROOT, ScopeId, State, Written};
 use crate::Timestamp;
 use crate::definition::MissingFields;
-use crate::expr::Scope;
+use crate::expr::{INTEGRATIONS, SECRETS, Scope, VARIABLES};
 use crate::plan::Plan;
 
 /// The context of one scope at one moment.
@@ -19,15 +19,14 @@ pub(super) struct View<'a> {
     scope: ScopeId,
     /// What `event` stands for while an awaited event is looked at.
     event: Option<&'a Value>,
+    /// What `secrets` stands for while a call is rendered that names some.
+    secrets: Option<Value>,
     /// What `now` stands for.
     now: Timestamp,
     /// Roots that come partly from the payload and partly from what was written: merged once,
     /// however often they are read.
     merged: OnceCell<Map<String, Value>>,
 }
-
-/// Roots of the organization, which has none of them yet.
-const EMPTY_ROOTS: [&str; 3] = ["vars", "secrets", "integrations"];
 
 impl Scope for View<'_> {
     fn root(&self, name: &str) -> Option<Cow<'_, Value>> {
@@ -79,13 +78,24 @@ impl<'a> View<'a> {
         scope: ScopeId,
         now: Timestamp,
     ) -> Self {
-        Self { plan, origin, state, scope, event: None, now, merged: OnceCell::new() }
+        Self { plan, origin, state, scope, event: None, secrets: None, now, merged: OnceCell::new() }
     }
 
     /// The same with `event` standing for an awaited event's payload.
     pub(super) fn with_event(mut self, payload: &'a Value) -> Self {
         self.event = Some(payload);
         self
+    }
+
+    /// The same with `secrets` standing for an object of texts.
+    pub(super) fn with_secrets(&self, secrets: Value) -> Self {
+        let Self { plan, origin, state, scope, event, now, .. } = *self;
+        Self { plan, origin, state, scope, event, secrets: Some(secrets), now, merged: OnceCell::new() }
+    }
+
+    /// What is being looked at.
+    pub(super) const fn parts(&self) -> (&'a Plan, &'a Origin, &'a State) {
+        (self.plan, self.origin, self.state)
     }
 
     /// A value of the scope, or of one around it.
@@ -118,12 +128,25 @@ impl<'a> View<'a> {
         None
     }
 
-    /// Roots that belong to the engine and that no payload can take.
+    /// Roots that belong to the engine and that no payload can take; of the organization's variables and services those
+    /// that the definition names something below.
     fn own(&self, name: &str) -> Option<Cow<'_, Value>> {
         match name {
             "steps" if self.scope == ROOT => Some(Cow::Borrowed(&self.state.steps)),
             "steps" => Some(Cow::Owned(self.all_steps())),
             "trigger" => Some(Cow::Borrowed(&self.origin.trigger)),
+            SECRETS => Some(self.secrets.as_ref().map_or_else(nothing, Cow::Borrowed)),
+            VARIABLES | INTEGRATIONS => {
+                let loading = self.plan.loading()?;
+                let names = if name == VARIABLES { &loading.variables } else { &loading.integrations };
+                if names.is_empty() {
+                    // The definition reads nothing of the organization there: a key of the payload like any other.
+                    return None;
+                }
+                // What was loaded, and nothing that a payload or an event calls so.
+                let loaded = self.state.loaded.as_ref().and_then(|_| self.state.written.values.get(name));
+                Some(loaded.map_or_else(nothing, Cow::Borrowed))
+            }
             "workflow" => Some(Cow::Owned(json!({
                 "id": self.origin.workflow_id,
                 "name": self.origin.workflow_name,
@@ -154,7 +177,6 @@ impl<'a> View<'a> {
     fn fallback(&self, name: &str) -> Option<Cow<'_, Value>> {
         match name {
             "event" => Some(Cow::Borrowed(&self.origin.payload)),
-            _other if EMPTY_ROOTS.contains(&name) => Some(Cow::Owned(Value::Object(Map::new()))),
             _other => None,
         }
     }
@@ -186,6 +208,10 @@ impl<'a> View<'a> {
         }
         roots
     }
+}
+
+fn nothing<'v>() -> Cow<'v, Value> {
+    Cow::Owned(Value::Object(Map::new()))
 }
 
 /// Whether what lies below at `path` shows through what was written over it.

@@ -321,7 +321,7 @@ impl Run<'_> {
     /// The settings with which an approval was opened.
     fn settings_of(&self, path: &str, approval: &str) -> Option<&Approval> {
         let id = path.rsplit('.').next()?;
-        match &self.plan.step(id)?.kind {
+        match &self.plan.find(id)?.kind {
             StepKind::Approval { approval, .. } => Some(approval),
             StepKind::Action { execute, .. } | StepKind::Execute { execute } => {
                 let index: usize = approval.rsplit('/').next()?.parse().ok()?;

@@ -11,9 +11,27 @@ pub struct Case {
     pub input: Map<String, Value>,
     /// The event that the execution is started by, if a trigger fits.
     pub event: Option<String>,
-    /// Answers to HTTP calls, in the order of the calls.
+    /// Answers to HTTP calls and GraphQL requests, in the order of the calls.
     #[serde(default)]
     pub http: Vec<Answer>,
+    /// Answers of systems of records, in the order of the calls.
+    #[serde(default)]
+    pub records: Vec<Answer>,
+    /// Answers of models, in the order of the questions: `body` is the action's output.
+    #[serde(default)]
+    pub models: Vec<Answer>,
+    /// Values of the organization's secrets.
+    #[serde(default)]
+    pub secrets: Map<String, Value>,
+    /// Values of its variables.
+    #[serde(default)]
+    pub vars: Map<String, Value>,
+    /// What is told of its services.
+    #[serde(default)]
+    pub integrations: Map<String, Value>,
+    /// Resources that can be loaded.
+    #[serde(default)]
+    pub loads: Map<String, Value>,
     /// Ends of child executions, in the order of their starts.
     #[serde(default)]
     pub children: Vec<Child>,
@@ -95,6 +113,8 @@ pub struct Expect {
     pub warnings: Option<Vec<String>>,
     /// Events that were emitted, as subsets.
     pub emitted: Option<Vec<Value>>,
+    /// Messages to people, as subsets.
+    pub notified: Option<Vec<Value>>,
     /// Executions that were started, as subsets.
     pub started: Option<Vec<Value>>,
     /// Approvals that are open, as subsets.

@@ -49,6 +49,7 @@ pub fn differences(world: &World, expect: &Expect) -> Vec<String> {
         ("metadata", expect.metadata.clone(), metadata),
         ("context", expect.context.clone(), trace.context(&world.origin)),
         ("emitted", expect.emitted.clone().map(Value::Array), json!(world.emitted)),
+        ("notified", expect.notified.clone().map(Value::Array), json!(world.notified)),
         ("started", expect.started.clone().map(Value::Array), json!(world.started)),
         ("approvals", expect.approvals.clone().map(Value::Array), Value::Array(approvals)),
     ];

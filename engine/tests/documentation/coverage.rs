@@ -3,15 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use sluice_engine::check::{UNAVAILABLE_ACTIONS, UNAVAILABLE_TRIGGERS};
 use sluice_engine::definition::{action_types, backoffs, decisions, step_types, strategies};
 
 use crate::PAGE;
 use crate::examples::run_page;
-use crate::page::{examples, section, under, yaml};
-
-/// The section about what is not available.
-const NOT_YET: &str = "Not there yet";
+use crate::page::{examples, under, yaml};
 
 /// The texts that stand under `key` in the definitions of the page.
 fn words(key: &str) -> BTreeSet<String> {
@@ -30,23 +26,10 @@ fn every_step_type_runs_in_an_example() {
 }
 
 #[test]
-fn every_available_action_runs_in_an_example() {
+fn every_action_runs_in_an_example() {
     let ran = run_page(PAGE).actions;
-    let missing: Vec<_> =
-        action_types().filter(|kind| !UNAVAILABLE_ACTIONS.contains(kind) && !ran.contains(*kind)).collect();
+    let missing: Vec<_> = action_types().filter(|kind| !ran.contains(*kind)).collect();
     assert!(missing.is_empty(), "no example of docs/definition-language.md runs {missing:?}");
-}
-
-#[test]
-fn what_is_not_available_is_said_in_its_section_and_nothing_else_is() {
-    let section = section(PAGE, NOT_YET);
-    let says = |word: &str| section.contains(&format!("`{word}`"));
-    for word in UNAVAILABLE_ACTIONS.iter().chain(UNAVAILABLE_TRIGGERS) {
-        assert!(says(word), "the section `{NOT_YET}` does not name `{word}`");
-    }
-    for word in action_types().filter(|word| !UNAVAILABLE_ACTIONS.contains(word)) {
-        assert!(!says(word), "the section `{NOT_YET}` names `{word}`, which is available");
-    }
 }
 
 #[test]

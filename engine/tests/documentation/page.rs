@@ -77,13 +77,6 @@ pub fn entries(page: &str, kind: &str) -> Vec<(usize, Value)> {
         .collect()
 }
 
-/// The text below a heading, up to the next one.
-pub fn section<'p>(page: &'p str, heading: &str) -> &'p str {
-    let start = page.find(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section `{heading}`"));
-    let body = &page[start + 4..];
-    body.find("\n## ").map_or(body, |end| &body[..end])
-}
-
 /// Every value that stands under `key`, however deep.
 pub fn under(value: &Value, key: &str, found: &mut Vec<Value>) {
     match value {

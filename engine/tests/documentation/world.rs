@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use sluice_engine::definition::{Definition, TriggerKind};
 use sluice_engine::expr::Scope;
 use sluice_engine::machine::{
-    Body, Command, Effect, EffectOutcome, EffectRequest, ErrorClass, Event, HttpRequest, Origin, Signal, State,
-    StepError, advance, apply, next_due, rate, time_limit,
+    Body, CallTo, Command, Effect, EffectOutcome, EffectRequest, ErrorClass, Event, GraphqlCall, HttpRequest, Loads,
+    ModelCall, Origin, RecordCall, Signal, State, StepError, advance, apply, next_due, rate, time_limit,
 };
 use sluice_engine::plan::{Plan, Settings};
 use sluice_engine::{Timestamp, duration};
@@ -30,12 +30,24 @@ pub struct World {
     pub now: Timestamp,
     pub emitted: Vec<Value>,
     pub started: Vec<Value>,
+    pub notified: Vec<Value>,
     pub problems: Vec<String>,
     effects: VecDeque<Effect>,
     http: VecDeque<Answer>,
+    records: VecDeque<Answer>,
+    models: VecDeque<Answer>,
+    parts: Parts,
     children: VecDeque<Child>,
     happenings: VecDeque<Happening>,
     commands: usize,
+}
+
+/// What the organization has.
+struct Parts {
+    secrets: Map<String, Value>,
+    vars: Map<String, Value>,
+    integrations: Map<String, Value>,
+    loads: Map<String, Value>,
 }
 
 /// A payload as conditions and templates read it.
@@ -115,9 +127,18 @@ impl World {
             now: START,
             emitted: Vec::new(),
             started: Vec::new(),
+            notified: Vec::new(),
             problems: Vec::new(),
             effects: VecDeque::new(),
             http: std::mem::take(&mut case.http).into(),
+            records: std::mem::take(&mut case.records).into(),
+            models: std::mem::take(&mut case.models).into(),
+            parts: Parts {
+                secrets: std::mem::take(&mut case.secrets),
+                vars: std::mem::take(&mut case.vars),
+                integrations: std::mem::take(&mut case.integrations),
+                loads: std::mem::take(&mut case.loads),
+            },
             children: std::mem::take(&mut case.children).into(),
             happenings: std::mem::take(&mut case.signals).into(),
             commands: 0,
@@ -197,7 +218,33 @@ impl World {
 
     fn answer(&mut self, effect: Effect) {
         let outcome = match &effect.request {
-            EffectRequest::Http(request) => return self.answer_http(&effect, request),
+            EffectRequest::Http(request) => {
+                let (shown, answer) = (shown(&effect, request), self.http.pop_front());
+                return self.answer_call(&effect, &shown, answer, |answer| outcome(request, answer));
+            }
+            EffectRequest::Graphql(request) => {
+                let (shown, answer) = (shown_query(request), self.http.pop_front());
+                return self.answer_call(&effect, &shown, answer, graphql_outcome);
+            }
+            EffectRequest::Record(request) => {
+                let (shown, answer) = (shown_record(request), self.records.pop_front());
+                return self.answer_call(&effect, &shown, answer, record_outcome);
+            }
+            EffectRequest::Model(request) => {
+                let (shown, answer) = (shown_question(request), self.models.pop_front());
+                return self
+                    .answer_call(&effect, &shown, answer, |answer| EffectOutcome::Succeeded { output: answer.body });
+            }
+            EffectRequest::Load(loads) => {
+                let outcome = self.parts.load(loads);
+                return self.command(Command::EffectDone { effect: effect.id, outcome });
+            }
+            EffectRequest::Notify(message) => {
+                self.notified.push(json!({ "recipients": message.recipients, "message": message.message,
+                    "subject": message.subject, "channel": message.channel, "template": message.template, "data": message.data }));
+                let delivered = message.recipients.iter().map(|recipient| json!({ "recipient": recipient })).collect();
+                json!({ "delivered": Value::Array(delivered), "failed": [] })
+            }
             EffectRequest::EmitEvent { event, payload } => {
                 self.emitted.push(json!({ "event": event, "payload": payload }));
                 json!({ "event_id": format!("evt_{}", self.emitted.len()) })
@@ -218,15 +265,22 @@ impl World {
         }
     }
 
-    fn answer_http(&mut self, effect: &Effect, request: &HttpRequest) {
-        let Some(answer) = self.http.pop_front() else {
-            self.problems.push(format!("the case has no answer for {} {}", request.method, request.url));
+    fn answer_call(
+        &mut self,
+        effect: &Effect,
+        shown: &Value,
+        answer: Option<Answer>,
+        outcome: impl Fn(Answer) -> EffectOutcome,
+    ) {
+        let shown = revealed(effect, shown, &self.parts.secrets);
+        let Some(answer) = answer else {
+            self.problems.push(format!("the case has no answer for {shown}"));
             let error = StepError::other("NO_ANSWER", "the case has no answer");
             return self
                 .command(Command::EffectDone { effect: effect.id.clone(), outcome: EffectOutcome::Failed(error) });
         };
         if let Some(wanted) = &answer.request {
-            contains(&shown(effect, request), wanted, "request", &mut self.problems);
+            contains(&shown, wanted, "request", &mut self.problems);
         }
         let takes = answer.takes.as_deref().map(length).unwrap_or_default();
         let done_at = self.now.plus(takes.min(effect.timeout));
@@ -238,12 +292,18 @@ impl World {
             return;
         }
         self.now = done_at;
-        let outcome = if takes > effect.timeout { failed("timeout") } else { outcome(request, answer) };
+        let outcome = if takes > effect.timeout { failed("timeout") } else { outcome(answer) };
         self.command(Command::EffectDone { effect: effect.id.clone(), outcome });
     }
 
     fn look_for_leftovers(&mut self) {
-        let left = [("http", self.http.len()), ("children", self.children.len()), ("signals", self.happenings.len())];
+        let left = [
+            ("http", self.http.len()),
+            ("records", self.records.len()),
+            ("models", self.models.len()),
+            ("children", self.children.len()),
+            ("signals", self.happenings.len()),
+        ];
         for (what, count) in left.into_iter().filter(|(_, count)| *count > 0) {
             self.problems.push(format!("{count} of `{what}` are left over"));
         }
@@ -295,4 +355,72 @@ fn shown(effect: &Effect, request: &HttpRequest) -> Value {
         "method": request.method, "url": request.url, "key": effect.key, "body": body,
         "headers": object(&request.headers), "query": object(&request.query),
     })
+}
+
+/// A call with the values in place of what stands for secrets.
+fn revealed(effect: &Effect, shown: &Value, secrets: &Map<String, Value>) -> Value {
+    let Some(marks) = &effect.secrets else { return shown.clone() };
+    let text = |name: &String| secrets.get(name).and_then(Value::as_str).unwrap_or_default();
+    let marked = |name: &String| json!(format!("{}{name}{}", marks.mark, marks.end)).to_string().replace('"', "");
+    let whole = shown.to_string();
+    let whole = marks.names.iter().fold(whole, |whole, name| whole.replace(&marked(name), text(name)));
+    serde_json::from_str(&whole).unwrap()
+}
+
+fn shown_query(request: &GraphqlCall) -> Value {
+    let (place, to) = match &request.to {
+        CallTo::Url(url) => ("url", url),
+        CallTo::Service(name) => ("service", name),
+    };
+    json!({ place: to, "query": request.query, "variables": request.variables })
+}
+
+fn shown_record(request: &RecordCall) -> Value {
+    let operation = format!("{:?}", request.operation).to_lowercase();
+    json!({ "operation": operation, "entity": request.entity, "entity_id": request.entity_id,
+        "data": request.data, "service": request.service })
+}
+
+fn shown_question(request: &ModelCall) -> Value {
+    json!({ "provider": request.provider, "model": request.model, "system": request.system, "prompt": request.prompt,
+        "schema": request.schema, "max_tokens": request.max_tokens, "temperature": request.temperature,
+        "tools": request.tools })
+}
+
+fn graphql_outcome(answer: Answer) -> EffectOutcome {
+    if let Some(errors) = answer.body.get("errors") {
+        let error = StepError::other("GRAPHQL_ERROR", errors[0]["message"].as_str().unwrap());
+        return EffectOutcome::Failed(StepError { detail: Some(errors.clone()), ..error });
+    }
+    EffectOutcome::Succeeded { output: json!({ "status": 200, "headers": {}, "body": answer.body["data"] }) }
+}
+
+fn record_outcome(answer: Answer) -> EffectOutcome {
+    if let Some(error) = &answer.error {
+        return EffectOutcome::Failed(StepError::other(error, "it did not work"));
+    }
+    let id = answer.body["id"].clone();
+    EffectOutcome::Succeeded {
+        output: json!({ "status": answer.status.unwrap_or(200), "headers": {}, "body": answer.body, "id": id }),
+    }
+}
+
+impl Parts {
+    fn load(&self, loads: &Loads) -> EffectOutcome {
+        let of = |parts: &Map<String, Value>, names: &[String]| -> Map<String, Value> {
+            names.iter().filter_map(|name| Some((name.clone(), parts.get(name)?.clone()))).collect()
+        };
+        let (mut resources, mut absent) = (Map::new(), Vec::new());
+        for load in &loads.resources {
+            match self.loads.get(&load.name) {
+                Some(value) => drop(resources.insert(load.name.clone(), value.clone())),
+                None if load.is_optional => absent.push(json!({ "name": load.name, "reason": "it is not registered" })),
+                None => return EffectOutcome::Failed(StepError::other("RESOURCE_NOT_FOUND", "there is none")),
+            }
+        }
+        EffectOutcome::Succeeded {
+            output: json!({ "resources": resources, "variables": of(&self.vars, &loads.variables),
+                "integrations": of(&self.integrations, &loads.integrations), "absent": absent }),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What templates and conditions read.
 
 use serde_json::{Value, json};
+use sluice_engine::machine::EffectOutcome;
 
 use crate::sim::Sim;
 
@@ -63,8 +64,10 @@ fn finished_steps_the_trigger_and_the_names_are_readable() {
             "read.vars": "{{ vars.none }}",
         } },
     ]);
+    let mut sim = Sim::start(steps, json!({ "order": { "id": 7 }, "vars": { "limit": 1 } }));
+    sim.finish(EffectOutcome::Succeeded { output: json!({ "variables": { "other": 5 } }) });
     assert_eq!(
-        Sim::start(steps, json!({ "order": { "id": 7 } })).context()["read"],
+        sim.context()["read"],
         json!({
             "status": "succeeded", "output": 1, "attempts": 1, "trigger": "manual", "event": 7,
             "execution": "exe_1 2026-03-01T12:00:00.000Z", "workflow": "Test 3", "vars": null,
@@ -91,10 +94,12 @@ fn a_resource_that_is_not_registered_is_absent_with_a_warning() {
         "workflow_id": "test", "context": { "load": ["customer.profile", "order.details"] },
         "steps": [{ "id": "s", "type": "set", "set": { "a": "{{ customer.profile.tier }}" } }],
     });
-    let sim = Sim::start_definition(&definition, json!({ "order": { "details": { "given": true } } }));
+    let mut sim = Sim::start_definition(&definition, json!({ "order": { "details": { "given": true } } }));
+    let absent = json!([{ "name": "customer.profile", "reason": "it is not registered" }]);
+    sim.finish(EffectOutcome::Succeeded { output: json!({ "resources": {}, "absent": absent }) });
     let warnings: Vec<String> =
         sim.trace().warnings.into_iter().map(|(path, message)| format!("{path}|{message}")).collect();
-    assert_eq!(warnings, ["|the resource `customer.profile` is not registered, so `customer.profile` is absent"]);
+    assert_eq!(warnings, ["|the resource `customer.profile` is absent: it is not registered"]);
     assert_eq!(sim.context()["a"], Value::Null);
 }
 

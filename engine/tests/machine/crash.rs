@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use sluice_engine::Timestamp;
-use sluice_engine::machine::{Command, ErrorClass, Event, State, Status, apply, outstanding, time_limit, violations};
+use sluice_engine::machine::{
+    Command, EffectOutcome, ErrorClass, Event, State, Status, apply, outstanding, time_limit, violations,
+};
 
 use crate::sim::{START, Sim, call};
 
@@ -162,4 +164,64 @@ fn a_journal_that_was_tampered_with_is_noticed() {
         apply(&mut state, event);
     }
     assert_eq!(found(&stuck, &state), ["a live execution has something outstanding"]);
+}
+
+#[test]
+fn a_step_that_begins_before_what_it_depends_on_is_noticed() {
+    const BEFORE: &str = "no step begins before what it depends on";
+    let branches = json!([[call("left", json!({}))], [call("right", json!({}))]]);
+    let mut sim = Sim::start(
+        json!([call("first", json!({ "next": "both" })), { "id": "both", "type": "parallel", "next": "last",
+            "parallel": { "branches": branches } }, call("last", json!({}))]),
+        json!({}),
+    );
+    for _call in 0..4 {
+        sim.answer(json!({}));
+    }
+    assert_eq!(sim.state.status(), Status::Completed);
+    let told = |journal: &[Event]| -> Vec<String> {
+        let found = violations(&sim.plan, &sim.origin, journal, &sim.state, false);
+        found.into_iter().filter(|found| found.invariant == BEFORE).map(|found| found.detail).collect()
+    };
+    assert!(told(&sim.journal).is_empty());
+    let without = |is_it: &dyn Fn(&Event) -> bool| -> Vec<Event> {
+        sim.journal.iter().filter(|event| !is_it(event)).cloned().collect()
+    };
+    let result_of =
+        |step: &'static str| move |event: &Event| matches!(event, Event::StepSucceeded { path, .. } if path == step);
+    assert_eq!(told(&without(&result_of("first")))[0], "both begins, and nothing has led to it");
+    assert_eq!(told(&without(&result_of("both"))), ["last begins, and nothing has led to it"]);
+    let opened = |event: &Event| matches!(event, Event::ScopeOpened { index: 1, .. });
+    assert!(told(&without(&opened)).contains(&"both.right begins, and nothing has led to it".to_owned()));
+    let closed = |event: &Event| matches!(event, Event::ScopeClosed { scope: 2, .. });
+    assert_eq!(told(&without(&closed))[0], "both has ended before 1 of what it holds");
+    let mut astray = sim.journal.clone();
+    for event in &mut astray {
+        match event {
+            Event::StepSucceeded { path, to, .. } if path == "first" => *to = Some("last".to_owned()),
+            _other => {}
+        }
+    }
+    assert_eq!(told(&astray)[0], "first goes on at last, and no arrow leads there");
+    let mut early = sim.journal.clone();
+    let at = early.iter().position(|event| matches!(event, Event::StepStarted { path, .. } if path == "last")).unwrap();
+    let last = early.remove(at);
+    early.insert(2, last);
+    assert_eq!(told(&early)[0], "last begins, and nothing has led to it");
+}
+
+#[test]
+fn a_step_that_begins_before_its_data_were_loaded_is_noticed() {
+    let definition =
+        json!({ "workflow_id": "test", "context": { "load": ["stock"] }, "steps": [{ "id": "end", "type": "end" }] });
+    let mut sim = Sim::start_definition(&definition, json!({}));
+    sim.finish(EffectOutcome::Succeeded { output: json!({ "resources": { "stock": 3 } }) });
+    let early: Vec<Event> = sim
+        .journal
+        .iter()
+        .filter(|event| !matches!(event, Event::StepSucceeded { path, .. } if path == "$context"))
+        .cloned()
+        .collect();
+    let found = violations(&sim.plan, &sim.origin, &early, &sim.state, false);
+    assert!(found.iter().any(|found| found.detail == "end begins, and nothing has led to it"), "{found:?}");
 }

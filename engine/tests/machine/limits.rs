@@ -93,14 +93,6 @@ fn unwatched(definition: &Value) -> State {
 }
 
 #[test]
-fn a_step_that_this_version_cannot_run_fails_with_a_code() {
-    let steps = json!([{ "id": "w", "type": "execute",
-        "execute": [{ "type": "notify", "recipients": ["role:manager"], "message": "hello" }] }]);
-    let sim = Sim::start_unchecked(&json!({ "workflow_id": "test", "steps": steps }), json!({}));
-    assert_eq!(sim.timeline().last().unwrap(), "failed NOT_AVAILABLE at w");
-}
-
-#[test]
 fn an_interrupt_fails_the_execution_where_it_stands() {
     let mut sim = Sim::start_definition(&definition(json!({})), json!({}));
     let quarantine = Command::Interrupt { code: "QUARANTINED".to_owned(), message: "its worker died".to_owned() };

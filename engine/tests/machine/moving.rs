@@ -232,3 +232,26 @@ fn a_length_of_time_that_runs_does_not_become_a_moment() {
     let expected = ["rest: step `rest` waits for a time, and in version 4 for an event"];
     assert_eq!(held(&sim, &moment, &event), expected);
 }
+
+#[test]
+fn what_was_not_loaded_at_the_beginning_is_not_read_later() {
+    let rest = || waits("order.paid", "end");
+    let (old, new) =
+        (flow(&json!([rest(), allow("end", "{{ n }}")])), flow(&json!([rest(), allow("end", "{{ vars.limit }}")])));
+    let sim = Sim::start_definition(&old, json!({}));
+    assert_eq!(held(&sim, &old, &new), ["-: version 4 reads the variable `limit`, which was not loaded when it began"]);
+    let mut sim = Sim::start_definition(&new, json!({}));
+    sim.fail("RESOURCE_UNAVAILABLE", sluice_engine::machine::ErrorClass::Connection);
+    assert_eq!(held(&sim, &new, &old), ["$context: it is about to load what it reads, and version 4 loads nothing"]);
+    let mut other = new.clone();
+    other["context"] = json!({ "load": ["stock"] });
+    assert!(held(&sim, &new, &other).is_empty());
+    go(&mut sim, &other);
+    sim.wake_after(1_000);
+    sim.finish(sluice_engine::machine::EffectOutcome::Succeeded {
+        output: json!({ "resources": { "stock": 3 }, "variables": { "limit": 5 } }),
+    });
+    assert!(held(&sim, &other, &new).is_empty(), "all of it was loaded");
+    sim.command(event("order.paid"));
+    assert_eq!((sim.state.status(), &sim.context()["stock"]), (Status::Completed, &json!(3)));
+}

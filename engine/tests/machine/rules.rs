@@ -86,3 +86,24 @@ fn a_step_whose_rule_the_execution_does_not_have_fails_with_a_code() {
     sim.command(Command::TakeUp);
     assert_eq!(sim.timeline().last().unwrap(), "failed RULE_UNUSABLE at a");
 }
+
+#[test]
+fn what_a_rule_reads_of_the_organization_is_loaded_too() {
+    let condition = json!({ "field": "total", "operator": "gte", "value": "{{ vars.limit }}" });
+    let rule = check(RuleKind::Condition, &condition).rule.unwrap();
+    let steps = json!([{ "id": "is_large", "type": "condition", "rule_id": "large" }]);
+    let mut sim = Sim::accept_json(&json!({ "workflow_id": "test", "steps": steps }), json!({ "total": 100 }));
+    sim.plan = sim.plan.with_rules(BTreeMap::from([("large".to_owned(), PinnedRule { rule, version: 1 })]));
+    sim.command(Command::TakeUp);
+    let output = json!({ "variables": { "limit": 100 } });
+    sim.finish(sluice_engine::machine::EffectOutcome::Succeeded { output });
+    assert_eq!(sim.context()["steps"]["is_large"]["output"]["result"], true);
+}
+
+#[test]
+fn a_rule_that_reads_a_secret_is_refused_and_reads_nothing() {
+    let checked = check(RuleKind::Condition, &json!({ "field": "secrets.key", "operator": "eq", "value": "k" }));
+    let found: Vec<_> = checked.problems.iter().map(|problem| (problem.code, problem.is_error())).collect();
+    assert_eq!(found, [("secret-misplaced", true)]);
+    assert!(checked.rule.is_some(), "one that was saved before still runs");
+}

@@ -21,6 +21,9 @@ const MAX_REASON: usize = 1_000;
 /// Longest before and after that are kept, together, in bytes of JSON.
 const MAX_CHANGES: usize = 16 * 1_024;
 
+/// What can be followed live, and changes by what stands in the log.
+const FOLLOWED: [&str; 3] = ["workflow", "schedule", "rule"];
+
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -103,10 +106,10 @@ pub async fn record(services: &Services, entry: NewEntry) -> Result<(), ServiceE
 #[boxed]
 pub async fn record_all(services: &Services, entries: Vec<NewEntry>) -> Result<(), ServiceError> {
     let rows: Vec<NewAuditEntry> = entries.into_iter().map(|entry| row(services, entry)).collect();
-    let followed = rows.iter().filter(|row| row.target_type == "workflow").map(|row| row.organization_id);
-    let followed: BTreeSet<OrganizationId> = followed.collect();
+    let followed = rows.iter().filter(|row| FOLLOWED.contains(&row.target_type.as_str()));
+    let followed: BTreeSet<OrganizationId> = followed.map(|row| row.organization_id).collect();
     services.store().audit(rows).await?;
-    // Whoever follows a workflow reads what happened to it from the log.
+    // Whoever follows a workflow reads what happened to it from the log; the others are read as they are.
     services.notices().publish(followed.into_iter().map(Notice::of).collect());
     Ok(())
 }

@@ -117,8 +117,8 @@ impl CallScope {
         let query: Map<String, Value> =
             pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect();
         let proves = match &webhook.verify {
-            engine::definition::Verify::HmacSha256 { header } => Some(header.as_str()),
-            engine::definition::Verify::None | engine::definition::Verify::StandardWebhooks => None,
+            engine::definition::Verify::HmacSha256 { header, .. } => Some(header.as_str()),
+            engine::definition::Verify::None | engine::definition::Verify::StandardWebhooks { .. } => None,
         };
         let shown = call.headers.iter().filter(|(name, _)| !HIDDEN.contains(&name.as_str()) && proves != Some(name));
         let headers: Map<String, Value> =

@@ -10,8 +10,8 @@ use ids::{HookId, OrganizationId};
 use serde_json::json;
 use store::{HOOK_ADDRESS, HookRow, Page, PageRequest, StoreError};
 
-use super::Verification;
 use super::proof::{self, PREFIX};
+use super::{Verification, find};
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
@@ -23,7 +23,7 @@ use crate::viewer::{Permission, Viewer};
 /// Longest time that a secret counts beside the next one.
 const MAX_OVERLAP: Duration = Duration::from_hours(30 * 24);
 /// Shortest and longest secret that is taken over from a sender, in bytes.
-const SECRET_BYTES: std::ops::RangeInclusive<usize> = 16..=512;
+pub(super) const SECRET_BYTES: std::ops::RangeInclusive<usize> = 16..=512;
 
 /// A secret to set.
 #[derive(Debug, Clone)]
@@ -85,6 +85,11 @@ pub async fn rotate(services: &Services, viewer: &Viewer, rotate: Rotate) -> Res
         return Err(unknown(rotate.hook));
     }
     check(&row, &rotate)?;
+    if let Some(name) = find::named_secret(services, &row).await? {
+        let message = format!("callers of this hook prove themselves with the secret `{name}` of the organization");
+        let help = "Set that secret, or publish a version whose `verify` names no `secret`.";
+        return Err(ServiceError::mistake(Mistake::new(Code::WrongState, "id", message).with_help(help)));
+    }
     let made = if rotate.secret.is_none() { Some(made()?) } else { None };
     let Some(secret) = rotate.secret.as_ref().or(made.as_ref()) else { return Err(unknown(rotate.hook)) };
     let id = row.id.to_string();

@@ -2,7 +2,8 @@
 //!
 //! A call is taken in three steps, between which the front door reads the body and lets somebody pay: the hook is
 //! [found](find), the call [proves itself](Hook::recognise), and starts an execution ([`Hook::deliver`]). What a
-//! sender repeats starts nothing again.
+//! sender repeats starts nothing again. A call proves itself with the secret of its address, or with the secret of
+//! the organization that the trigger names.
 
 mod deliver;
 mod find;
@@ -12,6 +13,7 @@ mod proof;
 pub use find::{Hook, find};
 pub(crate) use manage::made as new_secret;
 pub use manage::{Rotate, Rotated, address, address_taken, count, page, rotate};
+pub(crate) use proof::standard_signature;
 pub use proof::{Proof, Unproven, Verification, sign};
 
 use std::collections::BTreeMap;

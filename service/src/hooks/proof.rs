@@ -41,7 +41,7 @@ impl Verification {
         match verify {
             Verify::None => Self::None,
             Verify::HmacSha256 { .. } => Self::HmacSha256,
-            Verify::StandardWebhooks => Self::StandardWebhooks,
+            Verify::StandardWebhooks { .. } => Self::StandardWebhooks,
         }
     }
 
@@ -100,8 +100,8 @@ pub(super) fn of(verify: &Verify, secrets: &[Secret], call: &Call, now: Timestam
             let named = ["webhook-id", "idempotency-key"].iter().find_map(|name| call.headers.get(*name));
             Ok(Proof { delivery: named.filter(|id| is_id(id)).cloned() })
         }
-        Verify::HmacSha256 { header } => hmac_sha256(header, secrets, call),
-        Verify::StandardWebhooks => standard_webhooks(secrets, call, now),
+        Verify::HmacSha256 { header, .. } => hmac_sha256(header, secrets, call),
+        Verify::StandardWebhooks { .. } => standard_webhooks(secrets, call, now),
     }
 }
 
@@ -131,7 +131,7 @@ fn standard_webhooks(secrets: &[Secret], call: &Call, now: Timestamp) -> Result<
     let signatures = signatures.split(' ').filter_map(|one| one.strip_prefix("v1,")).take(MAX_SIGNATURES);
     let signatures: Vec<Vec<u8>> = signatures.filter_map(|text| STANDARD.decode(text).ok()).collect();
     let signed: [&[u8]; 5] = [id.as_bytes(), b".", moment.as_bytes(), b".", &call.body];
-    let keys: Vec<Vec<u8>> = secrets.iter().filter_map(|secret| key(secret.reveal())).collect();
+    let keys: Vec<Vec<u8>> = secrets.iter().filter_map(key_or_text).collect();
     let pairs = keys.iter().flat_map(|key| signatures.iter().map(move |signature| (key, signature)));
     // All of them, so that the time tells nothing of which one fits.
     if pairs.filter(|(key, signature)| fits(key, &signed, signature)).count() == 0 {
@@ -163,12 +163,11 @@ pub fn sign(
         }
         Verification::StandardWebhooks => {
             let moment = (at.0 / 1_000).to_string();
-            let signed: [&[u8]; 5] = [id.as_bytes(), b".", moment.as_bytes(), b".", body];
-            let signature = STANDARD.encode(signature(&key(secret.reveal())?, &signed).finalize().into_bytes());
+            let signature = standard_signature(secret, (id, &moment), body)?;
             Some(vec![
                 ("webhook-id".to_owned(), id.to_owned()),
                 ("webhook-timestamp".to_owned(), moment),
-                ("webhook-signature".to_owned(), format!("v1,{signature}")),
+                ("webhook-signature".to_owned(), signature),
             ])
         }
     }
@@ -177,6 +176,20 @@ pub fn sign(
 /// The key in a secret of Standard Webhooks: base64, mostly with a prefix.
 pub(super) fn key(secret: &str) -> Option<Vec<u8>> {
     STANDARD.decode(secret.strip_prefix(PREFIX).unwrap_or(secret)).ok().filter(|key| (24..=64).contains(&key.len()))
+}
+
+/// The key in a secret of the organization: as [`key`], or a text, whose bytes are the key.
+fn key_or_text(secret: &Secret) -> Option<Vec<u8>> {
+    let text = secret.reveal();
+    let is_text = !text.is_empty() && !text.starts_with(PREFIX);
+    key(text).or_else(|| is_text.then(|| text.as_bytes().to_vec()))
+}
+
+/// The signature of a message after the Standard Webhooks specification, `v1,` and base64. `None` when the secret is
+/// no key.
+pub(crate) fn standard_signature(secret: &Secret, (id, moment): (&str, &str), body: &[u8]) -> Option<String> {
+    let signed: [&[u8]; 5] = [id.as_bytes(), b".", moment.as_bytes(), b".", body];
+    Some(format!("v1,{}", STANDARD.encode(signature(&key_or_text(secret)?, &signed).finalize().into_bytes())))
 }
 
 /// In constant time.
@@ -233,7 +246,7 @@ mod tests {
     }
 
     fn standard(call: &Call, texts: &[&str]) -> Result<Proof, Unproven> {
-        of(&Verify::StandardWebhooks, &secrets(texts), call, NOW)
+        of(&Verify::StandardWebhooks { secret: None }, &secrets(texts), call, NOW)
     }
 
     #[test]
@@ -246,7 +259,9 @@ mod tests {
             ],
             BODY,
         );
-        let proof = of(&Verify::StandardWebhooks, &secrets(&[SECRET]), &call, Timestamp(1_614_265_330_000)).unwrap();
+        let proof =
+            of(&Verify::StandardWebhooks { secret: None }, &secrets(&[SECRET]), &call, Timestamp(1_614_265_330_000))
+                .unwrap();
         assert_eq!(proof.delivery.as_deref(), Some("msg_p5jXN8AQM9LWM0D4loKWxJek"));
     }
 
@@ -312,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_plain_hmac_signs_the_body_which_counts_once() {
-        let verify = Verify::HmacSha256 { header: "x-hub-signature-256".to_owned() };
+        let verify = Verify::HmacSha256 { header: "x-hub-signature-256".to_owned(), secret: None };
         let signature = sign(b"it is a secret to everybody", &[b"{}"]);
         let hex = crate::hex(&signature);
         let known = secrets(&["it is a secret to everybody"]);
@@ -334,16 +349,19 @@ mod tests {
     fn what_is_signed_here_is_recognised_here() {
         for (verify, texts) in [
             (Verify::None, SECRET),
-            (Verify::StandardWebhooks, SECRET),
-            (Verify::HmacSha256 { header: "x-signature".to_owned() }, "any text will do"),
+            (Verify::StandardWebhooks { secret: None }, SECRET),
+            (Verify::StandardWebhooks { secret: None }, "correct horse battery staple"),
+            (Verify::HmacSha256 { header: "x-signature".to_owned(), secret: None }, "any text will do"),
         ] {
             let secret = Secret::new(texts);
             let headers = super::sign(Verification::of(&verify), "x-signature", &secret, ("msg_2", NOW), BODY).unwrap();
             let call = Call { headers: headers.into_iter().collect(), ..call(&[], BODY) };
             assert!(of(&verify, &[secret], &call, NOW).is_ok(), "{verify:?}");
         }
-        let no_key = super::sign(Verification::StandardWebhooks, "", &Secret::new("short"), ("msg_2", NOW), BODY);
-        assert_eq!(no_key, None);
+        for wrong in ["", "whsec_", "whsec_short"] {
+            let no_key = super::sign(Verification::StandardWebhooks, "", &Secret::new(wrong), ("msg_2", NOW), BODY);
+            assert_eq!(no_key, None, "{wrong}");
+        }
     }
 
     #[test]

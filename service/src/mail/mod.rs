@@ -46,6 +46,16 @@ impl fmt::Debug for Mail {
     }
 }
 
+/// What a mail has beside its text when its sender waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heading<'a> {
+    /// Tells it from every other mail. The same text gives the same `Message-ID`, by which a receiver can tell that it
+    /// got a mail twice.
+    pub id: &'a str,
+    /// Where answers go instead of to the sender.
+    pub reply_to: Option<&'a str>,
+}
+
 /// Sends mail, or nothing when none is set up; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Mailer(Option<Arc<Post>>);
@@ -94,6 +104,20 @@ impl Mailer {
         self.0.as_ref().map_or(usize::MAX, |post| post.places.available_permits())
     }
 
+    /// Sends a mail and waits until the server took it; tried once.
+    ///
+    /// A server that took it may not have told so before the connection broke: whoever tries again sends it twice.
+    ///
+    /// # Errors
+    /// When it cannot be written or was not taken, or no mail is sent at all.
+    pub async fn send_now(&self, mail: &Mail, heading: Heading<'_>) -> Result<(), MailError> {
+        let post = self.0.as_ref().ok_or(MailError::Off)?;
+        let sent = post.sender.send(mail, Some(heading)).await;
+        let outcome = if sent.is_ok() { "sent" } else { "failed" };
+        metrics::counter!("sluice_mails_total", "outcome" => outcome).increment(1);
+        sent
+    }
+
     /// Sends a mail in the background.
     pub fn send(&self, mail: Mail) {
         let Some(post) = self.0.clone() else { return };
@@ -112,7 +136,7 @@ impl Mailer {
 async fn deliver(sender: &Sender, mail: Mail) {
     let mut pauses = Delays::new(FIRST_PAUSE, LONGEST_PAUSE);
     for number in 1..=TRIES {
-        match sender.send(&mail).await {
+        match sender.send(&mail, None).await {
             Ok(()) => {
                 metrics::counter!("sluice_mails_total", "outcome" => "sent").increment(1);
                 return;

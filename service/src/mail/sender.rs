@@ -6,10 +6,12 @@ use std::time::Duration;
 use lettre::message::{Mailbox, header::ContentType};
 use lettre::transport::smtp;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::Mail;
+use super::{Heading, Mail};
+use crate::hex;
 
 /// Longest time that a server may take for one step.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,6 +53,9 @@ pub enum MailError {
         #[source]
         source: std::io::Error,
     },
+    /// No mail is sent at all.
+    #[error("no mail is sent: there is no mail server")]
+    Off,
     /// Nobody looks any more.
     #[error("nobody receives mail")]
     Closed,
@@ -58,11 +63,13 @@ pub enum MailError {
 
 impl MailError {
     /// Trying again would not help.
-    pub(super) fn is_final(&self) -> bool {
+    #[must_use]
+    pub fn is_final(&self) -> bool {
         match self {
             Self::Refused(problem) => problem.is_permanent(),
             Self::File { .. } => false,
-            Self::UnknownScheme | Self::Server(_) | Self::Address(..) | Self::Message(_) | Self::Closed => true,
+            Self::UnknownScheme | Self::Server(_) | Self::Address(..) | Self::Message(_) => true,
+            Self::Off | Self::Closed => true,
         }
     }
 }
@@ -80,15 +87,15 @@ impl Sender {
         Ok(Self::Smtp { transport: Box::new(transport.timeout(Some(PATIENCE)).build()), from })
     }
 
-    pub(super) async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+    pub(super) async fn send(&self, mail: &Mail, heading: Option<Heading<'_>>) -> Result<(), MailError> {
         match self {
             Self::Smtp { transport, from } => {
-                let message = message(mail, from)?;
+                let message = message(mail, from, heading)?;
                 transport.send(message).await.map_err(MailError::Refused)?;
                 Ok(())
             }
             Self::Folder { folder, from } => {
-                let text = message(mail, from)?.formatted();
+                let text = message(mail, from, heading)?.formatted();
                 let failed = |source| MailError::File { folder: folder.display().to_string(), source };
                 tokio::fs::create_dir_all(folder).await.map_err(failed)?;
                 // Whoever looks into the folder sees whole mails only.
@@ -119,14 +126,16 @@ fn mailbox(text: &str) -> Result<Mailbox, MailError> {
     text.parse().map_err(|problem| MailError::Address(text.to_owned(), problem))
 }
 
-fn message(mail: &Mail, from: &Mailbox) -> Result<Message, MailError> {
-    Message::builder()
-        .from(from.clone())
-        .to(mailbox(&mail.to)?)
-        .subject(mail.subject.clone())
-        .header(ContentType::TEXT_PLAIN)
-        .body(mail.text.clone())
-        .map_err(MailError::Message)
+fn message(mail: &Mail, from: &Mailbox, heading: Option<Heading<'_>>) -> Result<Message, MailError> {
+    let mut builder = Message::builder().from(from.clone()).to(mailbox(&mail.to)?).subject(mail.subject.clone());
+    if let Some(Heading { id, reply_to }) = heading {
+        let digest = hex(&Sha256::digest(id)[..16]);
+        builder = builder.message_id(Some(format!("<{digest}@{}>", from.email.domain())));
+        if let Some(reply_to) = reply_to {
+            builder = builder.reply_to(mailbox(reply_to)?);
+        }
+    }
+    builder.header(ContentType::TEXT_PLAIN).body(mail.text.clone()).map_err(MailError::Message)
 }
 
 #[cfg(test)]
@@ -160,11 +169,36 @@ mod tests {
         let url = format!("file:{}", folder.path().display());
         let sender = Sender::parse(&url, "Sluice <sluice@example.com>").unwrap();
         let mail = Mail { to: "ada@example.com".to_owned(), subject: "Grüße".to_owned(), text: "Hello\n".to_owned() };
-        sender.send(&mail).await.unwrap();
+        sender.send(&mail, None).await.unwrap();
         let entry = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
         let text = std::fs::read_to_string(entry.path()).unwrap();
         assert!(text.contains("To: ada@example.com") && text.contains("Hello"), "{text}");
         let bad = Mail { to: "a@b.example\r\nBcc: x@y.example".to_owned(), ..mail };
-        assert!(matches!(sender.send(&bad).await, Err(MailError::Address(..))));
+        assert!(matches!(sender.send(&bad, None).await, Err(MailError::Address(..))));
+    }
+
+    #[test]
+    fn the_same_mail_has_the_same_message_id_and_another_one_another() {
+        let from = mailbox("Sluice <sluice@example.com>").unwrap();
+        let mail = Mail { to: "ada@example.com".to_owned(), subject: "A".to_owned(), text: "b".to_owned() };
+        let id = |id: &str| {
+            let heading = Heading { id, reply_to: Some("shop@example.com") };
+            let text = String::from_utf8(message(&mail, &from, Some(heading)).unwrap().formatted()).unwrap();
+            assert!(text.contains("Reply-To: shop@example.com\r\n"), "{text}");
+            text.lines().find(|line| line.starts_with("Message-ID: <")).unwrap().to_owned()
+        };
+        assert_eq!(id("exe_1/tell/0/0/ada@example.com"), id("exe_1/tell/0/0/ada@example.com"));
+        assert_ne!(id("exe_1/tell/0/0/ada@example.com"), id("exe_1/tell/1/0/ada@example.com"));
+        assert!(id("exe_1/a[17]/ü").ends_with("@example.com>"));
+    }
+
+    #[test]
+    fn a_subject_makes_no_headers_of_its_own() {
+        let from = mailbox("sluice@example.com").unwrap();
+        let subject = "late\r\nBcc: eve@example.com".to_owned();
+        let mail = Mail { to: "ada@example.com".to_owned(), subject, text: String::new() };
+        let Ok(message) = message(&mail, &from, None) else { return };
+        let text = String::from_utf8(message.formatted()).unwrap();
+        assert!(!text.lines().any(|line| line.starts_with("Bcc:")), "{text}");
     }
 }

@@ -5,6 +5,7 @@
 
 mod evaluate;
 mod expression;
+mod follow;
 mod pins;
 mod read;
 mod standing;
@@ -12,6 +13,7 @@ mod write;
 
 pub use evaluate::{Evaluation, Subject, evaluate};
 pub use expression::{Computed, ExpressionRequest, expression};
+pub use follow::updates;
 pub(crate) use pins::{Pins, pin, pin_anew};
 pub use read::{by_ids, count, page, uses};
 pub(crate) use standing::{Known, compiled, unusable};

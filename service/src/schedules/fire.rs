@@ -3,6 +3,7 @@
 use async_recursion::async_recursion as boxed;
 use engine::Timestamp;
 use ids::ExecutionId;
+use queue::Notice;
 use store::{FinishedRun, SchedulePlan, ScheduleRow, ScheduleRunKind, ScheduleRunRow};
 use tracing::warn;
 
@@ -38,7 +39,10 @@ pub async fn tick(services: &Services) -> Result<u64, ServiceError> {
         for plan in fired.plans.iter().filter(|plan| plan.paused.is_some()) {
             tell_paused(services, plan).await;
         }
-        count += start(services, fired.plans).await?;
+        let started = start(services, fired.plans).await;
+        // Whoever follows one of them looks, whatever came of the starts.
+        services.notices().publish(fired.moved.into_iter().map(Notice::of).collect());
+        count += started?;
         if fired.looked_at < LIMIT {
             break;
         }

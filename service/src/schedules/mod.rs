@@ -5,6 +5,7 @@
 
 mod backfill;
 mod fire;
+mod follow;
 mod input;
 mod managed;
 mod plan;
@@ -18,6 +19,7 @@ mod write;
 
 pub use backfill::{Backfill, NewBackfill, backfill, backfill_progress, backfills};
 pub use fire::tick;
+pub use follow::updates;
 pub(crate) use managed::of_definition;
 pub use preview::{FireTime, Preview, next_fires, preview};
 pub use read::{by_ids, count, count_runs, is_late, last_runs, page, runs};

@@ -1,6 +1,7 @@
 //! Schedules on a clock that stands still, over SQLite.
 
 mod backfill;
+mod follow;
 mod managed;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ mod message;
 mod read;
 mod retry;
 mod send;
+mod signing;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -21,4 +22,5 @@ pub use follow::follow;
 pub use message::EVENT_TYPES;
 pub use read::{attempts_of, count, count_deliveries, deliveries, endpoint, page};
 pub use send::{Answer, Outgoing, TIMEOUT, claim, claim_next, settle};
+pub use signing::signature_headers;
 pub(crate) use sweep::sweep;

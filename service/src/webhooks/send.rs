@@ -11,9 +11,9 @@ use tracing::{debug, warn};
 
 use super::endpoints::secrets;
 use super::retry::{self, PATIENCE};
+use super::signing::signature_headers;
 use crate::audit::{self, Change, NewEntry, Outcome};
 use crate::error::{ServiceError, chain};
-use crate::hooks::{Verification, sign};
 use crate::services::Services;
 use crate::viewer::{Actor, Origin};
 
@@ -89,24 +89,14 @@ fn headers(
     endpoint: &WebhookEndpointRow,
     at: Timestamp,
 ) -> Result<Vec<(String, String)>, ServiceError> {
-    let id = delivery.id.to_string();
-    let mut all: Vec<(String, String)> = vec![("content-type".to_owned(), "application/json".to_owned())];
-    let mut signatures = Vec::new();
-    for secret in secrets(services, endpoint)? {
-        let signed = sign(Verification::StandardWebhooks, "", &secret, (&id, at), delivery.body.as_bytes());
-        let signed = signed.ok_or_else(|| ServiceError::Internal {
-            what: "the secret of a webhook endpoint is no key",
-            source: endpoint.id.to_string().into(),
-        })?;
-        for (name, value) in signed {
-            if name == "webhook-signature" {
-                signatures.push(value);
-            } else if signatures.is_empty() {
-                all.push((name, value));
-            }
-        }
-    }
-    all.push(("webhook-signature".to_owned(), signatures.join(" ")));
+    let secrets = secrets(services, endpoint)?;
+    let signed = signature_headers(&secrets, &delivery.id.to_string(), at, delivery.body.as_bytes());
+    let signed = signed.ok_or_else(|| ServiceError::Internal {
+        what: "the secret of a webhook endpoint is no key",
+        source: endpoint.id.to_string().into(),
+    })?;
+    let mut all = vec![("content-type".to_owned(), "application/json".to_owned())];
+    all.extend(signed);
     Ok(all)
 }
 

@@ -9,17 +9,21 @@ use engine::rule::RuleKind;
 use ids::OrganizationId;
 
 use crate::error::ServiceError;
-use crate::rules::Known;
+use crate::parts::standing as parts;
+use crate::rules;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
 
-/// What an organization has, as far as it can have it: there are no services, resources and
-/// secrets yet, so whatever a definition names of these does not exist.
-struct Organization<'a> {
-    rules: &'a Known,
+/// What an organization has of what a text names.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Rules.
+    pub rules: rules::Known,
+    /// Secrets, variables, services and resources.
+    pub parts: parts::Known,
 }
 
-impl Registry for Organization<'_> {
+impl Registry for Known {
     fn rule(&self, slug: &str) -> RuleStanding {
         self.rules.standing(slug)
     }
@@ -28,16 +32,20 @@ impl Registry for Organization<'_> {
         Existence::Unknown
     }
 
-    fn service_exists(&self, _name: &str) -> Existence {
-        Existence::No
+    fn service_exists(&self, name: &str) -> Existence {
+        self.parts.service(name)
     }
 
-    fn resource_exists(&self, _name: &str) -> Existence {
-        Existence::No
+    fn resource_exists(&self, name: &str) -> Existence {
+        self.parts.resource(name)
     }
 
-    fn secret_exists(&self, _name: &str) -> Existence {
-        Existence::No
+    fn secret_exists(&self, name: &str) -> Existence {
+        self.parts.secret(name)
+    }
+
+    fn variable_exists(&self, name: &str) -> Existence {
+        self.parts.variable(name)
     }
 }
 
@@ -56,7 +64,7 @@ pub async fn check(
     Ok(checked(services, viewer.organization, source, format).await?.0)
 }
 
-/// What checking found, and the rules that the text names.
+/// What checking found, and what the organization has of what the text names.
 pub(super) async fn checked(
     services: &Services,
     organization: OrganizationId,
@@ -73,7 +81,9 @@ pub(super) async fn checked_with(
     (source, format): (&str, Format),
     given: BTreeMap<String, RuleKind>,
 ) -> Result<(Checked, Known), ServiceError> {
-    let rules = Known::read(services, organization, source, format, given).await?;
-    let checked = engine::check::check(source, format, &Organization { rules: &rules });
-    Ok((checked, rules))
+    let rules = rules::Known::read(services, organization, source, format, given).await?;
+    let parts = parts::Known::read(services, organization, source, format).await?;
+    let known = Known { rules, parts };
+    let checked = engine::check::check(source, format, &known);
+    Ok((checked, known))
 }

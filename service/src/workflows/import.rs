@@ -6,15 +6,14 @@ use engine::problem::Problem;
 use ids::{HookId, WorkflowId, WorkflowVersionId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use store::{HookTrigger, NewRuleUse, NewVersion, NewWorkflow, TriggerRow, WorkflowChanges, WorkflowRow};
+use store::{HookTrigger, NewRuleUse, NewVersion, NewWorkflow, PartName, TriggerRow, WorkflowChanges, WorkflowRow};
 
-use super::check::checked;
+use super::check::{Known, checked};
 use super::state::{not_published, writable};
 use crate::audit::Change;
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
 use crate::hooks::Verification;
-use crate::rules::Known;
 use crate::schedules;
 use crate::services::Services;
 use crate::viewer::{Permission, Viewer};
@@ -101,7 +100,7 @@ async fn import_file(
     dry_run: bool,
 ) -> Result<Imported, ServiceError> {
     let format = Format::guess(&file.content, Some(&file.path));
-    let (checked, rules) = checked(services, viewer.organization, &file.content, format).await?;
+    let (checked, known) = checked(services, viewer.organization, &file.content, format).await?;
     let (Some(definition), Some(canonical)) = (checked.definition, checked.canonical) else {
         return Ok(Imported {
             path: file.path,
@@ -122,7 +121,10 @@ async fn import_file(
         ));
     }
     existing.as_ref().map_or(Ok(()), writable)?;
-    let content = Content::new(file.content, format, definition, &canonical, &checked.problems).naming(&rules);
+    if publish {
+        known.parts.allow(viewer)?;
+    }
+    let content = Content::new(file.content, format, definition, &canonical, &checked.problems).naming(&known);
     let outcome = match &existing {
         None => ImportOutcome::Created,
         Some(workflow) if content.is_in(services, viewer, workflow, publish).await? => ImportOutcome::Unchanged,
@@ -167,6 +169,8 @@ pub(super) struct Content {
     problems: String,
     /// Where it names rules.
     rules: Vec<NewRuleUse>,
+    /// The secrets, variables, services and resources that it names.
+    parts: Vec<PartName>,
 }
 
 impl Content {
@@ -180,12 +184,13 @@ impl Content {
         let canonical = canonical.to_string();
         let checksum = crate::hex(&Sha256::digest(&canonical));
         let problems = serde_json::to_string(problems).expect("problems are plain data");
-        Self { source, format, definition, canonical, checksum, problems, rules: Vec::new() }
+        Self { source, format, definition, canonical, checksum, problems, rules: Vec::new(), parts: Vec::new() }
     }
 
-    /// With the rules that it was checked against.
-    pub(super) fn naming(mut self, rules: &Known) -> Self {
-        self.rules = rules.uses(&self.definition);
+    /// With the rules and parts that it was checked against.
+    pub(super) fn naming(mut self, known: &Known) -> Self {
+        self.rules = known.rules.uses(&self.definition);
+        self.parts = known.parts.uses();
         self
     }
 
@@ -246,6 +251,7 @@ impl Content {
             hooks: self.hooks(),
             schedules: schedules::of_definition(&self.definition),
             rules: self.rules.clone(),
+            parts: self.parts.clone(),
             head: self.head(),
         }
     }

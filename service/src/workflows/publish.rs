@@ -46,8 +46,9 @@ pub struct PublishResult {
 /// Publishes the draft.
 ///
 /// # Errors
-/// `Forbidden`; `NOT_FOUND`, `WRONG_STATE` without a draft or when it is archived, `CONFLICT` when the revision has moved
-/// on, `DEFINITION_INVALID` when it is the definition of another workflow; the database away.
+/// `Forbidden`, also when it names secrets and the viewer may not use them; `NOT_FOUND`, `WRONG_STATE` without a draft
+/// or when it is archived, `CONFLICT` when the revision has moved on, `DEFINITION_INVALID` when it is the definition of
+/// another workflow; the database away.
 #[boxed]
 pub async fn publish(
     services: &Services,
@@ -67,7 +68,7 @@ pub async fn publish(
         ));
     };
     let format = format_from_name(format);
-    let (checked, rules) = checked(services, viewer.organization, source, format).await?;
+    let (checked, known) = checked(services, viewer.organization, source, format).await?;
     let (Some(definition), Some(canonical)) = (checked.definition, checked.canonical) else {
         return Ok(PublishResult { workflow, version: None, problems: checked.problems });
     };
@@ -76,12 +77,13 @@ pub async fn publish(
         let mistake = Mistake::new(Code::DefinitionInvalid, "id", message);
         return Err(ServiceError::mistake(mistake.with_help("Make its `workflow_id` the slug of this workflow.")));
     }
+    known.parts.allow(viewer)?;
     if request.dry_run {
         return Ok(PublishResult { workflow, version: None, problems: checked.problems });
     }
     let (number, was_enabled) = (workflow.published_number, workflow.is_enabled);
     let enable = request.enable && definition.enabled;
-    let content = Content::new(source.clone(), format, definition, &canonical, &checked.problems).naming(&rules);
+    let content = Content::new(source.clone(), format, definition, &canonical, &checked.problems).naming(&known);
     let version = content.version(services, viewer, workflow.id, request.label, request.changelog);
     // Conditional on the revision that was read: a draft that was saved meanwhile is not published unseen.
     let published = store.publish(version, content.triggers(), enable.then_some(true), workflow.revision).await;

@@ -19,7 +19,8 @@ use crate::viewer::{Permission, Viewer};
 /// it stay, a draft stays, and executions that run stay on theirs.
 ///
 /// # Errors
-/// `Forbidden`; `NOT_FOUND`; `WRONG_STATE` when it is published already, or the workflow is archived;
+/// `Forbidden`, also when the version names secrets and the viewer may not use them; `NOT_FOUND`; `WRONG_STATE` when
+/// it is published already, or the workflow is archived;
 /// `DEFINITION_INVALID` when the version would not be published today; `CONFLICT` when the workflow was changed at the
 /// same moment; the database away.
 #[boxed]
@@ -49,6 +50,7 @@ pub async fn rollback(
         hooks: again.hooks,
         schedules: again.schedules,
         rules: again.rules,
+        parts: again.parts,
         triggers: content.triggers(),
         expected_revision: row.revision,
         now_ms: services.now().0,
@@ -71,7 +73,7 @@ async fn content(
     version: &VersionRow,
 ) -> Result<Content, ServiceError> {
     let format = format_from_name(&version.format);
-    let (checked, rules) = checked(services, viewer.organization, &version.source, format).await?;
+    let (checked, known) = checked(services, viewer.organization, &version.source, format).await?;
     let first = checked.problems.iter().find(|problem| problem.is_error()).map(|problem| problem.message.clone());
     let (Some(definition), Some(canonical)) = (checked.definition, checked.canonical) else {
         let why = first.unwrap_or_else(|| "it cannot be read".to_owned());
@@ -79,5 +81,6 @@ async fn content(
         let mistake = Mistake::new(Code::DefinitionInvalid, "toVersion", message);
         return Err(ServiceError::mistake(mistake.with_help("Save it as a draft, correct it, and publish that.")));
     };
-    Ok(Content::new(version.source.clone(), format, definition, &canonical, &checked.problems).naming(&rules))
+    known.parts.allow(viewer)?;
+    Ok(Content::new(version.source.clone(), format, definition, &canonical, &checked.problems).naming(&known))
 }

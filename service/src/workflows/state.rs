@@ -5,8 +5,8 @@ use store::{StoreError, WORKFLOW_ARCHIVED, WorkflowRow};
 
 use crate::code::Code;
 use crate::error::{Mistake, ServiceError};
+use crate::parts::standing::unusable;
 use crate::reach;
-use crate::rules;
 use crate::services::Services;
 use crate::viewer::Viewer;
 
@@ -73,6 +73,6 @@ pub(super) async fn overtaken(
 pub(super) fn not_published(slug: &str) -> impl FnOnce(StoreError) -> ServiceError + '_ {
     move |problem| match problem {
         StoreError::Conflict { constraint, .. } if constraint == WORKFLOW_ARCHIVED => archived(slug),
-        other => rules::unusable(other),
+        other => unusable(other),
     }
 }

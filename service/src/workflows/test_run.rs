@@ -4,7 +4,7 @@ use async_recursion::async_recursion as boxed;
 use std::time::{Duration, Instant};
 
 use engine::Timestamp;
-use engine::check::Checked;
+use engine::check::{Checked, part_names};
 use engine::definition::Format;
 use engine::plan::{Plan, Settings};
 use serde_json::{Map, Value, json};
@@ -78,13 +78,22 @@ pub struct TestRun {
 #[boxed]
 pub async fn test_run(services: &Services, viewer: &Viewer, request: TestRunRequest) -> Result<TestRun, ServiceError> {
     viewer.require(Permission::WorkflowWrite)?;
-    let cases = cases(&request)?;
+    let mut cases = cases(&request)?;
+    let is_trial = request.cases.is_none();
     let (source, format) = source(services, viewer, request).await?;
+    if is_trial {
+        // A trial calls nobody, so it does without the values of what its calls would be made with.
+        for name in part_names(&source, format).secrets {
+            for case in &mut cases {
+                case.stubs.secrets.entry(name.clone()).or_insert_with(|| HIDDEN.to_owned());
+            }
+        }
+    }
     let default_timeout = services.settings().execution_timeout;
     let given = cases.iter().flat_map(|case| case.stubs.rules.iter().map(|(slug, rule)| (slug.clone(), rule.kind())));
     let given = given.collect();
     let (checked, known) = checked_with(services, viewer.organization, (&source, format), given).await?;
-    let plan = plan(checked, default_timeout)?.with_rules(known.current()?);
+    let plan = plan(checked, default_timeout)?.with_rules(known.rules.current()?);
     // It may take a while, and must not hold up the others on this thread.
     let ran = tokio::task::spawn_blocking(move || run(&plan, &cases)).await;
     ran.map_err(|error| ServiceError::Internal { what: "a test run ended badly", source: error.into() })
@@ -126,6 +135,8 @@ fn run(plan: &Plan, cases: &[Case]) -> TestRun {
 
 /// Name of the case that a single input makes.
 const TRIAL: &str = "trial";
+/// Stands in a trial for every secret.
+const HIDDEN: &str = "***";
 
 fn cases(request: &TestRunRequest) -> Result<Vec<Case>, ServiceError> {
     let refuse = |field: &str, message: String| Err(ServiceError::mistake(Mistake::new(Code::Invalid, field, message)));
@@ -149,17 +160,26 @@ fn cases(request: &TestRunRequest) -> Result<Vec<Case>, ServiceError> {
 
 /// A case that expects nothing but an end that is no failure.
 fn trial(input: &Value, mocks: Option<&Value>, now: Option<Timestamp>) -> Value {
-    let mut http = Vec::new();
+    let (mut called, mut said) = (Vec::new(), Vec::new());
     for (step, answers) in mocks.and_then(Value::as_object).into_iter().flatten() {
         let answers = if answers.is_array() { answers.clone() } else { json!([answers]) };
-        http.push(json!({ "step": step, "responses": answers }));
+        let stub = json!({ "step": step, "responses": answers });
+        if is_of_model(&answers) { said.push(stub) } else { called.push(stub) }
     }
     let mut stubs = Map::new();
-    stubs.insert("http".to_owned(), Value::Array(http));
+    stubs.insert("records".to_owned(), Value::Array(called.clone()));
+    stubs.insert("http".to_owned(), Value::Array(called));
+    stubs.insert("llm".to_owned(), Value::Array(said));
     if let Some(now) = now {
         stubs.insert("now".to_owned(), Value::String(now.to_rfc3339()));
     }
     json!({ "id": TRIAL, "workflow": "", "payload": input, "stubs": stubs })
+}
+
+/// Whether these are answers of a model: they say something, where others have a body.
+fn is_of_model(answers: &Value) -> bool {
+    let says = |answer: &Value| answer.get("text").is_some() || answer.get("json").is_some();
+    answers.as_array().is_some_and(|answers| answers.iter().any(says))
 }
 
 async fn source(

@@ -1,7 +1,7 @@
 //! Filters of workflows.
 
-use entity::rule_use;
 use entity::workflow::{Column, Entity};
+use entity::{part_use, rule_use};
 use ids::RuleId;
 use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SimpleExpr};
@@ -10,6 +10,7 @@ use super::check_depth;
 use super::parts::{StringFilter, contains, not, position_of};
 use crate::backend::Dialect;
 use crate::error::StoreError;
+use crate::model::part::PartName;
 
 /// Which workflows; all conditions that are set must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct WorkflowFilter {
     pub search: Option<String>,
     /// Whose published version names this rule.
     pub uses_rule: Option<RuleId>,
+    /// Whose published version names this secret, variable, service or resource.
+    pub uses_part: Option<PartName>,
     /// All of these.
     pub and: Vec<Self>,
     /// At least one of these; no condition when empty.
@@ -68,7 +71,8 @@ impl WorkflowFilter {
             )
             .add_option(self.namespace.as_ref().map(|namespace| in_folder(namespace, dialect)))
             .add_option(self.folders.as_ref().map(|folders| in_folders(folders, dialect)))
-            .add_option(self.uses_rule.map(uses));
+            .add_option(self.uses_rule.map(uses))
+            .add_option(self.uses_part.as_ref().map(names));
         for tag in &self.tags {
             // A quotation mark inside a tag is escaped in the list, so the quoted tag is found only as a whole.
             let quoted = serde_json::to_string(tag).expect("a text is JSON");
@@ -117,6 +121,19 @@ fn uses(rule: RuleId) -> SimpleExpr {
         .and_where(rule_use::Column::RuleId.eq(rule.uuid()))
         .to_owned();
     Column::Id.in_subquery(using)
+}
+
+fn names(part: &PartName) -> SimpleExpr {
+    let naming = Query::select()
+        .column((part_use::Entity, part_use::Column::WorkflowId))
+        .from(part_use::Entity)
+        .and_where(
+            Expr::col((part_use::Entity, part_use::Column::OrganizationId)).equals((Entity, Column::OrganizationId)),
+        )
+        .and_where(part_use::Column::Kind.eq(part.kind.code()))
+        .and_where(part_use::Column::Name.eq(part.name.as_str()))
+        .to_owned();
+    Column::Id.in_subquery(naming)
 }
 
 fn in_folder(namespace: &str, dialect: Dialect) -> Condition {

@@ -16,6 +16,7 @@ pub mod hook;
 pub mod identity;
 pub mod journal;
 pub mod organization;
+pub mod part;
 pub mod rate;
 pub mod rule;
 pub mod ruling;

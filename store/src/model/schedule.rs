@@ -1,5 +1,7 @@
 //! Schedules, and what came of their points in time.
 
+use std::collections::BTreeSet;
+
 use ids::{BackfillId, ExecutionId, OrganizationId, ScheduleId, ScheduleRunId, WorkflowId};
 
 use super::code::{UnknownCode, codes};
@@ -77,7 +79,7 @@ pub struct ScheduleRow {
     pub created_at_ms: i64,
     /// Who created it.
     pub created_by: String,
-    /// When it was last changed, Unix milliseconds.
+    /// When it was last changed or something came of it, Unix milliseconds: another number each time.
     pub updated_at_ms: i64,
     /// After how many failures in a row it pauses itself; never when absent.
     pub pause_after: Option<i32>,
@@ -189,6 +191,8 @@ pub struct FiredSchedules {
     pub looked_at: u64,
     /// What is to be started now, by schedule.
     pub plans: Vec<SchedulePlan>,
+    /// Whose schedules look different now.
+    pub moved: BTreeSet<OrganizationId>,
 }
 
 /// What became of a planned run.

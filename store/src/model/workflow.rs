@@ -3,6 +3,7 @@
 use ids::{OrganizationId, WorkflowId, WorkflowVersionId};
 
 use super::hook::HookTrigger;
+use super::part::PartName;
 use super::rule::NewRuleUse;
 
 /// A workflow with a draft on its way in; found again by its slug.
@@ -128,6 +129,8 @@ pub struct Republication {
     pub schedules: Vec<TriggerSchedule>,
     /// Where it names rules.
     pub rules: Vec<NewRuleUse>,
+    /// The secrets, variables, services and resources that it names, each once.
+    pub parts: Vec<PartName>,
     /// The event triggers.
     pub triggers: Vec<TriggerRow>,
     /// The revision of the workflow that was seen.
@@ -180,6 +183,8 @@ pub struct NewVersion {
     pub schedules: Vec<TriggerSchedule>,
     /// Where it names rules.
     pub rules: Vec<NewRuleUse>,
+    /// The secrets, variables, services and resources that it names, each once.
+    pub parts: Vec<PartName>,
     /// What the definition says of the workflow.
     pub head: WorkflowChanges,
 }

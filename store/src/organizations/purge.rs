@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// Tables whose rows name their organization, in the order in which they are emptied.
-pub const PURGED_TABLES: [&str; 44] = [
+pub const PURGED_TABLES: [&str; 49] = [
     "webhook_attempt",
     "webhook_delivery",
     "webhook_place",
@@ -29,6 +29,11 @@ pub const PURGED_TABLES: [&str; 44] = [
     "approval_assignee",
     "approval",
     "rate",
+    "part_use",
+    "resource_loader",
+    "service",
+    "variable",
+    "secret",
     "rule_use",
     "rule_version",
     "rule",

@@ -9,6 +9,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::record::run_model;
+use super::write::touched;
 use crate::backend::WriteTransaction;
 use crate::clean::check_texts;
 use crate::error::StoreError;
@@ -76,6 +77,7 @@ impl Store {
         Entity::insert(model).exec_without_returning(&*transaction).await?;
         schedule::Entity::update_many()
             .col_expr(schedule::Column::WakeAtMs, Expr::val(backfill.created_at_ms))
+            .col_expr(schedule::Column::UpdatedAtMs, touched(backfill.created_at_ms))
             .filter(schedule::Column::Id.eq(backfill.schedule_id.uuid()))
             .exec(&*transaction)
             .await?;

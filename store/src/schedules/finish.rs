@@ -55,7 +55,7 @@ impl Store {
         let locked = locked.order_by_asc(schedule::Column::Id).lock_exclusive().into_tuple::<Uuid>();
         let _locked: Vec<Uuid> = locked.all(&*transaction).await?;
         change_many(&transaction, finish, finished.collect(), [now_ms.into()]).await?;
-        change_many(&transaction, rest, schedules, [(now_ms + SOON_MS).into()]).await?;
+        change_many(&transaction, rest, schedules, [(now_ms + SOON_MS).into(), now_ms.into()]).await?;
         transaction.commit().await
     }
 }

@@ -73,14 +73,21 @@ impl Store {
         release_runs(&transaction, self.backend.dialect(), &plans, now_ms).await?;
         move_on(&transaction, self.backend.dialect(), &plans, now_ms).await?;
         forget(&transaction, self.backend.dialect(), grown, now_ms).await?;
+        let moved = plans.iter().filter(|plan| is_seen(plan)).map(|plan| plan.row.organization_id).collect();
         crate::crash::point("tick.inserted");
         transaction.commit().await?;
         crate::crash::point("tick.committed");
         plans.retain(|plan| {
             !(plan.runs.is_empty() && plan.released.is_empty() && plan.again.is_empty()) || plan.paused.is_some()
         });
-        Ok(FiredSchedules { looked_at, plans })
+        Ok(FiredSchedules { looked_at, plans, moved })
     }
+}
+
+/// Whether somebody who watches the schedule sees what was done.
+fn is_seen(plan: &SchedulePlan) -> bool {
+    let (row, has_runs) = (&plan.row, !(plan.runs.is_empty() && plan.released.is_empty() && plan.again.is_empty()));
+    has_runs || plan.paused.is_some() || plan.due_ms != row.due_ms || plan.next_at_ms != row.next_at_ms
 }
 
 /// The moment, or that of the database if that is earlier: nothing fires early because of a clock.
@@ -150,6 +157,8 @@ async fn move_on(
             "due_ms": plan.due_ms,
             "next_at_ms": plan.next_at_ms,
             "wake_at_ms": plan.wake_at_ms,
+            // What comes due moves the next point in time; what waited does not.
+            "released_at_ms": (!plan.released.is_empty()).then_some(now_ms),
         })
     });
     let sql = match dialect {

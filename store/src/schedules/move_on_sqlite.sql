@@ -7,7 +7,12 @@ set
     paused_at_ms = coalesce(given.paused_at_ms, schedule.paused_at_ms),
     paused_reason = coalesce(given.paused_reason, schedule.paused_reason),
     paused_by = case when given.paused_at_ms is null then schedule.paused_by else 'sys_engine' end,
-    revision = schedule.revision + case when given.paused_at_ms is null then 0 else 1 end
+    revision = schedule.revision + case when given.paused_at_ms is null then 0 else 1 end,
+    -- another number whenever something came of it, also in the same millisecond
+    updated_at_ms = case
+        when given.released_at_ms is null then schedule.updated_at_ms
+        else max(schedule.updated_at_ms + 1, given.released_at_ms)
+    end
 from (
     select
         unhex(value ->> 'id') as id,
@@ -15,7 +20,8 @@ from (
         value ->> 'next_at_ms' as next_at_ms,
         value ->> 'wake_at_ms' as wake_at_ms,
         value ->> 'paused_at_ms' as paused_at_ms,
-        value ->> 'paused_reason' as paused_reason
+        value ->> 'paused_reason' as paused_reason,
+        value ->> 'released_at_ms' as released_at_ms
     from json_each(?1)
 ) as given
 where schedule.id = given.id

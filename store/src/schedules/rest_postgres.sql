@@ -12,6 +12,8 @@ set
         -- got new times meanwhile, and is to be looked at for the first of them
         when schedule.next_at_ms is null and schedule.wake_at_ms <= $2::int8 then schedule.wake_at_ms
         else schedule.next_at_ms
-    end
+    end,
+    -- another number whenever something came of it, also in the same millisecond
+    updated_at_ms = greatest(schedule.updated_at_ms + 1, $3::int8)
 from jsonb_to_recordset($1::jsonb) as given (id uuid)
 where schedule.id = given.id

@@ -12,5 +12,7 @@ set
         -- got new times meanwhile, and is to be looked at for the first of them
         when schedule.next_at_ms is null and schedule.wake_at_ms <= ?2 then schedule.wake_at_ms
         else schedule.next_at_ms
-    end
+    end,
+    -- another number whenever something came of it, also in the same millisecond
+    updated_at_ms = max(schedule.updated_at_ms + 1, ?3)
 where id in (select unhex(value ->> 'id') from json_each(?1))

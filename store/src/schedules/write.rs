@@ -3,7 +3,7 @@
 use entity::schedule::{Column, Entity};
 use entity::{schedule_backfill, schedule_run};
 use ids::{OrganizationId, ScheduleId};
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::record::{check, run_model, schedule_model, schedule_row};
@@ -117,11 +117,14 @@ impl Store {
     /// When the database is away.
     pub async fn insert_schedule_run(&self, run: &ScheduleRunRow) -> Result<(), StoreError> {
         let transaction = self.backend.begin().await?;
-        let is_own = Entity::find_by_id(run.schedule_id.uuid())
+        // The schedule before its runs, as everybody locks them.
+        let own = Entity::update_many()
+            .col_expr(Column::UpdatedAtMs, touched(run.fired_at_ms.unwrap_or(run.scheduled_for_ms)))
+            .filter(Column::Id.eq(run.schedule_id.uuid()))
             .filter(Column::OrganizationId.eq(run.organization_id.uuid()))
-            .one(&*transaction)
+            .exec(&*transaction)
             .await?;
-        if is_own.is_none() {
+        if own.rows_affected == 0 {
             return Ok(());
         }
         let nothing = OnConflict::columns([schedule_run::Column::ScheduleId, schedule_run::Column::ScheduledForMs])
@@ -130,4 +133,9 @@ impl Store {
         schedule_run::Entity::insert(run_model(run)).on_conflict(nothing).exec_without_returning(&*transaction).await?;
         transaction.commit().await
     }
+}
+
+/// That something came of a schedule: another number each time, also in the same millisecond.
+pub(super) fn touched(at_ms: i64) -> Expr {
+    Expr::case(Column::UpdatedAtMs.lt(at_ms), at_ms).finally(Column::UpdatedAtMs.into_expr().add(1_i64)).into()
 }

@@ -13,6 +13,7 @@ use super::write::switch_triggers;
 use crate::error::StoreError;
 use crate::hooks::switch_hooks;
 use crate::model::workflow::{WorkflowDeletion, WorkflowRow};
+use crate::parts::replace_part_uses;
 use crate::rules::replace_uses;
 use crate::schedules::switch_managed;
 use crate::store::Store;
@@ -112,6 +113,7 @@ impl Store {
             .await?;
         // The rules that it named are nobody's because of it.
         replace_uses(&transaction, organization, id, Vec::new()).await?;
+        replace_part_uses(&transaction, organization, id, Vec::new()).await?;
         transaction.commit().await?;
         Ok(WorkflowDeletion::Deleted)
     }

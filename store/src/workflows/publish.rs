@@ -14,6 +14,7 @@ use crate::clean::check_texts;
 use crate::error::StoreError;
 use crate::hooks::{check_hooks, replace_hooks};
 use crate::model::workflow::{NewVersion, NewWorkflow, PublishOutcome, TriggerRow, VersionRow, WorkflowRow};
+use crate::parts::{check_part_uses, replace_part_uses};
 use crate::rules::{check_uses, replace_uses};
 use crate::schedules::replace_managed;
 use crate::store::Store;
@@ -24,7 +25,8 @@ impl Store {
     ///
     /// # Errors
     /// `Invalid`; `Conflict`, with [`HOOK_ADDRESS`](crate::HOOK_ADDRESS) when another workflow has the address of a
-    /// hook, with [`RULE_UNUSABLE`](crate::RULE_UNUSABLE) when a rule was deleted or disabled; the database away.
+    /// hook, with [`RULE_UNUSABLE`](crate::RULE_UNUSABLE) when a rule was deleted or disabled, with
+    /// [`SERVICE_GONE`](crate::SERVICE_GONE) when a service was deleted; the database away.
     pub async fn publish(
         &self,
         version: NewVersion,
@@ -80,6 +82,7 @@ pub(super) fn check_version(version: &NewVersion, triggers: &[TriggerRow]) -> Re
     ])?;
     check_hooks(&version.hooks)?;
     check_uses(&version.rules)?;
+    check_part_uses(&version.parts)?;
     check_texts(version.schedules.iter().map(|schedule| ("timing", Some(schedule.timing.as_str()))))?;
     check_texts(triggers.iter().map(|trigger| ("pattern", Some(trigger.pattern.as_str()))))
 }
@@ -121,6 +124,7 @@ async fn record(
     let (organization, workflow_id) = (new.organization_id, new.workflow_id);
     let (hooks, rules) = (std::mem::take(&mut new.hooks), std::mem::take(&mut new.rules));
     replace_uses(transaction, organization, workflow_id, rules).await?;
+    replace_part_uses(transaction, organization, workflow_id, std::mem::take(&mut new.parts)).await?;
     replace_managed(transaction, &new, workflow.is_enabled).await?;
     let version = insert_version(transaction, new, number).await?;
     replace_triggers(transaction, &version, triggers, workflow.is_enabled).await?;

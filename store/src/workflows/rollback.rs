@@ -9,6 +9,7 @@ use super::record::workflow_row;
 use crate::error::StoreError;
 use crate::hooks::replace_hooks;
 use crate::model::workflow::{NewVersion, Republication, WorkflowChanges, WorkflowRow};
+use crate::parts::{check_part_uses, replace_part_uses};
 use crate::rules::{check_uses, replace_uses};
 use crate::schedules::replace_managed;
 use crate::store::Store;
@@ -21,7 +22,8 @@ impl Store {
     /// # Errors
     /// As [`Self::publish`].
     pub async fn republish(&self, republication: Republication) -> Result<Option<WorkflowRow>, StoreError> {
-        let Republication { version, hooks, schedules, rules, triggers, expected_revision, now_ms } = republication;
+        let Republication { version, hooks, schedules, rules, parts, triggers, expected_revision, now_ms } =
+            republication;
         let again = NewVersion {
             id: version.id,
             organization_id: version.organization_id,
@@ -39,10 +41,12 @@ impl Store {
             hooks,
             schedules,
             rules: Vec::new(),
+            parts: Vec::new(),
             head: WorkflowChanges::default(),
         };
         check_version(&again, &triggers)?;
         check_uses(&rules)?;
+        check_part_uses(&parts)?;
         let transaction = self.backend.begin().await?;
         let models = Entity::update_many()
             .col_expr(Column::Revision, Column::Revision.into_expr().add(1))
@@ -57,6 +61,7 @@ impl Store {
             .await?;
         let Some(workflow) = models.into_iter().next() else { return Ok(None) };
         replace_uses(&transaction, version.organization_id, version.workflow_id, rules).await?;
+        replace_part_uses(&transaction, version.organization_id, version.workflow_id, parts).await?;
         replace_managed(&transaction, &again, workflow.is_enabled).await?;
         replace_triggers(&transaction, &version, triggers, workflow.is_enabled).await?;
         replace_hooks(&transaction, &version, again.hooks, workflow.is_enabled).await?;

@@ -40,6 +40,7 @@ mod operations;
 mod organizations;
 mod outages;
 mod pages;
+mod parts;
 mod rates;
 mod reconcilers;
 mod refusals;

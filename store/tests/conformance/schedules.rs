@@ -216,10 +216,32 @@ on_both_databases! {
             let (due_ms, next_at_ms) = (row.due_ms, row.next_at_ms);
             vec![SchedulePlan { row, runs: Vec::new(), released, again: Vec::new(), cancelled: Vec::new(), due_ms, next_at_ms, wake_at_ms: next_at_ms, paused: None }]
         };
+        let waited = read(database, row.id).await;
         let fired = database.store.fire_schedules(EPOCH_MS + MINUTE_MS + 1_000, 10, release).await.unwrap();
-        assert_eq!(fired.plans[0].released.len(), 1);
+        assert_eq!((fired.plans[0].released.len(), fired.moved.len()), (1, 1));
+        let released = read(database, row.id).await;
+        assert!(released.due_ms == waited.due_ms && released.updated_at_ms > waited.updated_at_ms, "who watches sees it");
         let newest = runs(database, row.id).await.remove(0);
         assert_eq!((newest.state, newest.execution_id, newest.fired_at_ms), (ScheduleRunState::Planned, Some(execution), Some(EPOCH_MS + MINUTE_MS + 1_000)));
+    }
+
+    async fn whatever_comes_of_a_schedule_within_a_millisecond_is_seen_at_its_row(database: &Database) {
+        let row = inserted(database, schedule(database.organization, EPOCH_MS)).await;
+        let mut fired = fire(&database.store, EPOCH_MS).await;
+        assert_eq!(fired.moved, BTreeSet::from([database.organization]));
+        let planned = fired.plans.remove(0).runs.remove(0);
+        let due = read(database, row.id).await;
+        assert_eq!((due.due_ms, due.revision), (Some(EPOCH_MS + MINUTE_MS), 1));
+        database.store.finish_schedule_runs(&[started(&planned, ExecutionId::new())], EPOCH_MS).await.unwrap();
+        let finished = read(database, row.id).await;
+        assert!(finished.updated_at_ms > due.updated_at_ms, "{finished:?}");
+        let run = ScheduleRunRow { fired_at_ms: Some(EPOCH_MS), ..run_of(&row, EPOCH_MS + 7, ScheduleRunState::Started) };
+        let elsewhere = ScheduleRunRow { organization_id: OrganizationId::new(), ..run.clone() };
+        database.store.insert_schedule_run(&elsewhere).await.unwrap();
+        assert_eq!(read(database, row.id).await, finished, "it is of another organization");
+        database.store.insert_schedule_run(&run).await.unwrap();
+        assert!(read(database, row.id).await.updated_at_ms > finished.updated_at_ms, "somebody fired it");
+        assert_eq!(runs(database, row.id).await.len(), 2);
     }
 
     async fn the_same_key_makes_the_same_schedule(database: &Database) {

@@ -38,6 +38,7 @@ async fn published(database: &Database, slug: &str, path: &str, event: &str) -> 
 fn again(version: VersionRow, revision: i32, path: &str, event: &str) -> Republication {
     Republication {
         rules: Vec::new(),
+        parts: Vec::new(),
         version,
         hooks: vec![hook(path)],
         schedules: Vec::new(),

@@ -40,6 +40,7 @@ pub fn new_version(database: &Database, workflow: WorkflowId) -> NewVersion {
         published_by: "usr_test".to_owned(),
         hooks: Vec::new(),
         rules: Vec::new(),
+        parts: Vec::new(),
         head: WorkflowChanges::default(),
     }
 }

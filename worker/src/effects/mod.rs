@@ -1,12 +1,24 @@
 //! What leaves the process: each effect runs with a deadline and ends in an outcome, never in a panic.
 
+mod call;
 mod emit_event;
+mod graphql;
 mod http;
+mod load;
+mod model;
+mod notify;
 mod outage;
+mod parts;
 mod rates;
+mod record;
+mod redaction;
+mod secrets;
+mod service_call;
 mod start_workflow;
+mod templates;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,14 +26,19 @@ use std::time::{Duration, Instant};
 use engine::machine::{Effect, EffectOutcome, EffectRequest, ErrorClass, HttpRequest, StepError};
 use futures::FutureExt;
 use ids::{ExecutionId, OrganizationId};
+use service::mail::Mailer;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 pub use self::emit_event::{EmitError, EmitEvent, EmittedEvent};
 pub use self::http::{HttpEffect, HttpLimits, HttpSetupError};
+pub use self::parts::{Parts, PartsError};
 pub use self::rates::{ServiceRates, ServiceRatesError, TakeTurn};
 pub use self::start_workflow::{StartError, StartWorkflow, StartedWorkflow};
 
+use self::call::Call;
+use self::load::Loaders;
+use self::notify::Notifier;
 use self::rates::Gate;
 
 /// On whose behalf an effect runs.
@@ -41,21 +58,35 @@ pub struct Effects {
     http: HttpEffect,
     emit: Arc<dyn EmitEvent>,
     start: Arc<dyn StartWorkflow>,
+    parts: Arc<dyn Parts>,
+    notifier: Notifier,
+    loaders: Loaders,
     gate: Option<Gate>,
 }
 
 impl Effects {
-    /// The effects of one worker.
+    /// The effects of one worker, whose organizations have `parts`. Mails are not sent.
     #[must_use]
-    pub fn new(http: HttpEffect, emit: Arc<dyn EmitEvent>, start: Arc<dyn StartWorkflow>) -> Self {
-        Self { http, emit, start, gate: None }
+    pub fn new(
+        http: HttpEffect,
+        emit: Arc<dyn EmitEvent>,
+        start: Arc<dyn StartWorkflow>,
+        parts: Arc<dyn Parts>,
+    ) -> Self {
+        let loaders = Loaders::new(http.guard());
+        Self { http, emit, start, parts, notifier: Notifier::new(Mailer::default()), loaders, gate: None }
     }
 
-    /// With rates of calls to services, whose turns `turns` gives.
+    /// With mails, which `mailer` sends.
+    #[must_use]
+    pub fn with_mailer(self, mailer: Mailer) -> Self {
+        Self { notifier: Notifier::new(mailer), ..self }
+    }
+
+    /// With rates of calls to services and of mails, whose turns `turns` gives.
     #[must_use]
     pub fn with_rates(self, rates: ServiceRates, turns: Arc<dyn TakeTurn>) -> Self {
-        let gate = (!rates.is_empty()).then_some(Gate { rates, turns });
-        Self { gate, ..self }
+        Self { gate: Some(Gate { rates, turns }), ..self }
     }
 
     /// Runs `effect` to its outcome. A panic is the outcome `PANIC`; its backtrace is in the log,
@@ -86,13 +117,15 @@ impl Effects {
     }
 
     async fn dispatch(&self, owner: &EffectOwner, effect: &Effect, cancel: &CancellationToken) -> EffectOutcome {
-        if let Some(gate) = &self.gate
-            && let Some(put_off) = gate.pass(owner, effect, cancel).await
-        {
-            return put_off;
-        }
-        match &effect.request {
-            EffectRequest::Http(request) => self.http.run(request, &effect.key, effect.timeout, cancel).await,
+        let call = Call::new(self, owner, effect, cancel);
+        let outcome = match &effect.request {
+            EffectRequest::Http(request) if request.is_webhook => service_call::webhook(&call, request).await,
+            EffectRequest::Http(request) => call.exchange(Cow::Borrowed(request), call.key(), None).await,
+            EffectRequest::Graphql(request) => graphql::run(&call, request, call.key()).await,
+            EffectRequest::Record(request) => record::run(&call, request, call.key()).await,
+            EffectRequest::Notify(message) => notify::run(&call, &self.notifier, message).await,
+            EffectRequest::Model(question) => model::run(&call, question).await,
+            EffectRequest::Load(loads) => load::run(&call, &self.loaders, loads).await,
             EffectRequest::EmitEvent { event, payload } => {
                 let event = EmittedEvent { owner: *owner, event, payload, deduplication_key: &effect.key };
                 let emitted = emit_event::run(self.emit.as_ref(), event, effect.timeout);
@@ -111,7 +144,8 @@ impl Effects {
                 let started = start_workflow::run(self.start.as_ref(), workflow, effect.timeout);
                 unless_cancelled("execution was started", started, cancel).await
             }
-        }
+        };
+        call.redacted(outcome)
     }
 }
 
@@ -133,6 +167,11 @@ fn kind(request: &EffectRequest) -> &'static str {
         EffectRequest::Http(_) => "http",
         EffectRequest::EmitEvent { .. } => "emit_event",
         EffectRequest::StartWorkflow { .. } => "start_workflow",
+        EffectRequest::Graphql(_) => "graphql",
+        EffectRequest::Record(_) => "record",
+        EffectRequest::Notify(_) => "notify",
+        EffectRequest::Model(_) => "model",
+        EffectRequest::Load(_) => "load",
     }
 }
 

@@ -1,29 +1,34 @@
-//! How many calls in a time an organization may make to a service: asked before a call leaves.
+//! How many calls in a time an organization may make to a service, and how many mails it may send: asked before they
+//! leave.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Timestamp;
-use engine::machine::{Effect, EffectOutcome, EffectRequest};
-use futures::future::BoxFuture;
+use engine::machine::EffectOutcome;
+use futures::future::{BoxFuture, try_join_all};
 use ids::OrganizationId;
 use store::Pace;
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::EffectOwner;
+use super::call::Call;
 use crate::turns::TurnError;
 
 /// A turn that comes within this time is waited for in place; for a later one the call is put off.
 const SHORT: Duration = Duration::from_secs(1);
+
+/// What mails take their turns of; no host has a space.
+const MAILS: &str = "mails of notify";
+/// Mails that the executions of an organization may send in a minute; as many may go at once after a quiet time.
+const MAILS_A_MINUTE: u32 = 100;
 
 /// Most that a rate may state for its time.
 const MAX_LIMIT: u32 = 1_000_000;
 
 /// Gives turns to calls.
 pub trait TakeTurn: fmt::Debug + Send + Sync {
-    /// The moment of the organization's next call to `host`.
+    /// The moment of the organization's next call to `host`, or of its next mail.
     fn take<'a>(
         &'a self,
         organization: OrganizationId,
@@ -119,21 +124,32 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Waits for the turn of a call. An outcome says that it is put off; nothing has left then.
-    pub(super) async fn pass(
-        &self,
-        owner: &EffectOwner,
-        effect: &Effect,
-        cancel: &CancellationToken,
-    ) -> Option<EffectOutcome> {
-        if effect.has_turn {
+    /// Waits for the turn of a call to `url`. An outcome says that it is put off; it has not left then.
+    pub(super) async fn pass(&self, call: &Call<'_>, url: &str) -> Option<EffectOutcome> {
+        let host = host(url)?;
+        let pace = self.rates.of(&host)?;
+        if call.takes_turn() {
             return None;
         }
-        let host = host(&effect.request)?;
-        let pace = self.rates.of(&host)?;
+        self.wait(call, &host, pace, 1).await
+    }
+
+    /// Waits for the turns of so many mails, which all go when the last of them has come.
+    pub(super) async fn pass_mails(&self, call: &Call<'_>, count: usize) -> Option<EffectOutcome> {
+        // Mails are the first that asks: put off for a later call of the same message, they have had their turns.
+        if call.effect.has_turn || count == 0 {
+            return None;
+        }
+        let pace = Pace::new(MAILS_A_MINUTE, Duration::from_mins(1), MAILS_A_MINUTE);
+        self.wait(call, MAILS, pace, count).await
+    }
+
+    async fn wait(&self, call: &Call<'_>, what: &str, pace: Pace, count: usize) -> Option<EffectOutcome> {
+        let (owner, effect, cancel) = (call.owner, call.effect, call.cancel);
         // Half of the step's time is left for the call.
         let patience = SHORT.min(effect.timeout / 2);
-        let taken = tokio::time::timeout(SHORT, self.turns.take(owner.organization, &host, pace));
+        let turns = (0..count).map(|_turn| self.turns.take(owner.organization, what, pace));
+        let taken = tokio::time::timeout(SHORT, try_join_all(turns));
         let taken = tokio::select! {
             biased;
             // The call sees that too, and says so.
@@ -142,7 +158,7 @@ impl Gate {
         };
         let now = self.turns.now();
         let until = match taken {
-            Ok(Ok(until)) => until,
+            Ok(Ok(moments)) => moments.into_iter().max().unwrap_or(now),
             Ok(Err(problem)) => {
                 warn!(execution.id = %owner.execution, error = %service::chain(&problem), "a call is put off");
                 return Some(EffectOutcome::PutOff { until: now.plus(SHORT), has_turn: false });
@@ -163,15 +179,10 @@ impl Gate {
     }
 }
 
-/// The host that a call goes to; nothing for what stays at home, and for addresses that the call refuses.
-fn host(request: &EffectRequest) -> Option<String> {
-    match request {
-        EffectRequest::Http(request) => {
-            let url = reqwest::Url::parse(&request.url).ok()?;
-            url.host_str().map(|host| host.trim_end_matches('.').to_owned())
-        }
-        EffectRequest::EmitEvent { .. } | EffectRequest::StartWorkflow { .. } => None,
-    }
+/// The host that a call goes to; nothing for addresses that the call refuses.
+fn host(url: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).ok()?;
+    url.host_str().map(|host| host.trim_end_matches('.').to_owned())
 }
 
 #[cfg(test)]

@@ -6,12 +6,14 @@
 
 mod address;
 mod cidr;
+mod guard;
 mod policy;
 mod resolver;
 mod target;
 
 pub use address::Forbidden;
 pub use cidr::Cidr;
+pub use guard::{ConnectError, Guard};
 pub use policy::{Denied, EgressPolicy, PolicyError, USUAL_PORTS};
 pub(crate) use resolver::LookupFailed;
 pub use resolver::{GuardedResolver, Lookup, SystemLookup};

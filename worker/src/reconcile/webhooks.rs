@@ -90,6 +90,7 @@ fn request(outgoing: &Outgoing) -> Result<HttpRequest, String> {
         method: "POST".to_owned(),
         url: outgoing.endpoint.url.clone(),
         headers: outgoing.headers.clone()?,
+        basic: None,
         query: Vec::new(),
         body: Some(Body::Text(outgoing.delivery.body.clone())),
         expect_status: Vec::new(),

@@ -1,5 +1,6 @@
 //! Our own database being away while a step asks something of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,13 +9,14 @@ use engine::machine::{Effect, EffectId, EffectOutcome, EffectRequest, ErrorClass
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ids::{ExecutionId, OrganizationId};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use service::parts::{Recipient, Resource, Service, UsableSecret};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::effects::{
-    EffectOwner, Effects, EmitError, EmitEvent, EmittedEvent, HttpEffect, HttpLimits, StartError, StartWorkflow,
-    StartedWorkflow,
+    EffectOwner, Effects, EmitError, EmitEvent, EmittedEvent, HttpEffect, HttpLimits, Parts, PartsError, StartError,
+    StartWorkflow, StartedWorkflow,
 };
 use crate::egress::EgressPolicy;
 
@@ -80,17 +82,69 @@ impl StartWorkflow for Away {
     }
 }
 
+/// An organization that has set up nothing.
+#[derive(Debug)]
+struct Nothing;
+
+impl Parts for Nothing {
+    fn service<'a>(
+        &'a self,
+        _whose: OrganizationId,
+        _name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Service>, PartsError>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn services(&self, _whose: OrganizationId) -> BoxFuture<'_, Result<Vec<Service>, PartsError>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+
+    fn secrets<'a>(
+        &'a self,
+        _whose: OrganizationId,
+        _names: &'a [String],
+    ) -> BoxFuture<'a, Result<BTreeMap<String, UsableSecret>, PartsError>> {
+        async { Ok(BTreeMap::new()) }.boxed()
+    }
+
+    fn variables<'a>(
+        &'a self,
+        _whose: OrganizationId,
+        _names: &'a [String],
+    ) -> BoxFuture<'a, Result<Map<String, Value>, PartsError>> {
+        async { Ok(Map::new()) }.boxed()
+    }
+
+    fn resource<'a>(
+        &'a self,
+        _whose: OrganizationId,
+        _name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Resource>, PartsError>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn addresses<'a>(
+        &'a self,
+        _whose: OrganizationId,
+        _who: Recipient<'a>,
+    ) -> BoxFuture<'a, Result<Vec<String>, PartsError>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+}
+
 fn effects(away: &Arc<Away>) -> Effects {
     // Tests of one process race for it; any of them may win.
     let _installed_before = rustls::crypto::ring::default_provider().install_default();
     let http = HttpEffect::new(EgressPolicy::strict(), HttpLimits::default()).unwrap();
-    Effects::new(http, Arc::clone(away) as Arc<dyn EmitEvent>, Arc::clone(away) as Arc<dyn StartWorkflow>)
+    let (emits, starts) = (Arc::clone(away) as Arc<dyn EmitEvent>, Arc::clone(away) as Arc<dyn StartWorkflow>);
+    Effects::new(http, emits, starts, Arc::new(Nothing))
 }
 
 async fn run(away: &Arc<Away>, request: EffectRequest, cancel: &CancellationToken) -> EffectOutcome {
     let owner = EffectOwner { organization: OrganizationId::new(), execution: ExecutionId::new(), depth: 0 };
     let id = EffectId { step: "tell".to_owned(), attempt: 1, action: 0 };
-    let effect = Effect { id, key: "exe_1/tell/0/0".to_owned(), timeout: TIMEOUT, request, has_turn: false };
+    let key = "exe_1/tell/0/0".to_owned();
+    let effect = Effect { id, key, timeout: TIMEOUT, request, secrets: None, has_turn: false };
     effects(away).run(&owner, &effect, cancel).await
 }
 

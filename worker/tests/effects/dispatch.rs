@@ -12,6 +12,7 @@ use sluice_worker::effects::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::parts::Known;
 use crate::stub::{Stub, header, json_answer};
 use crate::{failed, local, request};
 
@@ -60,7 +61,7 @@ impl StartWorkflow for Recorder {
 }
 
 fn effects(recorder: Arc<Recorder>) -> Effects {
-    Effects::new(local(), Arc::clone(&recorder) as Arc<dyn EmitEvent>, recorder)
+    Effects::new(local(), Arc::clone(&recorder) as Arc<dyn EmitEvent>, recorder, Arc::new(Known::default()))
 }
 
 fn owner() -> EffectOwner {
@@ -73,6 +74,7 @@ fn effect(request: EffectRequest) -> Effect {
         key: "exe_1/tell/0/0".into(),
         timeout: Duration::from_millis(300),
         request,
+        secrets: None,
         has_turn: false,
     }
 }

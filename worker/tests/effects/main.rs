@@ -6,8 +6,14 @@ mod answers;
 mod broken;
 mod dispatch;
 mod egress;
+mod loads;
+mod models;
+mod notifications;
+mod parts;
 mod rates;
 mod redirects;
+mod secrets;
+mod services;
 mod stub;
 mod tls;
 
@@ -41,6 +47,7 @@ fn request(method: &str, url: impl Into<String>) -> HttpRequest {
         method: method.to_owned(),
         url: url.into(),
         headers: Vec::new(),
+        basic: None,
         query: Vec::new(),
         body: None,
         expect_status: Vec::new(),

@@ -5,9 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::Timestamp;
-use engine::machine::{Effect, EffectId, EffectOutcome, EffectRequest};
+use engine::definition::LoaderKind;
+use engine::machine::{
+    CallTo, Effect, EffectId, EffectOutcome, EffectRequest, GraphqlCall, Load, LoadSource, Loads, Notification,
+};
 use futures::future::{BoxFuture, FutureExt};
 use ids::{ExecutionId, OrganizationId};
+use serde_json::{Value, json};
+use service::mail::Mailer;
+use service::parts::{AuthenticationKind, Service, ServiceKind};
 use sluice_worker::TurnError;
 use sluice_worker::effects::{
     EffectOwner, Effects, EmitError, EmitEvent, EmittedEvent, ServiceRates, StartError, StartWorkflow, StartedWorkflow,
@@ -16,6 +22,7 @@ use sluice_worker::effects::{
 use store::Pace;
 use tokio_util::sync::CancellationToken;
 
+use crate::parts::{Known, service};
 use crate::stub::{Stub, json_answer};
 use crate::{failed, local, request};
 
@@ -83,9 +90,7 @@ struct Bed {
 impl Bed {
     async fn new(rates: &str, in_ms: Option<i64>) -> Self {
         let turns = Turns::coming(in_ms);
-        let others = Arc::new(Others::default());
-        let effects = Effects::new(local(), Arc::clone(&others) as Arc<dyn EmitEvent>, others)
-            .with_rates(ServiceRates::parse(rates).unwrap(), Arc::clone(&turns) as Arc<dyn TakeTurn>);
+        let effects = effects(Known::default(), rates, &turns);
         let owner = EffectOwner { organization: OrganizationId::new(), execution: ExecutionId::new(), depth: 0 };
         Self { stub: Stub::answering(|_| json_answer("{}")).await, effects, owner, turns }
     }
@@ -99,9 +104,16 @@ impl Bed {
     }
 }
 
+fn effects(known: Known, rates: &str, turns: &Arc<Turns>) -> Effects {
+    let others = Arc::new(Others::default());
+    Effects::new(local(), Arc::clone(&others) as Arc<dyn EmitEvent>, others, Arc::new(known))
+        .with_rates(ServiceRates::parse(rates).unwrap(), Arc::clone(turns) as Arc<dyn TakeTurn>)
+}
+
 fn effect(request: EffectRequest) -> Effect {
     let id = EffectId { step: "tell".into(), attempt: 1, action: 0 };
-    Effect { id, key: "exe_1/tell/0/0".into(), timeout: Duration::from_secs(5), request, has_turn: false }
+    let (key, timeout) = ("exe_1/tell/0/0".into(), Duration::from_secs(5));
+    Effect { id, key, timeout, request, secrets: None, has_turn: false }
 }
 
 fn put_off(in_ms: i64, has_turn: bool) -> EffectOutcome {
@@ -132,6 +144,88 @@ async fn a_call_whose_turn_comes_late_is_put_off_and_does_not_leave() {
     let again = Effect { has_turn: true, ..bed.call() };
     assert!(matches!(bed.run(&again).await, EffectOutcome::Succeeded { .. }));
     assert_eq!(bed.turns.asked().len(), 1, "nobody is asked twice");
+}
+
+#[tokio::test]
+async fn the_turn_of_a_message_is_that_of_its_first_call() {
+    let rates = "127.0.0.1=1/s";
+    let bed = Bed::new(rates, Some(0)).await;
+    let settings = json!({ "recipient_prefix": "sms" });
+    let sms = service("sms", &bed.stub.url("/"), AuthenticationKind::None, &settings);
+    let known = Known::default().service(Service { kind: ServiceKind::Chat, ..sms });
+    let message = Notification {
+        recipients: ["sms:+491", "sms:+492", "sms:+493"].map(str::to_owned).to_vec(),
+        message: Some("Order o-1 is late".to_owned()),
+        subject: None,
+        channel: None,
+        template: None,
+        data: Value::Null,
+        told: Vec::new(),
+    };
+    let bed = Bed { effects: effects(known, rates, &bed.turns), ..bed };
+    let again = Effect { has_turn: true, ..effect(EffectRequest::Notify(message)) };
+    assert!(matches!(bed.run(&again).await, EffectOutcome::Succeeded { .. }));
+    assert_eq!((bed.stub.requests().len(), bed.turns.asked().len()), (3, 2));
+}
+
+#[tokio::test]
+async fn the_calls_of_a_load_have_taken_their_turns_when_it_comes_again() {
+    let bed = Bed::new("127.0.0.1=1/m", Some(60_000)).await;
+    let resource = |name: &str| {
+        let source = LoadSource {
+            kind: LoaderKind::Http,
+            service: None,
+            path: Some(bed.stub.url("/")),
+            query: Value::Null,
+            key: None,
+            params: Value::Null,
+            cache_ttl: None,
+        };
+        Load { name: name.to_owned(), is_optional: false, source: Some(source) }
+    };
+    let loads = Loads {
+        resources: vec![resource("a"), resource("b")],
+        variables: Vec::new(),
+        integrations: Vec::new(),
+        context: Value::Null,
+    };
+    let first = effect(EffectRequest::Load(Box::new(loads)));
+    assert_eq!(bed.run(&first).await, put_off(60_000, true));
+    assert!(matches!(bed.run(&Effect { has_turn: true, ..first }).await, EffectOutcome::Succeeded { .. }));
+    assert_eq!((bed.stub.requests().len(), bed.turns.asked().len()), (2, 2));
+}
+
+#[tokio::test]
+async fn requests_of_every_kind_have_the_rate_of_their_host() {
+    let bed = Bed::new("127.0.0.1=1/s", Some(1_001)).await;
+    let query = "{ order { total } }".to_owned();
+    let asked = GraphqlCall { to: CallTo::Url(bed.stub.url("/")), query, variables: serde_json::Value::Null };
+    assert_eq!(bed.run(&effect(EffectRequest::Graphql(asked))).await, put_off(1_001, true));
+    assert!(bed.stub.requests().is_empty());
+}
+
+#[tokio::test]
+async fn each_mail_takes_a_turn_and_they_are_put_off_together() {
+    let mut bed = Bed::new("", Some(1_001)).await;
+    let (mailer, mut mails) = Mailer::to_channel();
+    bed.effects = bed.effects.with_mailer(mailer);
+    let message = Notification {
+        recipients: vec!["ada@example.com".to_owned(), "bob@example.com".to_owned(), "Ada@example.com".to_owned()],
+        message: Some("late".to_owned()),
+        subject: None,
+        channel: None,
+        template: None,
+        data: Value::Null,
+        told: Vec::new(),
+    };
+    let mail = effect(EffectRequest::Notify(message));
+    assert_eq!(bed.run(&mail).await, put_off(1_001, true));
+    assert!(mails.try_recv().is_err(), "none has left");
+    let turn = (bed.owner.organization, "mails of notify".to_owned());
+    assert_eq!(bed.turns.asked(), [turn.clone(), turn]);
+    let again = Effect { has_turn: true, ..mail };
+    assert!(matches!(bed.run(&again).await, EffectOutcome::Succeeded { .. }));
+    assert_eq!((mails.try_recv().is_ok(), mails.try_recv().is_ok(), bed.turns.asked().len()), (true, true, 2));
 }
 
 #[tokio::test]

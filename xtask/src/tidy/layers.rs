@@ -48,9 +48,10 @@ const MAY_USE_ALL: &[&str] = &["cli", "tests", "bench"];
 
 /// Outside packages that only some of ours may use: package or prefix ending in `*`, who, why.
 const RESERVED: &[(&str, &[&str], &str)] = &[
-    ("sqlx*", &["store", "entity", "migration", "tests", "bench", "chaos"], "SQL lives in `store`"),
+    // The worker asks the databases and Redis servers of organizations, never ours.
+    ("sqlx*", &["store", "entity", "migration", "worker", "tests", "bench", "chaos"], "SQL lives in `store`"),
     ("sea-orm*", &["store", "entity", "migration", "tests", "bench", "chaos"], "SQL lives in `store`"),
-    ("redis", &["queue", "tests", "bench", "chaos"], "Redis lives in `queue`"),
+    ("redis", &["queue", "worker", "tests", "bench", "chaos"], "Redis lives in `queue`"),
     ("apalis*", &["queue", "worker"], "delivery lives in `queue` and `worker`"),
     ("async-graphql*", &["api"], "GraphQL lives in `api`"),
 ];

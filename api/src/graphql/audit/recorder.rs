@@ -133,7 +133,7 @@ async fn write(field: Field, outcome: Outcome) {
 
 /// Sort of object that an id names.
 fn kind_of(id: &str) -> &'static str {
-    const KINDS: [(&str, &str); 14] = [
+    const KINDS: [(&str, &str); 18] = [
         ("org", "organization"),
         ("usr", "user"),
         ("mem", "membership"),
@@ -148,6 +148,10 @@ fn kind_of(id: &str) -> &'static str {
         ("exe", "execution"),
         ("evt", "event"),
         ("wrk", "worker"),
+        ("sec", "secret"),
+        ("var", "variable"),
+        ("svc", "service"),
+        ("ldr", "resource_loader"),
     ];
     let prefix = id.split_once('_').map_or("", |(prefix, _)| prefix);
     KINDS.iter().find(|(known, _)| *known == prefix).map_or("object", |(_, kind)| kind)

@@ -3,6 +3,7 @@
 mod backfill;
 mod fire;
 mod inputs;
+mod live;
 mod mutations;
 mod node;
 mod queries;
@@ -10,6 +11,7 @@ mod spec;
 mod trigger;
 
 pub use backfill::BackfillMutation;
+pub use live::ScheduleSubscription;
 pub use mutations::ScheduleMutation;
 pub use node::Schedule;
 pub use queries::{ScheduleQuery, of_workflow};

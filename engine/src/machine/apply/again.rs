@@ -1,6 +1,7 @@
 //! What failed and is tried again: where it goes on.
 
 use crate::machine::state::{ROOT, State, Status};
+use crate::plan::LOADING_STEP;
 
 /// Notes at its failure the step of the flow at which it stood: a retry begins there.
 pub(super) fn keep_place(state: &mut State) {
@@ -9,6 +10,13 @@ pub(super) fn keep_place(state: &mut State) {
         return;
     };
     match &root.active {
+        // It had not come to a step: what it is to begin with still holds, and everything is loaded anew.
+        Some(active) if active.step == LOADING_STEP => {
+            state.passages.entry(active.path.clone()).or_insert(active.passage);
+        }
+        None if state.failed_step.as_deref() == Some(LOADING_STEP) => {
+            state.passages.entry(LOADING_STEP.to_owned()).or_insert(1);
+        }
         // The step that is left without a result is come to again: as another passage.
         Some(active) => {
             state.passages.entry(active.path.clone()).or_insert(active.passage);

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::expr::{INTEGRATIONS, VARIABLES};
 use crate::machine::state::{ROOT, ScopeId, State, Written};
 
 /// Puts what was written above over what was written below.
@@ -50,9 +51,17 @@ pub(super) fn write_near(state: &mut State, scope: ScopeId, name: &str, value: V
 pub(super) fn merge_over(state: &mut State, scope: ScopeId, value: &Value) {
     let mut leaves = Vec::new();
     collect_leaves(value, &mut String::new(), &mut leaves);
+    let is_loaded = state.loaded.is_some();
     for (path, leaf) in leaves {
-        write(state, scope, &path, &leaf);
+        // What the organization says stays as it was loaded, whatever comes from outside.
+        if !(is_loaded && is_of_the_organization(&path)) {
+            write(state, scope, &path, &leaf);
+        }
     }
+}
+
+fn is_of_the_organization(path: &str) -> bool {
+    matches!(path.split('.').next(), Some(VARIABLES | INTEGRATIONS))
 }
 
 /// Longest path that is kept of each merged value, in bytes: one long key may stand around thousands.

@@ -19,10 +19,11 @@ use super::freeze::thaw;
 use super::outcome::Outcome;
 use super::resume_on::AwaitedResume;
 use super::state::{
-    Awaited, Awaiting, Children, KeptSignal, OpenApproval, Phase, PutOff, ROOT, ScheduledResume, ScopeState, State,
-    Status, Written,
+    Active, Awaited, Awaiting, Children, KeptSignal, OpenApproval, Phase, PutOff, ROOT, ScheduledResume, ScopeState,
+    State, Status, Written,
 };
 use crate::Timestamp;
+use crate::plan::LOADING_STEP;
 
 /// Applies one event.
 pub fn apply(state: &mut State, event: &Event) {
@@ -31,13 +32,7 @@ pub fn apply(state: &mut State, event: &Event) {
     }
     match event {
         Event::Accepted => state.status = Status::Queued,
-        Event::Started { at, step } => {
-            // One that is retried comes to the step again.
-            let active = at_step_again(&mut state.passages, &state.steps, "", step);
-            state.scopes.insert(ROOT, ScopeState { active: Some(active), ..ScopeState::default() });
-            (state.begins_at, state.entry) = (None, None);
-            run(state, *at);
-        }
+        Event::Started { at, step } => started(state, step, *at),
         Event::Resumed { at } => run(state, *at),
         Event::Suspended { at } => {
             stop_running(state, *at);
@@ -145,6 +140,23 @@ pub fn apply(state: &mut State, event: &Event) {
     }
 }
 
+fn started(state: &mut State, step: &str, at: Timestamp) {
+    let loads = step == LOADING_STEP;
+    if loads && state.loaded.is_some() {
+        // Another version reads more: what loads is no step of `steps`, so its passages are counted here.
+        state.passages.entry(step.to_owned()).or_insert(1);
+    }
+    // One that is retried comes to the step again.
+    let active = at_step_again(&mut state.passages, &state.steps, "", step);
+    state.scopes.insert(ROOT, ScopeState { active: Some(active), ..ScopeState::default() });
+    state.begins_at = None;
+    if !loads {
+        // Otherwise the flow goes there when everything is loaded.
+        state.entry = None;
+    }
+    run(state, at);
+}
+
 fn step_started(state: &mut State, path: &str, attempt: u32, at: Timestamp) {
     count_step(state, path);
     if let Some(active) = active_at(state, path) {
@@ -193,9 +205,10 @@ fn by_hand(state: &mut State, event: &Event) {
         }
         Event::PausedLong { .. } => state.paused_long = true,
         Event::Retried { step, .. } => again::retried(state, step.as_deref()),
-        Event::TakenOver { step, steps, values, replaced, data, .. } => {
+        Event::TakenOver { step, steps, values, replaced, loaded, data, .. } => {
             state.entry = Some(step.clone());
             state.steps.clone_from(steps);
+            state.loaded.clone_from(loaded);
             state.written = Written { values: values.clone(), replaced: replaced.clone() };
             merge_over(state, ROOT, data);
         }
@@ -309,7 +322,11 @@ fn unpaused(state: &mut State, data: &Value, at_step: Option<&str>) {
     merge_over(state, ROOT, data);
     if let Some(step) = at_step {
         state.scopes.retain(|scope, _| *scope == ROOT);
-        if let Some(root) = state.scopes.get_mut(&ROOT) {
+        let is_loading = state.scopes.get(&ROOT).and_then(|root| root.active.as_ref()).is_some_and(loads);
+        if is_loading {
+            // It has not come to any step: it goes there when everything is loaded.
+            state.entry = Some(step.to_owned());
+        } else if let Some(root) = state.scopes.get_mut(&ROOT) {
             // The step that is left without a result may be come to again: as another passage.
             if let Some(left) = &root.active {
                 state.passages.entry(left.path.clone()).or_insert(left.passage);
@@ -320,6 +337,10 @@ fn unpaused(state: &mut State, data: &Value, at_step: Option<&str>) {
             state.entry = Some(step.to_owned());
         }
     }
+}
+
+fn loads(active: &Active) -> bool {
+    active.step == LOADING_STEP
 }
 
 fn run(state: &mut State, at: Timestamp) {

@@ -9,6 +9,10 @@ use crate::machine::effect::StepError;
 use crate::machine::render::size;
 use crate::machine::state::{Phase, PutOff, State};
 
+/// People that are remembered of one message, and the longest name of one in bytes.
+const MOST_TOLD: usize = 1_000;
+const MAX_TOLD: usize = 64;
+
 /// At the beginning of a list of actions.
 pub(super) const fn list_begun(now: Timestamp) -> Phase {
     Phase::Actions { next: 0, outputs: Vec::new(), bytes: 0, in_flight: false, now, put_off: None, held_ms: 0 }
@@ -32,9 +36,13 @@ pub(super) fn action_put_off(state: &mut State, path: &str, until: PutOff) {
 }
 
 pub(super) fn action_finished(state: &mut State, path: &str, output: &Value, error: Option<&StepError>) {
-    if let Some(Phase::Actions { next, outputs, bytes, in_flight, put_off, .. }) =
-        active_at(state, path).map(|active| &mut active.phase)
+    if let Some(active) = active_at(state, path)
+        && let Phase::Actions { next, outputs, bytes, in_flight, put_off, .. } = &mut active.phase
     {
+        let told = told(output, error);
+        if !told.is_empty() {
+            active.told.entry(*next).or_default().extend(told);
+        }
         *in_flight = false;
         *put_off = None;
         *next = next.saturating_add(1);
@@ -50,6 +58,14 @@ pub(super) fn action_finished(state: &mut State, path: &str, output: &Value, err
     {
         write_near(state, scope, "data", body.clone());
     }
+}
+
+/// Whom a message has reached, as far as its answer names them: what other actions answer has no such members.
+fn told(output: &Value, error: Option<&StepError>) -> Vec<String> {
+    let answer = error.map_or(Some(output), |error| error.detail.as_ref());
+    let delivered = answer.and_then(|answer| answer.get("delivered")).and_then(Value::as_array);
+    let to = delivered.into_iter().flatten().filter_map(|delivered| delivered.get("to")?.as_str());
+    to.filter(|to| to.len() <= MAX_TOLD).take(MOST_TOLD).map(str::to_owned).collect()
 }
 
 /// A finished step as `steps.<id>` shows it. Built by hand, since `json!` would copy a value by

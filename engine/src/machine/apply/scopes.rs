@@ -9,6 +9,7 @@ use crate::Timestamp;
 use crate::machine::effect::{StepError, StepPath};
 use crate::machine::render::size;
 use crate::machine::state::{Active, BodyKind, Left, Phase, ROOT, ScopeId, ScopeState, State};
+use crate::plan::LOADING_STEP;
 
 pub(super) fn open(state: &mut State, id: ScopeId, path: &str, index: u32, entry: &str, locals: &Map<String, Value>) {
     let Some(parent) = scope_at(state, path) else { return };
@@ -78,7 +79,8 @@ pub(super) fn absorb(state: &mut State, id: ScopeId, left: Left) {
 
 pub(super) fn at_step(prefix: &str, step: &str, passage: u32) -> Active {
     let path = format!("{prefix}{step}");
-    Active { step: step.to_owned(), path, passage, attempt: 1, since: None, phase: Phase::Ready }
+    let (step, told) = (step.to_owned(), BTreeMap::new());
+    Active { step, path, passage, attempt: 1, since: None, told, phase: Phase::Ready }
 }
 
 /// The scope that stands at the step execution `path`.
@@ -102,7 +104,12 @@ pub(super) fn finish(state: &mut State, path: &str, step: &str, record: Value, t
     }
     let Some(scope) = state.scopes.get_mut(&id) else { return };
     let steps = if id == ROOT { &mut state.steps } else { &mut scope.steps };
-    object(steps).insert(step.to_owned(), record);
+    if step != LOADING_STEP {
+        object(steps).insert(step.to_owned(), record);
+    } else if record.get("status").is_some_and(|status| status != "failed") {
+        state.loaded = Some(record);
+        state.entry = None;
+    }
     if id != ROOT {
         // Only a nested scope's outcome is read from its last step.
         scope.last = Some(step.to_owned());

@@ -13,7 +13,9 @@ macro_rules! ask {
 mod approvals;
 mod bulk;
 mod methods;
+mod parts;
 mod people;
+mod providers;
 mod rules;
 mod statistics;
 mod timed;
@@ -29,14 +31,16 @@ use ids::{
 };
 use serde_json::json;
 use store::{
-    ChangeCursor, EventCursor, EventFilter, EventOrder, EventOutcome, ExecutionFilter, ExecutionOrder,
-    IdentityProviderRow, MembershipRow, NewEvent, NewExecution, NewSignal, NewSlot, NewVersion, NewWorkflow,
-    PageRequest, PublishOutcome, Retention, RetentionScope, RoutedEvent, SlotKey, StartOutcome, Sweep, TenantWall,
-    ToldRow, UserIdentityRow, WaitRow, WorkflowFilter, WorkflowOrder,
+    ChangeCursor, EventCursor, EventFilter, EventOrder, EventOutcome, ExecutionFilter, ExecutionOrder, MembershipRow,
+    NewEvent, NewExecution, NewSignal, NewSlot, NewVersion, NewWorkflow, PageRequest, PublishOutcome, Retention,
+    RetentionScope, RoutedEvent, SlotKey, StartOutcome, Sweep, TenantWall, ToldRow, WaitRow, WorkflowFilter,
+    WorkflowOrder,
 };
 
 use self::methods::methods;
+use self::parts::Parts;
 use self::people::People;
+use self::providers::{provider, provider_row};
 use crate::events::new_event;
 use crate::harness::{Database, completed, label, new_execution, start_key};
 use crate::hooks::hook;
@@ -64,6 +68,7 @@ struct Tenant {
     /// Made known by the provider.
     newcomer: UserId,
     people: People,
+    parts: Parts,
     schedule: ScheduleId,
     rule: RuleId,
     /// It waits for a second voice.
@@ -92,12 +97,14 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         ..workflow
     };
     let rule = rules::rule(asked, database, id, &canary).await;
+    let parts = parts::parts(asked, database, id, &canary).await;
     let draft = ask!(asked, store, upsert_draft(described(new_workflow(database, "orders"))));
     let release = |workflow: WorkflowId| NewVersion {
         organization_id: id,
         source: canary.clone(),
         published_by: canary.clone(),
         rules: if workflow == draft.id { rules::uses(rule, &canary) } else { Vec::new() },
+        parts: if workflow == draft.id { parts::names() } else { Vec::new() },
         hooks: if workflow == draft.id { vec![hook("same")] } else { Vec::new() },
         ..new_version(database, workflow)
     };
@@ -145,17 +152,8 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         let patch = if claimed.id == ended {
             store::Patch::Ended(completed())
         } else {
-            let wait = WaitRow {
-                step_path: "wait".to_owned(),
-                kind: "event".to_owned(),
-                event: Some("order.paid".to_owned()),
-                correlation: Some("same".to_owned()),
-                keys: Some(canary.clone()),
-                target: Some("same".to_owned()),
-                ..WaitRow::default()
-            };
             let (status, state) = (store::ExecutionStatus::Waiting, canary.clone());
-            store::Patch::Parked { status, state, waits: vec![wait], wake_at_ms: None, paused_at_ms: None }
+            store::Patch::Parked { status, state, waits: vec![awaited(&canary)], wake_at_ms: None, paused_at_ms: None }
         };
         ask!(asked, store, commit(database.checkpoint(&claimed, worker, patch)));
     }
@@ -188,6 +186,7 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         provider,
         newcomer,
         people,
+        parts,
         schedule,
         rule,
         approval,
@@ -195,6 +194,19 @@ async fn tenant(database: &Database, asked: &mut Asked, slug: &str, person: &Per
         error_group,
         operation,
         starting,
+    }
+}
+
+/// A wait for an event.
+fn awaited(canary: &str) -> WaitRow {
+    WaitRow {
+        step_path: "wait".to_owned(),
+        kind: "event".to_owned(),
+        event: Some("order.paid".to_owned()),
+        correlation: Some("same".to_owned()),
+        keys: Some(canary.to_owned()),
+        target: Some("same".to_owned()),
+        ..WaitRow::default()
     }
 }
 
@@ -215,46 +227,6 @@ async fn join(asked: &mut Asked, database: &Database, organization: Organization
         joined_at_ms: 1,
     };
     ask!(asked, database.store, insert_membership(membership));
-}
-
-/// An identity provider of a tenant, and somebody who came from there.
-async fn provider(
-    asked: &mut Asked,
-    database: &Database,
-    organization: OrganizationId,
-    slug: &str,
-    canary: &str,
-) -> (IdentityProviderId, UserId) {
-    let (store, newcomer) = (&database.store, person(&format!("{slug}@example.com")));
-    let id = IdentityProviderId::new();
-    ask!(asked, store, put_identity_provider(provider_row(id, organization, canary)));
-    let (user_id, subject) = (newcomer.id, "same".to_owned());
-    let identity = UserIdentityRow { provider_id: id, subject, user_id, created_at_ms: 1 };
-    let membership = MembershipRow {
-        id: MembershipId::new(),
-        organization_id: organization,
-        user_id,
-        role_id: RoleId::new(),
-        invited_by: Some(id.to_string()),
-        joined_at_ms: 1,
-    };
-    ask!(asked, store, insert_user_of_provider(newcomer, identity, membership));
-    (id, user_id)
-}
-
-fn provider_row(id: IdentityProviderId, organization: OrganizationId, text: &str) -> IdentityProviderRow {
-    IdentityProviderRow {
-        id,
-        organization_id: organization,
-        name: text.to_owned(),
-        issuer: text.to_owned(),
-        client_id: "same".to_owned(),
-        client_secret: Some(text.to_owned()),
-        role_mapping: "{}".to_owned(),
-        is_enabled: true,
-        created_at_ms: 1,
-        updated_at_ms: 1,
-    }
 }
 
 fn signal(organization: OrganizationId, execution: ExecutionId, data: &str) -> NewSignal {
@@ -363,6 +335,7 @@ async fn picture(database: &Database, asked: &mut Asked, of: OrganizationId, all
     seen.extend(Box::pin(versions::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(timed::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(rules::picture(database, asked, of, all)).await);
+    seen.extend(Box::pin(parts::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(approvals::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(statistics::picture(database, asked, of, all)).await);
     seen.extend(Box::pin(bulk::picture(database, asked, of, all)).await);
@@ -407,6 +380,7 @@ async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, vict
     versions::intrude(database, asked, intruder, victim).await;
     timed::intrude(database, asked, intruder, victim).await;
     rules::intrude(database, asked, intruder, victim).await;
+    parts::intrude(database, asked, intruder, victim).await;
     people::intrude(database, asked, intruder, victim).await;
     approvals::intrude(database, asked, intruder, victim).await;
     statistics::intrude(database, asked, intruder, victim).await;
@@ -440,7 +414,7 @@ on_both_databases! {
                     other.approval.to_string(), other.operation.to_string(),
                     other.address.0.to_string(), other.address.1.to_string(),
                 ];
-                for text in foreign.into_iter().chain(other.people.texts()) {
+                for text in foreign.into_iter().chain(other.people.texts()).chain(other.parts.texts()) {
                     assert!(!own.contains(&text), "{} sees `{text}` of {}: {own}", one.canary, other.canary);
                 }
             }

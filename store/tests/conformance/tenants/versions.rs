@@ -57,6 +57,7 @@ pub async fn intrude(database: &Database, asked: &mut Asked, intruder: &Tenant, 
     let version = store.version(victim.id, victim.version).await.unwrap().unwrap();
     let republication = Republication {
         rules: Vec::new(),
+        parts: Vec::new(),
         version: store::VersionRow { organization_id: own, ..version },
         hooks: Vec::new(),
         schedules: Vec::new(),

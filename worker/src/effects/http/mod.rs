@@ -13,14 +13,17 @@ use engine::machine::{EffectOutcome, HttpRequest};
 use reqwest::header::LOCATION;
 use reqwest::{Client, Response, redirect};
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::egress::{EgressPolicy, GuardedResolver, Lookup, SystemLookup, Target, Trust};
+use crate::egress::{EgressPolicy, Guard, GuardedResolver, Lookup, SystemLookup, Target, Trust};
 
 use self::failure::Failure;
 use self::request::Prepared;
 
 pub use self::limits::HttpLimits;
+pub(super) use self::request::{basic, rendered};
+pub(super) use self::response::holds_nul;
 
 const USER_AGENT: &str = concat!("sluice/", env!("CARGO_PKG_VERSION"));
 
@@ -29,6 +32,7 @@ const USER_AGENT: &str = concat!("sluice/", env!("CARGO_PKG_VERSION"));
 pub struct HttpEffect {
     clients: Clients,
     policy: Arc<EgressPolicy>,
+    lookup: Arc<dyn Lookup>,
     limits: HttpLimits,
 }
 
@@ -45,6 +49,13 @@ struct Clients {
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client cannot be set up; it needs the system's certificate authorities (package `ca-certificates`)")]
 pub struct HttpSetupError(#[from] reqwest::Error);
+
+/// Until when a call may last, and how long that was from its beginning, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Within {
+    pub(super) until: Instant,
+    pub(super) limit: Duration,
+}
 
 /// A failure, and the host of the hop that failed.
 struct FailedAt {
@@ -76,7 +87,13 @@ impl HttpEffect {
             usual_port: client(Trust::UsualPort)?,
             other_port: client(Trust::OtherPort)?,
         };
-        Ok(Self { clients, policy, limits })
+        Ok(Self { clients, policy, lookup, limits })
+    }
+
+    /// For connections of other protocols, under the same policy.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        Guard::new(Arc::clone(&self.policy), Arc::clone(&self.lookup))
     }
 
     /// Makes the call. `timeout` is for everything, redirects and the last byte of the body included.
@@ -90,6 +107,18 @@ impl HttpEffect {
         timeout: Duration,
         cancel: &CancellationToken,
     ) -> EffectOutcome {
+        let within = Within { until: Instant::now() + timeout, limit: timeout };
+        self.run_within(request, idempotency_key, within, cancel).await
+    }
+
+    /// The same for a call that began before: with what had to be asked for it.
+    pub(super) async fn run_within(
+        &self,
+        request: &HttpRequest,
+        idempotency_key: &str,
+        within: Within,
+        cancel: &CancellationToken,
+    ) -> EffectOutcome {
         let prepared = match self.prepare(request, idempotency_key) {
             Ok(prepared) => prepared,
             Err(failure) => return EffectOutcome::Failed(failure.into_step_error(&request.method, None)),
@@ -99,9 +128,9 @@ impl HttpEffect {
         let result = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(at(Failure::cancelled())),
-            result = tokio::time::timeout(timeout, self.exchange(request, prepared)) => match result {
+            result = timeout_at(within.until, self.exchange(request, prepared)) => match result {
                 Ok(result) => result,
-                Err(_elapsed) => Err(at(Failure::timed_out(timeout))),
+                Err(_elapsed) => Err(at(Failure::timed_out(within.limit))),
             },
         };
         match result {

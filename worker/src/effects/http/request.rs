@@ -1,10 +1,13 @@
 //! From the action's request to what is sent.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use engine::machine::{Body, HttpRequest};
 use reqwest::Method;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    USER_AGENT,
 };
 
 use super::failure::Failure;
@@ -29,8 +32,8 @@ const RESERVED: [&str; 13] = [
     "upgrade",
 ];
 
-/// What is sent on each hop; the URL is the hop's.
-#[derive(Debug, Clone)]
+/// What is sent on each hop; the URL is the hop's. It has no `Debug`: it holds secrets.
+#[derive(Clone)]
 pub(super) struct Prepared {
     pub(super) method: Method,
     headers: HeaderMap,
@@ -51,9 +54,17 @@ impl Prepared {
             if RESERVED.contains(&name.as_str()) {
                 return Err(invalid(format!("the header `{name}` cannot be set")));
             }
-            let value = HeaderValue::try_from(value.as_str())
+            let mut value = HeaderValue::try_from(value.as_str())
                 .map_err(|_| invalid(format!("the value of header `{name}` holds a forbidden character")))?;
+            // It is not printed, and no table of header compression keeps it.
+            value.set_sensitive(!is_plain(&name));
             headers.append(name, value);
+        }
+        if let Some((name, password)) = &request.basic {
+            let mut value = HeaderValue::try_from(basic(name, password))
+                .map_err(|_| invalid("name and password cannot be encoded".into()))?;
+            value.set_sensitive(true);
+            headers.append(AUTHORIZATION, value);
         }
         let key = HeaderValue::try_from(idempotency_key)
             .map_err(|_| invalid("the idempotency key holds a forbidden character".into()))?;
@@ -61,9 +72,9 @@ impl Prepared {
         // No decoder is built in, so an encoded answer could not be read.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let body = request.body.as_ref().map(|body| {
-            let (media_type, bytes) = render(body);
+            let (media_type, text) = rendered(body);
             headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(media_type));
-            bytes
+            text.into()
         });
         Ok(Self { method, headers, body })
     }
@@ -89,17 +100,53 @@ impl Prepared {
     }
 }
 
+/// Whether a header is no credential, whoever set it.
+fn is_plain(name: &HeaderName) -> bool {
+    [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IDEMPOTENCY_KEY, USER_AGENT].contains(name)
+}
+
 fn invalid(what: String) -> Failure {
     Failure::lasting("INVALID_HEADER", what)
 }
 
-fn render(body: &Body) -> (&'static str, Bytes) {
+/// The value of `authorization` for a name and a password (RFC 7617).
+pub(in crate::effects) fn basic(name: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
+}
+
+/// What is sent as a body, and its media type unless a header says another.
+pub(in crate::effects) fn rendered(body: &Body) -> (&'static str, String) {
     match body {
-        Body::Json(value) => ("application/json", value.to_string().into()),
-        Body::Text(text) => ("text/plain; charset=utf-8", text.clone().into()),
+        Body::Json(value) => ("application/json", value.to_string()),
+        Body::Text(text) => ("text/plain; charset=utf-8", text.clone()),
         Body::Form(pairs) => {
             let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-            ("application/x-www-form-urlencoded", form.into())
+            ("application/x-www-form-urlencoded", form)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_credential_is_marked_as_such() {
+        let pair = |name: &str| (name.to_owned(), "value".to_owned());
+        let request = HttpRequest {
+            is_webhook: false,
+            method: "GET".to_owned(),
+            url: "https://api.example.com/".to_owned(),
+            headers: ["authorization", "x-key", "accept", "content-type"].map(pair).to_vec(),
+            basic: Some(("shop".to_owned(), "hunter22".to_owned())),
+            query: Vec::new(),
+            body: None,
+            expect_status: Vec::new(),
+            max_response_bytes: None,
+        };
+        let Ok(prepared) = Prepared::new(&request, "exe_1/tell/0/0") else { panic!("it is refused") };
+        for (name, value) in &prepared.headers {
+            assert_eq!(value.is_sensitive(), matches!(name.as_str(), "authorization" | "x-key"), "{name}");
         }
     }
 }

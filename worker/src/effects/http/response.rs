@@ -149,7 +149,8 @@ fn binary(body: &[u8], limit: usize) -> Result<Value, String> {
     Ok(json!({ "$base64": STANDARD.encode(body) }))
 }
 
-fn holds_nul(value: &Value) -> bool {
+/// Whether a value holds a character that no database stores as text.
+pub(in crate::effects) fn holds_nul(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
         Value::String(text) => text.contains('\0'),
