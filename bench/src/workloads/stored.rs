@@ -56,6 +56,8 @@ pub async fn run(settings: &Settings, table: &mut Table) -> anyhow::Result<()> {
     )
     .await
     .context("W8, filling")?;
+    // A connection that was idle for so long is closed.
+    let mut client = Client::connect(cluster.port).await?;
     let full = ask(&mut client, &id).await.context("W8, full")?;
     for ((name, empty), (_, full)) in empty.into_iter().zip(full) {
         let beside = format!("{:.1} x of {empty:.2} ms without; target <= 2 x", full / empty);
