@@ -80,7 +80,9 @@ async fn first_time(
     if let Some(email) = &email
         && store.user_by_email(email).await?.is_some()
     {
-        return Err(Refusal::AccountExists);
+        // It may be their own: they signed in twice at once, and the other time was first.
+        let own = store.user_identity(provider.id, &subject.subject).await?;
+        return own.map(|known| known.user_id).ok_or(Refusal::AccountExists);
     }
     let user = UserRow {
         id: UserId::new(),
