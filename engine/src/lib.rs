@@ -19,6 +19,8 @@ pub mod pointer;
 pub mod problem;
 pub mod rule;
 pub mod schedule;
+mod shared;
 pub mod time;
 
+pub use shared::{Name, Shared};
 pub use time::Timestamp;

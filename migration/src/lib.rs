@@ -30,6 +30,7 @@ mod m0027_approvals;
 mod m0028_children;
 mod m0029_bulk_start;
 mod m0030_parts;
+mod m0031_compression;
 
 use sea_orm_migration::prelude::*;
 
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0028_children::Migration),
             Box::new(m0029_bulk_start::Migration),
             Box::new(m0030_parts::Migration),
+            Box::new(m0031_compression::Migration),
         ]
     }
 }

@@ -1,7 +1,7 @@
 //! Effects that were let go: each goes its own way until its outcome is read or its worker is gone.
 
 use engine::Timestamp;
-use engine::machine::{Effect, EffectOutcome, EffectRequest, ErrorClass, Event, Loads, StepError};
+use engine::machine::{Effect, EffectOutcome, EffectRequest, ErrorClass, Event, Loads, StepError, StepPath};
 use serde_json::{Map, json};
 
 use crate::database::{ExecutionNo, WorkerNo};
@@ -100,7 +100,7 @@ impl World {
         let row = self.database.executions.get(call.execution);
         // Who stalled after letting it go cannot know better: the key makes it harmless.
         let Some(row) = row.filter(|row| row.epoch == epoch && row.worker == Some(call.worker)) else { return };
-        let is_it = |path: &String, attempt: u32, action: u32| {
+        let is_it = |path: &StepPath, attempt: u32, action: u32| {
             *path == effect.id.step && attempt == effect.id.attempt && action == effect.id.action
         };
         let last = row.events.iter().rev().find(|event| match event {

@@ -281,7 +281,8 @@ fn skip(world: &mut World) {
     let Some(execution) = world.rng.pick(&live) else { return };
     let Some(row) = world.database.executions.get(execution) else { return };
     let waits = machine::waits(&row.plan, &row.origin, &row.fold());
-    let paths: Vec<String> = waits.into_iter().map(|wait| wait.step_path).filter(|path| !path.is_empty()).collect();
+    let paths: Vec<String> =
+        waits.into_iter().map(|wait| wait.step_path.to_string()).filter(|path| !path.is_empty()).collect();
     let Some(path) = paths.get(world.rng.index(paths.len())).cloned() else { return };
     world.tell(execution, &Told::SkipStep { path });
 }

@@ -214,10 +214,10 @@ impl Seen {
             match event {
                 // What is loaded before the first step is no step of the definition.
                 Event::StepStarted { path, attempt: 1, .. } if path != LOADING_STEP => {
-                    self.steps_visited.push(path.clone());
+                    self.steps_visited.push(path.to_string());
                 }
                 Event::ApprovalOpened { path, approval, request, .. } => self.approvals.push(SeenApproval {
-                    step: path.clone(),
+                    step: path.to_string(),
                     role: request.role.clone(),
                     entity_type: request.entity.clone(),
                     entity_id: request.entity_id.clone(),

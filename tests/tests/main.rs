@@ -22,6 +22,7 @@ mod language;
 mod lifecycle;
 mod live;
 mod live_changes;
+mod long_loops;
 mod namesakes;
 mod operations;
 mod organizations;

@@ -123,7 +123,7 @@ async fn an_event_comes(api: &Api) {
     // The step that waits takes its event although the pause goes on.
     emit(api, "stock.counted", json!({ "order": { "id": "o-1" }, "amount": 2 })).await;
     eventually("its step took it", || async { count(&shown(api, &id).await, "EVENT_RECEIVED") == 1 }).await;
-    assert_eq!(shown(api, &id).await["status"], "PAUSED");
+    is(api, &id, "PAUSED").await;
     let event = emit(api, "truck.came", json!({ "order": { "id": "o-1" }, "amount": 5 })).await;
     let ended = is(api, &id, "COMPLETED").await;
     assert_eq!((count(&ended, "UNPAUSED"), &ended["decision"]["reason"]), (1, &json!("2")), "{ended}");
@@ -147,7 +147,7 @@ async fn it_is_set_anew_and_taken_back(api: &Api) {
     let when = json!({ "event": "truck.left", "match": { "gate": 4 } });
     done(api, "executionResume", json!({ "id": id, "when": when, "data": { "amount": 7 }, "fromStep": "done" })).await;
     scheduled(3).await;
-    assert_eq!(shown(api, &id).await["status"], "PAUSED");
+    is(api, &id, "PAUSED").await;
     emit(api, "truck.left", json!({ "gate": 3 })).await;
     emit(api, "truck.left", json!({ "gate": 4 })).await;
     let ended = is(api, &id, "COMPLETED").await;

@@ -66,7 +66,7 @@ pub(super) fn decision_of(row: &ExecutionRow) -> Result<Option<Decision>> {
         outcome,
         reason: decision.reason,
         metadata: decision.metadata.map(async_graphql::Json),
-        step_path: Some(decision.step),
+        step_path: Some(decision.step.into()),
         execution: row.clone(),
     }))
 }

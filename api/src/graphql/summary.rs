@@ -6,7 +6,7 @@ use engine::machine::{Awaited, BodyKind, Event};
 
 /// What happened, for people.
 pub(super) fn summary(event: &Event) -> String {
-    let then = |to: &Option<String>| to.as_ref().map_or_else(String::new, |to| format!(", then `{to}`"));
+    let then = |to: &Option<engine::Name>| to.as_ref().map_or_else(String::new, |to| format!(", then `{to}`"));
     match event {
         Event::Accepted => "accepted".to_owned(),
         Event::Started { step, .. } => format!("begins with step `{step}`"),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::evaluate::is_true;
 use super::operator::Operator;
@@ -70,6 +70,52 @@ pub struct Explanation {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+impl From<Explanation> for Value {
+    /// What serialising it gives, without a copy of what it holds. Each key goes behind the last: a condition is
+    /// explained in every execution.
+    fn from(why: Explanation) -> Self {
+        let Explanation {
+            op,
+            result,
+            field,
+            left,
+            right,
+            right_from,
+            is_cut,
+            left_missing,
+            decided,
+            warning,
+            at,
+            left_source: _,
+            right_source: _,
+            children,
+            others,
+        } = why;
+        let list = |parts: Vec<Explanation>| Self::Array(parts.into_iter().map(Self::from).collect());
+        let flag = |is_set: bool| is_set.then_some(Self::Bool(true));
+        let present = [
+            ("at", at.map(|at| Self::from(at.0))),
+            ("children", (!children.is_empty()).then(|| list(children))),
+            ("decided", flag(decided)),
+            ("field", field.map(Self::String)),
+            ("is_cut", flag(is_cut)),
+            ("left", left),
+            ("left_missing", flag(left_missing)),
+            ("op", Some(Self::String(op))),
+            ("others", (!others.is_empty()).then(|| list(others))),
+            ("result", Some(Self::Bool(result))),
+            ("right", right),
+            ("right_from", right_from),
+            ("warning", warning.map(Self::String)),
+        ];
+        let mut fields = Map::new();
+        for (key, value) in present.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+            fields.insert(key.to_owned(), value);
+        }
+        Self::Object(fields)
+    }
 }
 
 /// Longest value in a summary, in characters.
@@ -242,4 +288,33 @@ pub(super) fn shown(value: &Value) -> String {
         return text;
     }
     text.chars().take(MAX_SHOWN).chain(std::iter::once('…')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_explanation_as_a_value_is_what_serialising_it_gives() {
+        let leaf = Explanation {
+            field: Some("order.total".to_owned()),
+            left: Some(json!(12)),
+            right: Some(json!(10)),
+            right_from: Some(json!("{{ limit }}")),
+            is_cut: true,
+            left_missing: true,
+            decided: true,
+            warning: Some("look".to_owned()),
+            ..Explanation::group("gte", true, Vec::new())
+        };
+        let whole = Explanation {
+            at: Some(Timestamp(1_763_000_000_000)),
+            others: vec![leaf.clone()],
+            ..Explanation::group("or", true, vec![Explanation::group("exists", false, Vec::new()), leaf])
+        };
+        let written = serde_json::to_value(&whole).expect("it is plain data");
+        assert_eq!(Value::from(whole), written);
+    }
 }

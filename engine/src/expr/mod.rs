@@ -35,7 +35,7 @@ pub use self::moment::{is_moment, of_value as moment_of};
 pub use self::operator::{canonical_operator, operators};
 pub(crate) use self::path::names_below;
 pub use self::path::{Path, PathError};
-pub use self::scope::{DataScope, Scope, lookup};
+pub use self::scope::{DataScope, Field, Scope, lookup};
 pub use self::source::Source;
 pub(crate) use self::template::SecretUse;
 pub use self::template::Template;

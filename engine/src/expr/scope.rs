@@ -13,9 +13,9 @@ pub trait Scope {
     /// The value of a root, such as `order`, `steps` or `item`.
     fn root(&self, name: &str) -> Option<Cow<'_, Value>>;
 
-    /// A field of a root that is too large to be put together as a whole each time, such as
-    /// `steps.<id>` within a loop; `None` when the root has no such fields and is read as a whole.
-    fn field(&self, _root: &str, _name: &str) -> Option<Option<Cow<'_, Value>>> {
+    /// A field of a root that is too large to be put together as a whole each time, such as `steps.<id>`, and perhaps
+    /// what stands `below` it; `None` when the root is read as a whole, and `Some(None)` when there is no such field.
+    fn field(&self, _root: &str, _name: &str, _below: Option<&str>) -> Option<Option<Field<'_>>> {
         None
     }
 
@@ -26,6 +26,15 @@ pub trait Scope {
     fn missing_is_error(&self) -> bool {
         false
     }
+}
+
+/// A value that was found below a root.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field<'a> {
+    /// The value.
+    pub value: Cow<'a, Value>,
+    /// How many parts of the path behind the root lead to it: 1 or 2.
+    pub parts: usize,
 }
 
 /// An object whose fields are the roots: what a rule or an expression is tried on.
@@ -51,12 +60,15 @@ impl Scope for DataScope<'_> {
 
 /// The value at `path`; `None` when there is none.
 pub fn lookup<'a>(scope: &'a dyn Scope, path: &Path) -> Option<Cow<'a, Value>> {
-    let (found, parts) = match path.parts.split_first() {
-        Some((Part::Key(name), rest)) => match scope.field(&path.root, name) {
-            Some(found) => (found?, rest),
-            None => (root(scope, &path.root)?, path.parts.as_slice()),
-        },
-        _whole => (root(scope, &path.root)?, path.parts.as_slice()),
+    let field = match path.parts.as_slice() {
+        [Part::Key(name), Part::Key(below), ..] => scope.field(&path.root, name, Some(below)),
+        [Part::Key(name), ..] => scope.field(&path.root, name, None),
+        _whole => None,
+    };
+    let (found, parts) = match field {
+        Some(None) => return None,
+        Some(Some(Field { value, parts })) => (value, path.parts.get(parts..).unwrap_or_default()),
+        None => (root(scope, &path.root)?, path.parts.as_slice()),
     };
     match found {
         Cow::Borrowed(value) => below(value, parts),

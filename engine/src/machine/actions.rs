@@ -15,6 +15,7 @@ use super::steps::Done;
 use super::view::View;
 use crate::definition::{Action, ActionKind, LogLevel, RecordOperation, Step, StepKind};
 use crate::expr::Template;
+use crate::{Name, Shared};
 
 /// Bytes of answers that one list of actions keeps: each is bounded, and there may be thousands.
 const MAX_LISTED: usize = 4 * 1024 * 1024;
@@ -49,12 +50,12 @@ impl Run<'_> {
     }
 
     /// A call leaves the process.
-    pub(super) fn leave(&mut self, here: &Here, index: u32, kind: &str, effect: Effect) {
+    pub(super) fn leave(&mut self, here: &Here, index: u32, kind: &'static str, effect: Effect) {
         self.emit(Event::ActionStarted {
             path: here.path.clone(),
             attempt: here.attempt,
             action: index,
-            kind: kind.to_owned(),
+            kind: Name::new_static(kind),
             key: effect.key.clone(),
             request: render::shown(&effect),
             at: self.now,
@@ -63,15 +64,15 @@ impl Run<'_> {
     }
 
     /// The step's output: that of its only action, or a list in order.
-    pub(super) fn outputs(&self, here: &Here) -> Value {
+    pub(super) fn outputs(&self, here: &Here) -> Shared {
         let active = self.state.scopes.get(&here.scope).and_then(|scope| scope.active.as_ref());
         match active.map(|active| &active.phase) {
             Some(Phase::Actions { outputs, .. }) => match outputs.as_slice() {
-                [] => Value::Null,
+                [] => Shared::default(),
                 [only] => only.clone(),
-                several => Value::Array(several.to_vec()),
+                several => Value::Array(several.iter().map(|output| (**output).clone()).collect()).into(),
             },
-            _not_in_a_list => Value::Null,
+            _not_in_a_list => Shared::default(),
         }
     }
 
@@ -129,7 +130,8 @@ impl Run<'_> {
 
     /// An effect came back.
     pub(super) fn effect_done(&mut self, id: &EffectId, outcome: EffectOutcome) -> Result<(), Refused> {
-        let not_under_way = || Refused::NotUnderWay { step: id.step.clone(), attempt: id.attempt, action: id.action };
+        let not_under_way =
+            || Refused::NotUnderWay { step: id.step.to_string(), attempt: id.attempt, action: id.action };
         let found = self.state.scopes.iter().find_map(|(scope, state)| {
             let active = state.active.as_ref()?;
             let is_it = active.path == id.step && active.attempt == id.attempt;
@@ -156,7 +158,7 @@ impl Run<'_> {
     /// After a crash: a call that this version of the program cannot make again fails its step,
     /// rather than being waited for without end.
     pub(super) fn give_up_lost_calls(&mut self) {
-        let under_way: Vec<(Here, String, u32)> = self
+        let under_way: Vec<(Here, Name, u32)> = self
             .state
             .scopes
             .iter()
@@ -204,14 +206,21 @@ impl Run<'_> {
                 }
                 // Only what somebody wants at a path of its own is copied.
                 let saved = action.and_then(|action| action.save_as.as_ref()).map(|path| (path, output.clone()));
-                self.emit(Event::ActionFinished { path, attempt, action: index, output, error: None, at });
+                self.emit(Event::ActionFinished {
+                    path,
+                    attempt,
+                    action: index,
+                    output: output.into(),
+                    error: None,
+                    at,
+                });
                 if let Some((path, output)) = saved {
                     self.save(here, path, &output);
                 }
             }
             Err(mut error) => {
                 error.detail = error.detail.map(|detail| bounded(detail, false));
-                let output = Value::Null;
+                let output = Shared::default();
                 let failed = Some(error.clone());
                 self.emit(Event::ActionFinished { path, attempt, action: index, output, error: failed, at });
                 if action.is_some_and(|action| action.optional) {

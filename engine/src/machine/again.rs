@@ -49,7 +49,7 @@ pub fn taken_over(journal: &[Event], execution: &str, step: &str, data: Value, a
     Event::TakenOver {
         execution: execution.to_owned(),
         step: step.to_owned(),
-        steps,
+        steps: if steps.is_empty() { Value::Null } else { steps.value() },
         values: written.values,
         replaced: written.replaced,
         loaded,

@@ -1,21 +1,26 @@
 //! Steps that hold other steps: branches, items and rounds, each in a scope of its own.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
 use super::effect::{ErrorClass, StepError};
 use super::event::Event;
 use super::outstanding::body_limits;
-use super::render::{MAX_STORED, size};
+use super::render::{MAX_STORED, bounded_list, size};
 use super::run::{Here, Run};
 use super::state::{Active, BodyKind, Children, Phase, ScopeId, ScopeState};
 use super::steps::Done;
 use crate::definition::{Foreach, ParallelStrategy, Step, StepKind};
+use crate::{Name, Shared};
 
 /// Branches, items and rounds that are under way at once in an execution, beyond which each step opens
 /// them one after the other: bodies nested in bodies multiply.
 const MAX_OPEN_SCOPES: usize = 1_000;
+
+/// Stands for an outcome beyond what one step keeps: the same for a hundred thousand items.
+static TRUNCATED: LazyLock<Shared> = LazyLock::new(|| json!({ "$truncated": true }).into());
 
 impl Run<'_> {
     /// Begins an attempt of a step that holds others.
@@ -121,7 +126,7 @@ impl Run<'_> {
 
     fn open_scope(&mut self, here: &Here, index: u32, entry: &str, locals: Map<String, Value>) {
         let scope = self.state.scopes_opened.saturating_add(1);
-        let (path, entry) = (here.path.clone(), entry.to_owned());
+        let (path, entry) = (here.path.clone(), Name::new(entry));
         self.emit(Event::ScopeOpened { scope, path, index, entry, locals, at: self.now });
     }
 
@@ -158,13 +163,16 @@ impl Run<'_> {
         let Some(step) = plan.find(&active.step) else { return };
         let error = scope.failed.clone();
         let (passed, mut outcome) = match &step.kind {
-            StepKind::Parallel { branches, .. } => branch_outcome(branches, scope, error.as_ref()),
+            StepKind::Parallel { branches, .. } => {
+                let (passed, outcome) = branch_outcome(branches, scope, error.as_ref());
+                (passed, outcome.into())
+            }
             StepKind::Foreach(_) => (error.is_none(), item_outcome(scope, error.as_ref())),
-            _rounds => (error.is_none(), Value::Null),
+            _rounds => (error.is_none(), Shared::default()),
         };
         let is_over = !step.keep_full_output && children.bytes.saturating_add(size(&outcome)) > MAX_STORED;
         if is_over {
-            outcome = json!({ "$truncated": true });
+            outcome = TRUNCATED.clone();
         }
         let stops = error.is_some()
             && match &step.kind {
@@ -207,19 +215,19 @@ impl Run<'_> {
                 if let Some(error) = error {
                     return self.step_failed(here, step, error);
                 }
-                let output = json!({ "iterations": closed });
+                let output = json!({ "iterations": closed }).into();
                 return self.succeed(here, step, Done { output, to: self.after(step) });
             }
         }
-        self.succeed_as(here, step, Done { output, to: self.after(step) }, known_as);
+        self.succeed_as(here, step, Done { output: output.into(), to: self.after(step) }, known_as);
     }
 
     /// What is readable of a step's branches or items although it failed.
-    pub(super) fn partial_output(&self, here: &Here, step: &Step) -> (Value, Option<String>) {
+    pub(super) fn partial_output(&self, here: &Here, step: &Step) -> (Value, Option<Name>) {
         match self.children(here.scope) {
             Some(children) if children.kind != BodyKind::Rounds => {
                 let (output, known_as) = output_of(step, children);
-                (output, known_as.map(str::to_owned))
+                (output, known_as.map(Name::new_static))
             }
             _none => (Value::Null, None),
         }
@@ -249,11 +257,14 @@ fn output_of(step: &Step, children: &Children) -> (Value, Option<&'static str>) 
         StepKind::Parallel { branches, .. } => {
             let named = branches.iter().enumerate().filter_map(|(index, steps)| {
                 let outcome = children.outcomes.get(&u32::try_from(index).ok()?)?;
-                Some((steps.first()?.id.clone(), outcome.clone()))
+                Some((steps.first()?.id.clone(), (**outcome).clone()))
             });
             (Value::Object(named.collect()), Some("branches"))
         }
-        _items => (Value::Array(children.outcomes.values().cloned().collect()), Some("items")),
+        _items => {
+            let outcomes = children.outcomes.values().map(|outcome| &**outcome);
+            (bounded_list(outcomes.collect(), step.keep_full_output), Some("items"))
+        }
     }
 }
 
@@ -270,23 +281,23 @@ fn branch_outcome(branches: &[Vec<Step>], scope: &ScopeState, error: Option<&Ste
     let status = if error.is_none() { "succeeded" } else { "failed" };
     outcome.insert("status".to_owned(), Value::from(status));
     match error {
-        None => outcome.insert("output".to_owned(), output),
+        None => outcome.insert("output".to_owned(), output.into_value()),
         Some(error) => outcome.insert("error".to_owned(), short(error)),
     };
     (passed, Value::Object(outcome))
 }
 
-fn item_outcome(scope: &ScopeState, error: Option<&StepError>) -> Value {
+fn item_outcome(scope: &ScopeState, error: Option<&StepError>) -> Shared {
     match error {
         None => last_output(scope),
-        Some(error) => json!({ "error": short(error) }),
+        Some(error) => json!({ "error": short(error) }).into(),
     }
 }
 
 /// The output of the step that finished last.
-fn last_output(scope: &ScopeState) -> Value {
+fn last_output(scope: &ScopeState) -> Shared {
     let last = scope.last.as_ref().and_then(|last| scope.steps.get(last));
-    last.and_then(|step| step.get("output")).cloned().unwrap_or(Value::Null)
+    last.and_then(|step| step.output.clone()).unwrap_or_default()
 }
 
 fn short(error: &StepError) -> Value {

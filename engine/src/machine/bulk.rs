@@ -6,12 +6,12 @@ use super::render::size;
 /// About the bytes of an event's values and texts; what is always short counts as nothing.
 pub(super) fn bulk(event: &Event) -> usize {
     match event {
-        Event::ActionStarted { request: value, .. }
-        | Event::ActionFinished { output: value, .. }
+        Event::ActionFinished { output: value, .. }
         | Event::StepSucceeded { output: value, .. }
         | Event::StepLeftOut { output: value, .. }
+        | Event::ScopeClosed { outcome: value, .. } => size(value),
+        Event::ActionStarted { request: value, .. }
         | Event::ContextSet { value, .. }
-        | Event::ScopeClosed { outcome: value, .. }
         | Event::SignalKept { data: value, .. }
         | Event::EventTaken { payload: value, .. } => size(value),
         Event::StepFailed { output, error, .. } => error.message.len().saturating_add(size(output)),

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Timestamp;
 use crate::definition::{LoaderKind, RecordOperation};
+use crate::{Name, Timestamp};
 
 /// Path of a step execution, with iteration where it lies in a loop: `charge_items[17].refund`.
-pub type StepPath = String;
+pub type StepPath = Name;
 
 /// Names one effect within its execution.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

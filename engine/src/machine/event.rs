@@ -9,12 +9,12 @@ use super::freeze::Frozen;
 use super::outcome::{Decision, Outcome};
 use super::resume_on::{ResumeEvent, ResumeOn};
 use super::state::{Awaited, BodyKind};
-use crate::Timestamp;
 use crate::definition::LogLevel;
 use crate::expr::Explanation;
+use crate::{Name, Shared, Timestamp};
 
 /// Kind of an action, as the trace names it.
-pub type ActionKindName = String;
+pub type ActionKindName = Name;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,13 +23,13 @@ pub enum Event {
     /// The execution was accepted.
     Accepted,
     /// Its first step is next.
-    Started { at: Timestamp, step: String },
+    Started { at: Timestamp, step: Name },
     /// It runs again after it waited.
     Resumed { at: Timestamp },
     /// Nothing to do but wait.
     Suspended { at: Timestamp },
     /// An attempt of a step began.
-    StepStarted { path: StepPath, step: String, attempt: u32, kind: String, at: Timestamp },
+    StepStarted { path: StepPath, step: Name, attempt: u32, kind: Name, at: Timestamp },
     /// An action left for the outside.
     ActionStarted {
         path: StepPath,
@@ -45,8 +45,8 @@ pub enum Event {
         path: StepPath,
         attempt: u32,
         action: u32,
-        #[serde(default, skip_serializing_if = "Value::is_null")]
-        output: Value,
+        #[serde(default, skip_serializing_if = "Shared::is_null")]
+        output: Shared,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<StepError>,
         at: Timestamp,
@@ -65,38 +65,38 @@ pub enum Event {
     /// A step is done.
     StepSucceeded {
         path: StepPath,
-        step: String,
-        #[serde(default, skip_serializing_if = "Value::is_null")]
-        output: Value,
+        step: Name,
+        #[serde(default, skip_serializing_if = "Shared::is_null")]
+        output: Shared,
         /// The output is readable under this name of `steps.<id>` too: `items` or `branches`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        known_as: Option<String>,
+        known_as: Option<Name>,
         /// The step that follows; the flow ends when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        to: Option<String>,
+        to: Option<Name>,
         at: Timestamp,
     },
     /// A step was left out by its `when`.
     StepSkipped {
         path: StepPath,
-        step: String,
+        step: Name,
         #[serde(default)]
-        kind: String,
+        kind: Name,
         why: Explanation,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        to: Option<String>,
+        to: Option<Name>,
         at: Timestamp,
     },
     /// Somebody let the flow go on without waiting for a step.
     StepLeftOut {
         path: StepPath,
-        step: String,
-        kind: String,
+        step: Name,
+        kind: Name,
         /// What is taken for its output.
-        #[serde(default, skip_serializing_if = "Value::is_null")]
-        output: Value,
+        #[serde(default, skip_serializing_if = "Shared::is_null")]
+        output: Shared,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        to: Option<String>,
+        to: Option<Name>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,11 +104,11 @@ pub enum Event {
         at: Timestamp,
     },
     /// An attempt failed; another will follow.
-    RetryScheduled { path: StepPath, step: String, attempt: u32, error: StepError, due_at: Timestamp, at: Timestamp },
+    RetryScheduled { path: StepPath, step: Name, attempt: u32, error: StepError, due_at: Timestamp, at: Timestamp },
     /// A step failed for good.
     StepFailed {
         path: StepPath,
-        step: String,
+        step: Name,
         attempt: u32,
         error: StepError,
         /// What came of its branches or items all the same.
@@ -116,10 +116,10 @@ pub enum Event {
         output: Value,
         /// As in `StepSucceeded`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        known_as: Option<String>,
+        known_as: Option<Name>,
         /// The step that handles it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        to: Option<String>,
+        to: Option<Name>,
         at: Timestamp,
     },
     /// A step decided.
@@ -129,7 +129,7 @@ pub enum Event {
         /// The branch, item or round that wrote it; 0 is the flow itself.
         #[serde(default, skip_serializing_if = "is_zero")]
         scope: u32,
-        path: String,
+        path: Name,
         value: Value,
     },
     /// A line was logged.
@@ -164,7 +164,7 @@ pub enum Event {
         path: StepPath,
         index: u32,
         /// Its first step.
-        entry: String,
+        entry: Name,
         /// Values that only it reads.
         #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
         locals: serde_json::Map<String, Value>,
@@ -176,8 +176,8 @@ pub enum Event {
         path: StepPath,
         passed: bool,
         /// What came of it, as the step's output shows it.
-        #[serde(default, skip_serializing_if = "Value::is_null")]
-        outcome: Value,
+        #[serde(default, skip_serializing_if = "Shared::is_null")]
+        outcome: Shared,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<StepError>,
         at: Timestamp,
@@ -375,7 +375,7 @@ pub enum Event {
     Failed {
         error: StepError,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        step: Option<String>,
+        step: Option<StepPath>,
         at: Timestamp,
     },
 }

@@ -4,8 +4,8 @@ use super::effect::{ErrorClass, StepError};
 use super::event::Event;
 use super::run::{Here, Run};
 use super::state::ROOT;
-use crate::backoff;
 use crate::definition::{Retry, RetryOn, Step, StepKind};
+use crate::{Name, backoff};
 
 impl Run<'_> {
     /// An attempt failed: it is tried again if `retry` says so, else the step has failed.
@@ -19,7 +19,7 @@ impl Run<'_> {
         let delay = backoff::delay(retry, here.attempt + 1, error.retry_after, &seed);
         self.emit(Event::RetryScheduled {
             path: here.path.clone(),
-            step: step.id.clone(),
+            step: Name::new(&step.id),
             attempt: here.attempt,
             error,
             due_at: self.now.plus(delay),
@@ -29,10 +29,10 @@ impl Run<'_> {
 
     /// A step has failed for good: `on_error` handles it, else the execution fails.
     pub(super) fn give_up(&mut self, here: &Here, step: &Step, error: StepError) {
-        let to = step.on_error.clone().filter(|_| !is_fail(step));
+        let to = step.on_error.as_ref().filter(|_| !is_fail(step)).map(Name::new);
         let unhandled = to.is_none().then(|| error.clone());
         let (output, known_as) = self.partial_output(here, step);
-        let (path, id, attempt) = (here.path.clone(), step.id.clone(), here.attempt);
+        let (path, id, attempt) = (here.path.clone(), Name::new(&step.id), here.attempt);
         self.emit(Event::StepFailed { path, step: id, attempt, error, output, known_as, to, at: self.now });
         // Within a branch or a loop the step that holds it decides what an error means.
         if let Some(error) = unhandled

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::effect::{Load, LoadSource, Loads, StepError};
+use super::effect::{Load, LoadSource, Loads, StepError, StepPath};
 use super::event::Event;
 use super::render::{bounded, size};
 use super::run::{Here, Run};
@@ -381,12 +381,12 @@ impl Run<'_> {
     pub(super) fn keep_loaded(&mut self, here: &Here, index: u32, received: Received) {
         let Received { summary: output, writes, warnings } = received;
         let (path, attempt, at) = (here.path.clone(), here.attempt, self.now);
-        self.emit(Event::ActionFinished { path, attempt, action: index, output, error: None, at });
+        self.emit(Event::ActionFinished { path, attempt, action: index, output: output.into(), error: None, at });
         for (path, value) in writes {
-            self.emit(Event::ContextSet { scope: ROOT, path, value });
+            self.emit(Event::ContextSet { scope: ROOT, path: path.into(), value });
         }
         for message in warnings {
-            self.emit(Event::Warned { path: String::new(), message });
+            self.emit(Event::Warned { path: StepPath::default(), message });
         }
     }
 }

@@ -16,6 +16,7 @@ mod effect;
 mod event;
 mod event_facts;
 mod failure;
+mod finished;
 mod freeze;
 mod invariants;
 mod loading;

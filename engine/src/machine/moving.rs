@@ -90,7 +90,7 @@ pub fn obstacles(versions: &Versions<'_>, origin: &Origin, state: &State, now: T
         let Some(active) = &scope.active else { continue };
         if active.step == LOADING_STEP {
             let reason = loads(number, active, versions.plan);
-            found.extend(reason.map(|reason| Obstacle { path: Some(active.path.clone()), reason }));
+            found.extend(reason.map(|reason| Obstacle { path: Some(active.path.to_string()), reason }));
             continue;
         }
         let reason = match (place_of(&old, &active.step), place_of(&new, &active.step)) {
@@ -98,7 +98,7 @@ pub fn obstacles(versions: &Versions<'_>, origin: &Origin, state: &State, now: T
             (None, Some(_)) => Some(format!("its own version has no step `{}`", active.step)),
             (Some(old), Some(new)) => stands(number, active, scope, (old, new)),
         };
-        found.extend(reason.map(|reason| Obstacle { path: Some(active.path.clone()), reason }));
+        found.extend(reason.map(|reason| Obstacle { path: Some(active.path.to_string()), reason }));
     }
     found
 }

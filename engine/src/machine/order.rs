@@ -38,7 +38,7 @@ impl<'j> Order<'j> {
         match event {
             Event::Started { step, .. } => {
                 self.begin_anew();
-                self.ready.insert(step.clone());
+                self.ready.insert(step.to_string());
                 None
             }
             Event::Unpaused { at_step: Some(step), .. } => {

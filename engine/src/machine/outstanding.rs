@@ -158,7 +158,7 @@ pub fn waits(plan: &Plan, origin: &Origin, state: &State) -> Vec<WaitRow> {
     if let Some(begins_at) = state.begins_at
         && state.has_not_begun()
     {
-        waits.push(WaitRow::of(WaitKind::Rate, String::new(), Some(begins_at)));
+        waits.push(WaitRow::of(WaitKind::Rate, StepPath::default(), Some(begins_at)));
     }
     if state.is_pausing() {
         for wait in &mut waits {
@@ -167,12 +167,12 @@ pub fn waits(plan: &Plan, origin: &Origin, state: &State) -> Vec<WaitRow> {
         waits.extend(super::pause::waits(state));
     }
     if state.awaits_slot && !state.has_ended() {
-        waits.push(WaitRow::of(WaitKind::Slot, String::new(), None));
+        waits.push(WaitRow::of(WaitKind::Slot, StepPath::default(), None));
     }
     if let Some(deadline) = life_ends(plan, origin, state)
         && !state.has_ended()
     {
-        waits.push(WaitRow::of(WaitKind::Deadline, String::new(), Some(deadline)));
+        waits.push(WaitRow::of(WaitKind::Deadline, StepPath::default(), Some(deadline)));
     }
     waits
 }

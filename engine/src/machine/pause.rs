@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::command::Refused;
+use super::effect::StepPath;
 use super::event::Event;
 use super::outstanding::{WaitKind, WaitRow};
 use super::render::given;
@@ -24,7 +25,7 @@ pub const LONG_PAUSE: Duration = Duration::from_hours(24);
 pub(super) fn waits(state: &State) -> impl Iterator<Item = WaitRow> {
     let resume = state.resumes.as_ref().filter(|_| !is_held(state)).map(|resume| resume.due_at);
     let long = state.paused_at.filter(|_| !state.paused_long).map(|since| since.plus(LONG_PAUSE));
-    let row = |kind, due_at| WaitRow::of(kind, String::new(), Some(due_at));
+    let row = |kind, due_at| WaitRow::of(kind, StepPath::default(), Some(due_at));
     let resume = resume.map(|due_at| row(WaitKind::Resume, due_at));
     let on = state.resumes_on.as_ref().map(|awaited| awaited.row(state.resumes_named));
     resume.into_iter().chain(on).chain(long.map(|due_at| row(WaitKind::Pause, due_at)))

@@ -31,13 +31,13 @@ impl Provenance {
                     if active.step == LOADING_STEP {
                         return Source::Organization;
                     }
-                    Source::Written(active.path.clone())
+                    Source::Written(active.path.to_string())
                 });
-                self.writes.push(Write { path: path.clone(), scope: *scope, source });
+                self.writes.push(Write { path: path.to_string(), scope: *scope, source });
             }
             Event::EventTaken { path, payload, .. } => {
                 let scope = scope_at(state, path).unwrap_or(ROOT);
-                self.merge(scope, payload, &Source::Written(path.clone()));
+                self.merge(scope, payload, &Source::Written(path.to_string()));
             }
             Event::ContextEdited { values, .. } => {
                 let write = |path: &String| Write { path: path.clone(), scope: ROOT, source: Source::Resumed };
@@ -92,7 +92,7 @@ impl Provenance {
             }
             let around = holder.parent.and_then(|parent| state.scopes.get(&parent));
             let opened_by = around.and_then(|around| around.active.as_ref());
-            return opened_by.map_or(Source::Nowhere, |active| Source::Item(active.path.clone()));
+            return opened_by.map_or(Source::Nowhere, |active| Source::Item(active.path.to_string()));
         }
         if let Some(source) = Source::of_path(path) {
             return source;

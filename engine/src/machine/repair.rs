@@ -10,6 +10,7 @@ use super::run::{Here, Run};
 use super::state::ROOT;
 use super::steps::kind_name;
 use super::view::View;
+use crate::Name;
 
 impl Run<'_> {
     /// The flow goes on behind a step, as if it had had this output. What it has opened goes with it.
@@ -35,11 +36,20 @@ impl Run<'_> {
         if let Some(saved) = step.save_as.as_ref().filter(|_| !output.is_null()) {
             self.save(&here, saved, &output);
         }
-        let (to, kind, step) = (self.after(step), kind_name(&step.kind).to_owned(), step.id.clone());
+        let (to, kind, step) = (self.after(step), Name::new_static(kind_name(&step.kind)), Name::new(&step.id));
         if !self.state.is_pausing() {
             self.run_again();
         }
-        self.emit(Event::StepLeftOut { path, step, kind, output, to, by, reason, at: self.now });
+        self.emit(Event::StepLeftOut {
+            path: path.into(),
+            step,
+            kind,
+            output: output.into(),
+            to,
+            by,
+            reason,
+            at: self.now,
+        });
         Ok(())
     }
 

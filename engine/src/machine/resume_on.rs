@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::effect::StepPath;
 use super::event::Event;
 use super::outstanding::{WaitKind, WaitRow};
 use super::pause::MAX_PAUSE;
@@ -91,7 +92,7 @@ impl AwaitedResume {
             event: Some(on.event.clone()),
             correlation: super::correlation::correlation(&on.keys),
             keys: if on.lenient { Vec::new() } else { on.keys.clone() },
-            ..WaitRow::of(WaitKind::Resume, String::new(), None)
+            ..WaitRow::of(WaitKind::Resume, StepPath::default(), None)
         }
     }
 
@@ -129,7 +130,7 @@ impl Run<'_> {
 
     /// The flow as a whole, as of this moment.
     fn outside(&self) -> Here {
-        Here { scope: ROOT, path: String::new(), passage: 0, attempt: 0, began: self.now }
+        Here { scope: ROOT, path: StepPath::default(), passage: 0, attempt: 0, began: self.now }
     }
 
     /// Ends the pause if this is what it waits for.

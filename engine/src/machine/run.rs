@@ -14,8 +14,8 @@ use super::outstanding::own_limit;
 use super::pause::Later;
 use super::state::{Active, Origin, Phase, ROOT, ScopeId, ScopeState, State, Status};
 use super::view::View;
-use crate::Timestamp;
 use crate::plan::{LOADING_STEP, Plan};
+use crate::{Name, Timestamp};
 
 /// A shorter time in which nobody had the execution in hand is not worth a line in the journal.
 const UNNOTICED_GAP: Duration = Duration::from_secs(1);
@@ -179,9 +179,9 @@ impl Run<'_> {
 
     fn start_flow(&mut self) {
         let step = if self.has_to_load() {
-            LOADING_STEP.to_owned()
+            Name::new_static(LOADING_STEP)
         } else {
-            self.state.entry.clone().unwrap_or_else(|| self.plan.entry().id.clone())
+            Name::new(self.state.entry.as_ref().unwrap_or(&self.plan.entry().id))
         };
         self.emit(Event::Started { at: self.now, step });
     }

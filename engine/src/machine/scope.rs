@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::approval::ApprovalRequest;
 use super::effect::{StepError, StepPath};
-use crate::Timestamp;
+use super::finished::Steps;
+use crate::{Name, Shared, Timestamp};
 
 /// Values written over what lies below: the payload, or what the scopes around have written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -41,8 +42,8 @@ pub(super) struct ScopeState {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) index: u32,
     /// What stands before its steps' ids in their paths, such as `charge_items[17].`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(super) prefix: String,
+    #[serde(default, skip_serializing_if = "Name::is_empty")]
+    pub(super) prefix: Name,
     /// Values that only this scope and those below it read, such as `item`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(super) locals: Map<String, Value>,
@@ -51,14 +52,14 @@ pub(super) struct ScopeState {
     #[serde(default, skip_serializing_if = "Written::is_empty")]
     pub(super) written: Written,
     /// Its finished steps; those of the flow itself are in [`State::steps`].
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub(super) steps: Value,
+    #[serde(default, skip_serializing_if = "Steps::is_empty")]
+    pub(super) steps: Steps,
     /// Where it stands; nothing when it has come to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) active: Option<Active>,
     /// The step that finished last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) last: Option<String>,
+    pub(super) last: Option<Name>,
     /// The error that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) failed: Option<StepError>,
@@ -75,7 +76,7 @@ pub(super) const fn is_zero(number: &u32) -> bool {
 /// The step a scope stands at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Active {
-    pub(super) step: String,
+    pub(super) step: Name,
     pub(super) path: StepPath,
     /// How often the flow has come to this step, this time included.
     #[serde(default = "first", skip_serializing_if = "is_first")]
@@ -109,7 +110,7 @@ pub(super) enum Phase {
         /// The action that is next, or under way.
         next: u32,
         /// What the actions before it answered.
-        outputs: Vec<Value>,
+        outputs: Vec<Shared>,
         /// Bytes of JSON that `outputs` holds, about.
         #[serde(default)]
         bytes: usize,
@@ -183,7 +184,7 @@ pub(super) struct Children {
     pub(super) items: VecDeque<Value>,
     /// What came of those that have ended, by index.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) outcomes: BTreeMap<u32, Value>,
+    pub(super) outcomes: BTreeMap<u32, Shared>,
     /// Several may be under way at once: what they leave behind is kept here until all have ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) isolated: bool,
@@ -234,8 +235,8 @@ pub(super) struct Left {
     #[serde(default, skip_serializing_if = "Written::is_empty")]
     pub(super) written: Written,
     /// Finished steps.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub(super) steps: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Steps::is_empty")]
+    pub(super) steps: Steps,
     /// The body of its last HTTP answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) data: Option<Value>,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::approval::{Ruling, Verdict};
 use super::command::Signal;
-use super::effect::{ErrorClass, StepError};
+use super::effect::{ErrorClass, StepError, StepPath};
 use super::event::Event;
 use super::render::given;
 use super::resume_on::Came;
@@ -70,7 +70,7 @@ impl<'a> Run<'a> {
             return self.emit(Event::SignalKept { id, name, data, at: self.now });
         }
         let message = format!("the signal `{name}` is dropped: {MAX_KEPT} are kept already and nothing waits for them");
-        self.emit(Event::Warned { path: String::new(), message });
+        self.emit(Event::Warned { path: StepPath::default(), message });
     }
 
     /// A wait has begun: perhaps its signal came before.
@@ -97,7 +97,7 @@ impl<'a> Run<'a> {
                 payload: payload.clone(),
                 at: self.now,
             });
-            self.succeed(&here, step, Done { output: payload.clone(), to: self.after(step) });
+            self.succeed(&here, step, Done { output: payload.clone().into(), to: self.after(step) });
         }
     }
 
@@ -148,7 +148,7 @@ impl<'a> Run<'a> {
         let Some((here, step)) = self.standing(scope) else { return };
         self.run_again();
         match error {
-            None => self.succeed(&here, step, Done { output, to: self.after(step) }),
+            None => self.succeed(&here, step, Done { output: output.into(), to: self.after(step) }),
             Some(error) => {
                 let message =
                     format!("the child execution {execution} did not complete: {}: {}", error.code, error.message);

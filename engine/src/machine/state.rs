@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::approval::Verdict;
 use super::effect::{StepError, StepPath};
+use super::finished::Steps;
 use super::outcome::{Decision, Outcome};
 use super::resume_on::{AwaitedResume, ResumeEvent, ResumeOn};
 use crate::Timestamp;
@@ -95,15 +96,14 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<StepError>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) failed_step: Option<String>,
+    pub(super) failed_step: Option<StepPath>,
     pub(super) scopes: BTreeMap<ScopeId, ScopeState>,
     /// How many scopes were opened beside the flow itself: the number of the last one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) scopes_opened: u32,
-    /// Finished steps, as `steps.<id>` shows them: an object, or null before the first. It is a
-    /// value so that templates read below it without copying it.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub(super) steps: Value,
+    /// Finished steps, as `steps.<id>` shows them.
+    #[serde(default, skip_serializing_if = "Steps::is_empty")]
+    pub(super) steps: Steps,
     /// What was loaded before the first step: the result of the step that loads, which is none of `steps`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) loaded: Option<Value>,

@@ -1,22 +1,23 @@
 //! One step of one scope: begin an attempt, do what its type says, move on.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::effect::StepError;
 use super::event::Event;
 use super::outcome::{Decision, Outcome};
-use super::render::bounded;
+use super::render::bounded_shared;
 use super::run::{Here, Run};
 use super::state::{Phase, ScopeId};
 use crate::definition::{Case, DecisionKind, Step, StepKind, Test};
 use crate::expr::measure::take;
 use crate::expr::{EvalError, Explanation, MAX_OUTPUT, Template};
 use crate::plan::LOADING_STEP;
+use crate::{Name, Shared};
 
 /// What a step came to without leaving the process.
 pub(super) struct Done {
-    pub(super) output: Value,
-    pub(super) to: Option<String>,
+    pub(super) output: Shared,
+    pub(super) to: Option<Name>,
 }
 
 impl From<EvalError> for StepError {
@@ -64,17 +65,17 @@ impl Run<'_> {
     }
 
     /// The step that comes after one without a branch key that applies.
-    pub(super) fn after(&self, step: &Step) -> Option<String> {
+    pub(super) fn after(&self, step: &Step) -> Option<Name> {
         if step.id == LOADING_STEP {
             // One that is retried, or repeats another, goes on where it is to begin.
-            return self.state.entry.clone().or_else(|| step.next.clone());
+            return self.state.entry.as_ref().or(step.next.as_ref()).map(Name::new);
         }
-        step.next.clone().or_else(|| self.plan.follows(&step.id).map(str::to_owned))
+        step.next.as_deref().or_else(|| self.plan.follows(&step.id)).map(Name::new)
     }
 
     /// Where a condition or a switch without a branch key that applies goes: in a branch or a loop
     /// on in listed order, at the top level nowhere.
-    fn otherwise(&self, step: &Step) -> Option<String> {
+    fn otherwise(&self, step: &Step) -> Option<Name> {
         if self.plan.is_nested(&step.id) { self.after(step) } else { None }
     }
 
@@ -86,8 +87,8 @@ impl Run<'_> {
                 Ok(why) => {
                     self.warn(here, &why);
                     if !why.result {
-                        let (path, kind) = (here.path.clone(), kind_name(&step.kind).to_owned());
-                        let (step, to) = (step.id.clone(), self.after(step));
+                        let (path, kind) = (here.path.clone(), Name::new_static(kind_name(&step.kind)));
+                        let (step, to) = (Name::new(&step.id), self.after(step));
                         return self.emit(Event::StepSkipped { path, step, kind, why, to, at: self.now });
                     }
                 }
@@ -102,7 +103,7 @@ impl Run<'_> {
     }
 
     fn start(&mut self, here: &Here, step: &Step) {
-        let (path, id, kind) = (here.path.clone(), step.id.clone(), kind_name(&step.kind).to_owned());
+        let (path, id, kind) = (here.path.clone(), Name::new(&step.id), Name::new_static(kind_name(&step.kind)));
         self.emit(Event::StepStarted { path, step: id, attempt: here.attempt, kind, at: self.now });
     }
 
@@ -114,10 +115,14 @@ impl Run<'_> {
                 self.condition(here, step, test, on_true.as_deref(), on_false.as_deref())
             }
             StepKind::Switch { cases, default } => self.switch(here, step, cases, default.as_deref()),
-            StepKind::Set(values) => self.set(here, values).map(|output| Done { output, to: self.after(step) }),
-            StepKind::Enrich { rule } => self.enrich(here, rule).map(|output| Done { output, to: self.after(step) }),
+            StepKind::Set(values) => {
+                self.set(here, values).map(|output| Done { output: output.into(), to: self.after(step) })
+            }
+            StepKind::Enrich { rule } => {
+                self.enrich(here, rule).map(|output| Done { output: output.into(), to: self.after(step) })
+            }
             // In a branch or a loop it ends the branch or the round that it stands in.
-            StepKind::End => Ok(Done { output: Value::Null, to: None }),
+            StepKind::End => Ok(Done { output: Shared::default(), to: None }),
             StepKind::Fail { code, message } => Err(self.failure(here, step, code, message.as_ref())),
             StepKind::Action { decision, .. } => match self.decide(here, decision) {
                 Ok(()) => return,
@@ -153,12 +158,12 @@ impl Run<'_> {
 
     /// The same, with the output readable under another name of `steps.<id>` too.
     pub(super) fn succeed_as(&mut self, here: &Here, step: &Step, done: Done, known_as: Option<&str>) {
-        let output = bounded(done.output, step.keep_full_output);
+        let output = bounded_shared(done.output, step.keep_full_output);
         if let Some(path) = &step.save_as {
             self.save(here, path, &output);
         }
-        let (path, id) = (here.path.clone(), step.id.clone());
-        let known_as = known_as.map(str::to_owned);
+        let (path, id) = (here.path.clone(), Name::new(&step.id));
+        let known_as = known_as.map(Name::new);
         self.emit(Event::StepSucceeded { path, step: id, output, known_as, to: done.to, at: self.now });
     }
 
@@ -166,7 +171,7 @@ impl Run<'_> {
     pub(super) fn save(&mut self, here: &Here, path: &str, output: &Value) {
         match self.view(here).list_above(path) {
             None => {
-                let (scope, path, value) = (here.scope, path.to_owned(), output.clone());
+                let (scope, path, value) = (here.scope, Name::new(path), output.clone());
                 self.emit(Event::ContextSet { scope, path, value });
             }
             Some(list) => {
@@ -187,11 +192,12 @@ impl Run<'_> {
         // By hand: `json!` would copy the explanation by serialising it once more.
         let mut output = Map::new();
         let why = self.test(here, test, &mut output)?;
-        let to = if why.result { on_true } else { on_false };
-        let to = to.map(str::to_owned).or_else(|| self.otherwise(step));
-        output.insert("explanation".to_owned(), explained(&why));
-        output.insert("result".to_owned(), Value::Bool(why.result));
-        Ok(Done { output: Value::Object(output), to })
+        let result = why.result;
+        let to = if result { on_true } else { on_false };
+        let to = to.map(Name::new).or_else(|| self.otherwise(step));
+        output.insert("explanation".to_owned(), why.into());
+        output.insert("result".to_owned(), Value::Bool(result));
+        Ok(Done { output: Value::Object(output).into(), to })
     }
 
     fn switch(&mut self, here: &Here, step: &Step, cases: &[Case], default: Option<&str>) -> Result<Done, StepError> {
@@ -199,16 +205,20 @@ impl Run<'_> {
         let mut taken = None;
         for (index, case) in cases.iter().enumerate() {
             let why = self.test(here, &case.when, &mut Map::new())?;
-            explanations.push(explained(&why));
-            if why.result {
+            let is_it = why.result;
+            explanations.push(Value::from(why));
+            if is_it {
                 taken = Some(index);
                 break;
             }
         }
         let to = taken.map_or(default, |index| Some(cases[index].next.as_str()));
-        let to = to.map(str::to_owned).or_else(|| self.otherwise(step));
-        let output = json!({ "case": taken, "next": to, "explanations": explanations });
-        Ok(Done { output, to })
+        let to = to.map(Name::new).or_else(|| self.otherwise(step));
+        let mut output = Map::new();
+        output.insert("case".to_owned(), taken.map_or(Value::Null, Value::from));
+        output.insert("explanations".to_owned(), Value::Array(explanations));
+        output.insert("next".to_owned(), to.as_deref().map_or(Value::Null, Value::from));
+        Ok(Done { output: Value::Object(output).into(), to })
     }
 
     /// Writes values; all are rendered before the first is written. Returns what was written.
@@ -231,7 +241,7 @@ impl Run<'_> {
         let mut output = Map::new();
         for (path, value) in written {
             output.insert(path.clone(), value.clone());
-            self.emit(Event::ContextSet { scope: here.scope, path: path.clone(), value });
+            self.emit(Event::ContextSet { scope: here.scope, path: Name::new(path), value });
         }
         Ok(Value::Object(output))
     }
@@ -267,10 +277,6 @@ impl Run<'_> {
             self.warn(here, child);
         }
     }
-}
-
-fn explained(why: &Explanation) -> Value {
-    serde_json::to_value(why).expect("an explanation is plain data with text keys")
 }
 
 /// Name of a step type, as definitions write it.

@@ -1,6 +1,6 @@
 //! The journal folded for people: steps with their attempts, log lines, the context.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::apply::{apply, scope_at};
 use super::effect::StepError;
@@ -194,8 +194,7 @@ impl Trace {
     #[must_use]
     pub fn context(&self, origin: &Origin) -> Value {
         let mut context = view::context(origin, &self.state);
-        let steps = if self.state.steps.is_null() { Value::Object(Map::new()) } else { self.state.steps.clone() };
-        context.insert("steps".to_owned(), steps);
+        context.insert("steps".to_owned(), self.state.steps.value());
         Value::Object(context)
     }
 
@@ -211,10 +210,17 @@ impl Trace {
 
     fn add(&mut self, event: Event) {
         match event {
-            Event::StepStarted { path, step, attempt, kind, at } => self.begin(path, step, attempt, kind, at),
+            Event::StepStarted { path, step, attempt, kind, at } => self.begin(&path, &step, attempt, &kind, at),
             Event::ActionStarted { path, kind, key, request, at, .. } => {
-                let call =
-                    CallTrace { kind, key, request, response: None, error: None, started_at: at, ended_at: None };
+                let call = CallTrace {
+                    kind: kind.into(),
+                    key,
+                    request,
+                    response: None,
+                    error: None,
+                    started_at: at,
+                    ended_at: None,
+                };
                 if let Some(step) = self.last(&path) {
                     step.status = StepStatus::Running;
                     step.next_attempt_at = None;
@@ -233,27 +239,28 @@ impl Trace {
                     }
                 }
             }
-            Event::ActionFinished { path, output, error, at, .. } => self.answer(&path, output, error, at),
+            Event::ActionFinished { path, output, error, at, .. } => self.answer(&path, output.into_value(), error, at),
             Event::StepSucceeded { path, output, to, at, .. } => {
                 if let Some(step) = self.last(&path) {
+                    let to = to.map(String::from);
                     step.to.clone_from(&to);
                     step.branch = branch(&step.kind, &output, to);
-                    step.output = (!output.is_null()).then_some(output);
+                    step.output = Some(output.into_value()).filter(|output| !output.is_null());
                     step.end(StepStatus::Succeeded, None, at);
                 }
             }
             Event::StepSkipped { path, step, kind, why, to, at } => {
-                self.begin(path.clone(), step, 0, kind, at);
+                self.begin(&path, &step, 0, &kind, at);
                 if let Some(step) = self.last(&path) {
                     step.attempts.clear();
+                    let to = to.map(String::from);
                     step.to.clone_from(&to);
                     step.branch = Some(Branch { to, why: vec![why] });
                     step.end(StepStatus::Skipped, None, at);
                 }
             }
             Event::StepLeftOut { path, step, kind, output, to, at, .. } => {
-                self.leave_out(&path, step, kind, output, at);
-                self.last(&path).into_iter().for_each(|step| step.to.clone_from(&to));
+                self.leave_out(&path, &step, &kind, output.into_value(), to.map(String::from), at);
             }
             Event::RetryScheduled { path, error, due_at, at, .. } => {
                 if let Some(step) = self.last(&path) {
@@ -265,8 +272,8 @@ impl Trace {
             }
             Event::StepFailed { path, error, to, at, .. } => {
                 if let Some(step) = self.last(&path) {
-                    step.to.clone_from(&to);
-                    step.branch = to.map(|to| Branch { to: Some(to), why: Vec::new() });
+                    step.to = to.map(String::from);
+                    step.branch = step.to.clone().map(|to| Branch { to: Some(to), why: Vec::new() });
                     step.end(StepStatus::Failed, Some(error), at);
                 }
             }
@@ -283,9 +290,9 @@ impl Trace {
                 }
             }
             Event::Logged { path, level, message, data, at } => {
-                self.logs.push(LogLine { at, level, message, data, step_path: path });
+                self.logs.push(LogLine { at, level, message, data, step_path: path.into() });
             }
-            Event::Warned { path, message } => self.warnings.push((path, message)),
+            Event::Warned { path, message } => self.warnings.push((path.into(), message)),
             Event::Failed { error, at, .. } => {
                 for step in self.steps.iter_mut().filter(|step| step.ended_at.is_none()) {
                     step.end(StepStatus::Failed, Some(error.clone()), at);
@@ -338,7 +345,9 @@ impl Trace {
     /// A pause is over in which times stood still. A call that waits for its turn waits in no `wait` step: turns go on.
     fn thaw(&mut self, frozen: &Frozen) {
         let waits = |step: &&mut StepTrace| {
-            step.status == StepStatus::Waiting && step.kind == "wait" && !frozen.stays.contains(&step.path)
+            step.status == StepStatus::Waiting
+                && step.kind == "wait"
+                && !frozen.stays.iter().any(|stays| *stays == step.path)
         };
         for step in self.steps.iter_mut().filter(waits) {
             step.next_attempt_at = step.next_attempt_at.map(|due_at| due_at.later(frozen.ms));
@@ -346,19 +355,20 @@ impl Trace {
     }
 
     /// Somebody let the flow go on without the step.
-    fn leave_out(&mut self, path: &str, step_key: String, kind: String, output: Value, at: Timestamp) {
+    fn leave_out(&mut self, path: &str, step_key: &str, kind: &str, output: Value, to: Option<String>, at: Timestamp) {
         if self.last(path).is_none_or(|step| step.ended_at.is_some()) {
             // It was about to begin.
-            self.begin(path.to_owned(), step_key, 0, kind, at);
+            self.begin(path, step_key, 0, kind, at);
             self.last(path).into_iter().for_each(|step| step.attempts.clear());
         }
         if let Some(step) = self.last(path) {
+            step.to = to;
             step.output = (!output.is_null()).then_some(output);
             step.end(StepStatus::Skipped, None, at);
         }
     }
 
-    fn begin(&mut self, path: String, step_key: String, attempt: u32, kind: String, at: Timestamp) {
+    fn begin(&mut self, path: &str, step_key: &str, attempt: u32, kind: &str, at: Timestamp) {
         let try_ = AttemptTrace {
             number: attempt,
             status: StepStatus::Running,
@@ -368,7 +378,7 @@ impl Trace {
             calls: Vec::new(),
         };
         if attempt > 1
-            && let Some(step) = self.last(&path)
+            && let Some(step) = self.last(path)
         {
             step.status = StepStatus::Running;
             step.next_attempt_at = None;
@@ -378,9 +388,9 @@ impl Trace {
         let ordinal = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
         self.steps.push(StepTrace {
             ordinal,
-            path,
-            step_key,
-            kind,
+            path: path.to_owned(),
+            step_key: step_key.to_owned(),
+            kind: kind.to_owned(),
             status: StepStatus::Running,
             attempts: vec![try_],
             output: None,

@@ -60,7 +60,7 @@ mod tests {
 
     fn call(step: &str, attempt: u32, payload: Value) -> Effect {
         Effect {
-            id: EffectId { step: step.to_owned(), attempt, action: 0 },
+            id: EffectId { step: step.into(), attempt, action: 0 },
             key: format!("{step}:{attempt}"),
             request: EffectRequest::EmitEvent { event: "told".to_owned(), payload },
             timeout: Duration::from_secs(1),

@@ -5,10 +5,11 @@ use std::cell::OnceCell;
 
 use serde_json::{Map, Value, json};
 
+use super::finished::Finished;
 use super::state::{Origin, ROOT, ScopeId, State, Written};
 use crate::Timestamp;
 use crate::definition::MissingFields;
-use crate::expr::{INTEGRATIONS, SECRETS, Scope, VARIABLES};
+use crate::expr::{Field, INTEGRATIONS, SECRETS, Scope, VARIABLES};
 use crate::plan::Plan;
 
 /// The context of one scope at one moment.
@@ -53,12 +54,23 @@ impl Scope for View<'_> {
         }
     }
 
-    fn field(&self, root: &str, name: &str) -> Option<Option<Cow<'_, Value>>> {
-        if root != "steps" || self.scope == ROOT {
+    fn field(&self, root: &str, name: &str, below: Option<&str>) -> Option<Option<Field<'_>>> {
+        if root != "steps" {
             return None;
         }
-        let nearest = self.state.chain(self.scope).find_map(|(_, scope)| scope.steps.get(name));
-        Some(nearest.or_else(|| self.state.steps.get(name)).map(Cow::Borrowed))
+        let nested = (self.scope != ROOT).then(|| self.state.chain(self.scope)).into_iter().flatten();
+        let nearest = nested.filter(|(id, _)| *id != ROOT).find_map(|(_, scope)| scope.steps.get(name));
+        let whole = |finished: &Finished| Field { value: Cow::Owned(finished.value()), parts: 1 };
+        match (nearest.or_else(|| self.state.steps.get(name)), below) {
+            // How many there are is counted in the whole, as of any object.
+            (None, None) if name == "length" => None,
+            (None, _) => Some(None),
+            (Some(finished), Some(below)) => Some(match finished.field(below) {
+                Some(value) => Some(Field { value, parts: 2 }),
+                None => (below == "length").then(|| whole(finished)),
+            }),
+            (Some(finished), None) => Some(Some(whole(finished))),
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -132,7 +144,7 @@ impl<'a> View<'a> {
     /// that the definition names something below.
     fn own(&self, name: &str) -> Option<Cow<'_, Value>> {
         match name {
-            "steps" if self.scope == ROOT => Some(Cow::Borrowed(&self.state.steps)),
+            "steps" if self.scope == ROOT && self.state.steps.is_empty() => Some(Cow::Owned(Value::Null)),
             "steps" => Some(Cow::Owned(self.all_steps())),
             "trigger" => Some(Cow::Borrowed(&self.origin.trigger)),
             SECRETS => Some(self.secrets.as_ref().map_or_else(nothing, Cow::Borrowed)),
@@ -166,10 +178,10 @@ impl<'a> View<'a> {
 
     /// The finished steps that a nested scope sees: its own over those around it.
     fn all_steps(&self) -> Value {
-        let mut all = self.state.steps.as_object().cloned().unwrap_or_default();
+        let mut all: Map<String, Value> = self.state.steps.fields().collect();
         let chain: Vec<_> = self.state.chain(self.scope).collect();
         for (_, scope) in chain.into_iter().rev() {
-            all.extend(scope.steps.as_object().into_iter().flatten().map(|(id, step)| (id.clone(), step.clone())));
+            all.extend(scope.steps.fields());
         }
         Value::Object(all)
     }

@@ -15,11 +15,11 @@ use super::outcome::{Decision, Outcome};
 use super::run::{Here, Run};
 use super::state::{Awaited, Awaiting, OpenApproval, Phase};
 use super::steps::Done;
-use crate::Timestamp;
 use crate::definition::{Action, ActionKind, Approval, DecisionKind, EventMatch, Step, StepKind, Wait};
 use crate::duration;
 use crate::expr::{Path, lookup, moment_of, to_text};
 use crate::pattern::EventPattern;
+use crate::{Name, Shared, Timestamp};
 
 impl OpenApproval {
     /// When something happens to it by itself.
@@ -54,7 +54,7 @@ impl Run<'_> {
             }
         };
         if what == Awaited::Time && due_at.is_some_and(|due| due <= self.now) {
-            return Ok(Some(Done { output: Value::Null, to: self.after(step) }));
+            return Ok(Some(Done { output: Shared::default(), to: self.after(step) }));
         }
         self.emit(Event::WaitBegan { path: here.path.clone(), what, due_at, at: self.now });
         Ok(None)
@@ -200,7 +200,7 @@ impl Run<'_> {
         let active = self.state.scopes.get(&here.scope).and_then(|scope| scope.active.as_ref());
         let Some(Phase::Waiting(wait)) = active.map(|active| &active.phase) else { return };
         match &wait.what {
-            Awaited::Time => self.succeed(here, step, Done { output: Value::Null, to: self.after(step) }),
+            Awaited::Time => self.succeed(here, step, Done { output: Shared::default(), to: self.after(step) }),
             Awaited::Event { event, .. } => {
                 let event = event.clone();
                 self.time_out(here, step, &event);
@@ -216,12 +216,12 @@ impl Run<'_> {
 
     fn time_out(&mut self, here: &Here, step: &Step, event: &str) {
         let on_timeout = match &step.kind {
-            StepKind::Wait(Wait::Event { on_timeout, .. }) => on_timeout.clone(),
+            StepKind::Wait(Wait::Event { on_timeout, .. }) => on_timeout.as_ref().map(Name::new),
             _other => None,
         };
         if on_timeout.is_some() {
             let output = json!({ "timed_out": true });
-            return self.succeed(here, step, Done { output, to: on_timeout });
+            return self.succeed(here, step, Done { output: output.into(), to: on_timeout });
         }
         let message = format!("no event `{event}` came in time");
         let error = StepError { retryable_class: ErrorClass::Timeout, ..StepError::other("WAIT_TIMEOUT", message) };
@@ -240,14 +240,14 @@ impl Run<'_> {
             _asks_nobody => return,
         };
         let target = match verdict.ruling {
-            Ruling::Approved => on_approved.clone().or_else(|| self.after(step)),
-            Ruling::Rejected => on_rejected.clone(),
-            Ruling::Expired => on_expired.clone(),
+            Ruling::Approved => on_approved.as_ref().map(Name::new).or_else(|| self.after(step)),
+            Ruling::Rejected => on_rejected.as_ref().map(Name::new),
+            Ruling::Expired => on_expired.as_ref().map(Name::new),
         };
         if target.is_none() && !self.settle_without_target(here, step, verdict) {
             return;
         }
-        self.succeed(here, step, Done { output: verdict.output(), to: target });
+        self.succeed(here, step, Done { output: verdict.output().into(), to: target });
     }
 
     /// The flow ends with the verdict as its decision (D-1); in a branch or a loop a refusal is an

@@ -93,7 +93,7 @@ fn note(journal: &[Event], written: &Value, ran: &mut Ran) {
     for event in journal {
         match event {
             Event::StepStarted { kind, .. } => {
-                ran.steps.insert(kind.clone());
+                ran.steps.insert(kind.to_string());
             }
             Event::StepSucceeded { step, .. } => {
                 let mut lists = Vec::new();

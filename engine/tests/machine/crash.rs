@@ -198,7 +198,7 @@ fn a_step_that_begins_before_what_it_depends_on_is_noticed() {
     let mut astray = sim.journal.clone();
     for event in &mut astray {
         match event {
-            Event::StepSucceeded { path, to, .. } if path == "first" => *to = Some("last".to_owned()),
+            Event::StepSucceeded { path, to, .. } if path == "first" => *to = Some("last".into()),
             _other => {}
         }
     }

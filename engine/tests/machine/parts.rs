@@ -151,7 +151,7 @@ fn the_journal_shows_what_was_asked() {
     };
     assert_eq!(
         requests(json!({ "type": "get_record", "entity": "order", "entity_id": 7 })),
-        ("get_record".to_owned(), json!({ "operation": "get", "entity": "order", "entity_id": "7" }))
+        ("get_record".into(), json!({ "operation": "get", "entity": "order", "entity_id": "7" }))
     );
     let many: Vec<String> = (0..150).map(|number| format!("user:{number}")).collect();
     let (kind, shown) = requests(json!({ "type": "notify", "recipients": many, "message": "m" }));
@@ -159,7 +159,7 @@ fn the_journal_shows_what_was_asked() {
     assert_eq!((&shown["more_recipients"], &shown["message"], shown.get("subject")), (&json!(50), &json!("m"), None));
     assert_eq!(
         requests(json!({ "type": "llm", "model": "m", "prompt": "p", "temperature": 0 })),
-        ("llm".to_owned(), json!({ "model": "m", "prompt": "p", "temperature": 0.0 }))
+        ("llm".into(), json!({ "model": "m", "prompt": "p", "temperature": 0.0 }))
     );
     let long = "x".repeat(300 * 1024);
     assert_eq!(requests(json!({ "type": "llm", "model": "m", "prompt": long })).1["prompt"]["$truncated"], true);

@@ -3,7 +3,7 @@
 use sluice_engine::machine::Event;
 
 pub fn line(event: &Event) -> String {
-    let then = |to: &Option<String>| to.as_ref().map_or_else(String::new, |to| format!(" -> {to}"));
+    let then = |to: Option<&str>| to.map_or_else(String::new, |to| format!(" -> {to}"));
     match event {
         Event::Accepted => "accepted".to_owned(),
         Event::Started { step, .. } => format!("started at {step}"),
@@ -14,12 +14,12 @@ pub fn line(event: &Event) -> String {
         Event::ActionFinished { path, attempt, action, error, .. } => {
             format!("{path}#{attempt}.{action} {}", error.as_ref().map_or("ok", |error| &error.code))
         }
-        Event::StepSucceeded { path, to, .. } => format!("{path} ok{}", then(to)),
-        Event::StepSkipped { path, to, .. } => format!("{path} skipped{}", then(to)),
+        Event::StepSucceeded { path, to, .. } => format!("{path} ok{}", then(to.as_deref())),
+        Event::StepSkipped { path, to, .. } => format!("{path} skipped{}", then(to.as_deref())),
         Event::RetryScheduled { path, attempt, error, due_at, at, .. } => {
             format!("{path}#{attempt} {}, again in {} ms", error.code, due_at.0 - at.0)
         }
-        Event::StepFailed { path, error, to, .. } => format!("{path} failed {}{}", error.code, then(to)),
+        Event::StepFailed { path, error, to, .. } => format!("{path} failed {}{}", error.code, then(to.as_deref())),
         Event::Decided(decision) => {
             format!("decided {:?}: {}", decision.outcome, decision.reason.as_deref().unwrap_or("no reason"))
         }
@@ -56,9 +56,9 @@ pub fn line(event: &Event) -> String {
         Event::Paused { .. } => "paused".to_owned(),
         Event::Unpaused { at_step, event, .. } => {
             let by = event.as_ref().map_or_else(String::new, |event| format!(" by {}", event.id));
-            format!("unpaused{by}{}", then(at_step))
+            format!("unpaused{by}{}", then(at_step.as_deref()))
         }
-        Event::StepLeftOut { path, to, .. } => format!("{path} left out{}", then(to)),
+        Event::StepLeftOut { path, to, .. } => format!("{path} left out{}", then(to.as_deref())),
         Event::ContextEdited { values, .. } => {
             let paths: Vec<&str> = values.iter().map(|(path, _)| path.as_str()).collect();
             format!("edited {}", paths.join(" "))
@@ -74,7 +74,7 @@ pub fn line(event: &Event) -> String {
         Event::ResumeScheduled { due_at: Some(due_at), at, .. } => format!("goes on in {} ms", due_at.0 - at.0),
         Event::ResumeScheduled { due_at: None, .. } => "goes on no more".to_owned(),
         Event::PausedLong { .. } => "paused for long".to_owned(),
-        Event::Retried { step, .. } => format!("retried{}", then(step)),
+        Event::Retried { step, .. } => format!("retried{}", then(step.as_deref())),
         Event::Moved { from, to, .. } => format!("moved from {from} to {to}"),
         Event::TakenOver { execution, step, .. } => format!("goes on for {execution} at {step}"),
         Event::Cancelled { reason, .. } => format!("cancelled: {}", reason.as_deref().unwrap_or("-")),

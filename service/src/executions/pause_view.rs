@@ -192,8 +192,8 @@ fn due_timers(known: &Known, mut paused: State, decided: &Decided, now: Timestam
 fn note_steps(decided: &Decided, known: &mut BTreeSet<String>, shown: &mut Vec<String>) {
     for event in &decided.events {
         let Event::StepStarted { path, .. } = event else { continue };
-        if shown.len() < MAX_STEPS && known.insert(path.clone()) {
-            shown.push(path.clone());
+        if shown.len() < MAX_STEPS && known.insert(path.to_string()) {
+            shown.push(path.to_string());
         }
     }
 }

@@ -140,7 +140,7 @@ pub fn whole(event_type: &str, at: Timestamp, data: Map<String, Value>) -> Strin
 
 #[cfg(test)]
 mod tests {
-    use engine::machine::StepError;
+    use engine::machine::{StepError, StepPath};
 
     use super::*;
 
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_failure_is_told_by_its_code_and_not_by_its_message() {
         let error = StepError::other("HTTP_STATUS", "the password is hunter2");
-        let event = Event::Failed { error, step: Some("charge".to_owned()), at: Timestamp(0) };
+        let event = Event::Failed { error, step: Some("charge".into()), at: Timestamp(0) };
         let news = of(&event).unwrap();
         assert_eq!(news.event_type, "execution.failed");
         let told = Value::Object(news.detail);
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn reminders_and_escalations_of_an_approval_are_told() {
-        let (path, approval) = ("ask".to_owned(), "apr_1".to_owned());
+        let (path, approval) = (StepPath::from("ask"), "apr_1".to_owned());
         let reminded = Event::ApprovalReminded {
             path: path.clone(),
             approval: approval.clone(),

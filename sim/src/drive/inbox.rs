@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use engine::machine::{self, Command, Decided, Event, Refused, Signal, WaitRow};
+use engine::machine::{self, Command, Decided, Event, Refused, Signal, StepPath, WaitRow};
 use engine::pattern::EventPattern;
 
 use super::Drive;
@@ -81,7 +81,7 @@ impl Drive {
         world.check_told(&told);
         match self.advance(world, told.into_command()) {
             Err(problem) => {
-                let event = Event::Warned { path: String::new(), message: problem.to_string() };
+                let event = Event::Warned { path: StepPath::default(), message: problem.to_string() };
                 machine::apply(&mut self.state, &event);
                 self.pending.push(event);
                 Ok(())

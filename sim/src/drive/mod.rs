@@ -11,7 +11,7 @@ mod point;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use engine::machine::{self, Command, Event, Origin, Refused, State, Status, Unbegun, WaitRow};
+use engine::machine::{self, Command, Event, Origin, Refused, State, Status, StepPath, Unbegun, WaitRow};
 use engine::plan::Plan;
 
 pub use self::point::Stepped;
@@ -46,7 +46,7 @@ pub struct Drive {
     effects: Unbegun,
     goes_on: bool,
     sends: Vec<(ExecutionNo, Told)>,
-    recorded: BTreeSet<(String, (u32, u32))>,
+    recorded: BTreeSet<(StepPath, (u32, u32))>,
     has_news: bool,
     read: BTreeSet<u64>,
     waiting: VecDeque<(u64, Told)>,
@@ -203,7 +203,7 @@ impl Drive {
 
     fn after_letting_go(&mut self, world: &mut World) -> Result<Stepped, Refused> {
         self.keep_awaited(world);
-        if self.goes_on {
+        if self.goes_on && !self.has_news {
             return self.checkpoint(world, Then::Wake);
         }
         if self.has_news {
@@ -288,7 +288,7 @@ impl Drive {
         self.point = Point::LetGo;
     }
 
-    fn event_waits(&self) -> BTreeSet<(String, (u32, u32))> {
+    fn event_waits(&self) -> BTreeSet<(StepPath, (u32, u32))> {
         let waits = machine::waits(&self.plan, &self.origin, &self.state);
         waits.into_iter().filter(|wait| wait.event.is_some()).map(|wait| (wait.step_path, wait.visit)).collect()
     }

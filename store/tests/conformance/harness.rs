@@ -248,6 +248,11 @@ pub fn running() -> Patch {
     Patch::Running { state: Some(r#"{"step":1}"#.to_owned()), waits: Vec::new() }
 }
 
+/// What most checkpoints are: nothing but the journal.
+pub fn goes_on() -> Patch {
+    Patch::Running { state: None, waits: Vec::new() }
+}
+
 pub fn released() -> Patch {
     Patch::Released { state: r#"{"step":1}"#.to_owned() }
 }

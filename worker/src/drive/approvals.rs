@@ -250,7 +250,7 @@ mod tests {
             ..ApprovalRequest::default()
         };
         Event::ApprovalOpened {
-            path: "ask".to_owned(),
+            path: "ask".into(),
             approval: approval.to_owned(),
             request: Box::new(request),
             remind_at: None,
@@ -262,7 +262,7 @@ mod tests {
     fn decided(approval: &str, ruling: Ruling) -> Event {
         let verdict =
             Verdict { ruling, by: None, reason: None, form: Value::Null, answered_at: None, at: Timestamp(9) };
-        Event::ApprovalDecided { path: "ask".to_owned(), approval: approval.to_owned(), verdict }
+        Event::ApprovalDecided { path: "ask".into(), approval: approval.to_owned(), verdict }
     }
 
     fn ids(ids: &[&String]) -> Ids {
@@ -329,13 +329,13 @@ mod tests {
         let [reminded, escalated, expires] = [(); 3].map(|()| ApprovalId::new().to_string());
         let events = [
             Event::ApprovalReminded {
-                path: "ask".to_owned(),
+                path: "ask".into(),
                 approval: reminded.clone(),
                 next_at: Timestamp(20),
                 at: Timestamp(4),
             },
             Event::ApprovalEscalated {
-                path: "ask".to_owned(),
+                path: "ask".into(),
                 approval: escalated.clone(),
                 role: "boss".to_owned(),
                 at: Timestamp(5),

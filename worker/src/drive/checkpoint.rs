@@ -1,14 +1,15 @@
 //! Writes what was decided: one commit, fenced by the epoch, told to whoever listens.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use engine::machine::{self, Event, StepError};
+use engine::machine::{self, Command, Event, StepError};
 use ids::ExecutionId;
 use queue::Notice;
 use service::signals::Told;
 use store::{
-    ApprovalWrites, Checkpoint, Claimed, CommitOutcome, Deadline, Ended, ExecutionResult, ExecutionStatus, Patch,
-    Runnable, WaitRow,
+    ApprovalWrites, Checkpoint, Claimed, CommitOutcome, Deadline, Ended, ExecutionResult, ExecutionStatus, Measures,
+    Patch, Runnable, WaitRow,
 };
 use tracing::warn;
 
@@ -36,7 +37,8 @@ pub(super) async fn give_up_unread(
         error_message: Some(error.message),
         failed_step: None,
     });
-    let measures = measures::of_execution(&context.causes, claimed, claimed.seq, &patch, at.0);
+    let mut measures = Measures::default();
+    measures::of_execution(&mut measures, &context.causes, claimed, claimed.seq, &patch, at.0);
     let checkpoint = Checkpoint {
         organization_id: claimed.organization_id,
         workflow_id: claimed.workflow_id,
@@ -68,6 +70,24 @@ pub(super) async fn give_up_unread(
     }
 }
 
+/// What is to be remembered of a commit once it is durable.
+struct Written {
+    events: Vec<Event>,
+    /// Bytes of the journal row.
+    journal: usize,
+    /// Bytes of the state, if it was written too.
+    state: Option<usize>,
+    /// Who was told something.
+    told: Vec<ExecutionId>,
+    /// The end of the whole life, Unix milliseconds.
+    life_ends: Option<i64>,
+    /// The approvals that are open then.
+    asked: BTreeSet<String>,
+    /// It counts only if nothing was told that this drive has not heard.
+    hears_all: bool,
+    ended: bool,
+}
+
 /// What parking came to.
 pub(super) enum Committed {
     /// The execution waits; this drive is over.
@@ -86,7 +106,7 @@ impl Execution {
             return Ok(());
         }
         // While it is in hand nobody reads its state; after a crash the journal tells the rest.
-        let state = if self.unsaved.is_much() { Some(self.state_text()?) } else { None };
+        let state = self.state_to_save(context)?;
         if new.is_empty() {
             return self.commit(context, Patch::Running { state, waits: Vec::new() }).await;
         }
@@ -167,19 +187,54 @@ impl Execution {
         }
     }
 
+    /// Commits what is pending while what follows is decided, so that a long loop does not stand still for each of its
+    /// commits. What is decided meanwhile goes no further than this program until the commit has come back.
+    pub(super) async fn checkpoint_and_go_on(&mut self, context: &Arc<Context>) -> Result<(), DriveError> {
+        let waits = machine::waits(&self.version.plan, &self.origin, &self.state);
+        let has_more = self.inbox.has_news() || !self.unrecorded(&waits).is_empty();
+        if has_more || (self.pending.is_empty() && !self.inbox.has_taken()) {
+            self.checkpoint(context).await?;
+            if self.has_ended() {
+                return Ok(());
+            }
+            if self.inbox.has_news() {
+                // Whoever pauses or cancels a long loop is heard within it.
+                self.look(context).await?;
+                return self.take_in(context);
+            }
+            return self.advance(context, Command::Wake);
+        }
+        let state = self.state_to_save(context)?;
+        let (checkpoint, written) = self.prepare(context, Patch::Running { state, waits: Vec::new() })?;
+        let next = async {
+            // The committer comes first, then the database works while this goes on.
+            tokio::task::yield_now().await;
+            self.advance(context, Command::Wake)
+        };
+        let (outcome, decided) = tokio::join!(context.store().commit(checkpoint), next);
+        self.committed(context, outcome?, written).await?;
+        decided
+    }
+
     async fn commit(&mut self, context: &Arc<Context>, patch: Patch) -> Result<(), DriveError> {
+        let (checkpoint, written) = self.prepare(context, patch)?;
+        let outcome = context.store().commit(checkpoint).await?;
+        self.committed(context, outcome, written).await
+    }
+
+    /// The commit of what is pending, and what is to be remembered once it is durable.
+    fn prepare(&mut self, context: &Context, patch: Patch) -> Result<(Checkpoint, Written), DriveError> {
         let events = std::mem::take(&mut self.pending);
         let ended = matches!(patch, Patch::Ended(_));
         let events_text = serde_json::to_string(&events).map_err(DriveError::Write)?;
-        let written = (events_text.len(), state_size(&patch));
+        let (journal, state) = (events_text.len(), state_size(&patch));
         let sends = std::mem::take(&mut self.sends);
         let approvals = self.approval_writes(context, &events, context.now())?;
         let told_at_most = super::approvals::closes_unheard(&events).then(|| self.inbox.known());
         let told: Vec<ExecutionId> = sends.iter().map(|signal| signal.execution_id).collect();
         let at_ms = context.now().0;
         let life_ends = machine::life_ends(&self.version.plan, &self.origin, &self.state).map(|at| at.0);
-        let (begun, causes) = (&mut self.begun, &context.causes);
-        let measures = measures::of_commit(begun, causes, &self.claimed, self.seq, &events, &patch, at_ms);
+        let measures = self.counted.commit(&context.causes, &self.claimed, self.seq, &events, &patch, at_ms);
         let checkpoint = Checkpoint {
             organization_id: self.organization(),
             workflow_id: self.claimed.workflow_id,
@@ -198,20 +253,33 @@ impl Execution {
             deadline: Deadline::change(self.deadline, life_ends),
             measures,
         };
-        match context.store().commit(checkpoint).await? {
+        let hears_all = told_at_most.is_some();
+        let asked = self.open_approvals();
+        Ok((checkpoint, Written { events, journal, state, told, life_ends, asked, hears_all, ended }))
+    }
+
+    /// What was prepared has come back from the database.
+    async fn committed(
+        &mut self,
+        context: &Arc<Context>,
+        outcome: CommitOutcome,
+        written: Written,
+    ) -> Result<(), DriveError> {
+        match outcome {
             CommitOutcome::Committed { seq, signals } => {
                 self.seq = seq;
-                self.deadline = life_ends;
-                self.asked = self.open_approvals();
-                self.unsaved.written(written.0, written.1);
+                self.deadline = written.life_ends;
+                self.asked = written.asked;
+                self.unsaved.written(written.journal, written.state);
                 self.inbox.counted(signals);
-                self.tell_long_pause(&events);
-                let notice = Notice { organization: self.organization(), execution: self.id(), seq, ended };
+                self.tell_long_pause(&written.events);
+                let (organization, execution) = (self.organization(), self.id());
+                let notice = Notice { organization, execution, seq, ended: written.ended };
                 context.services.notices().publish(vec![notice]);
-                deliver(context, &told).await;
+                deliver(context, &written.told).await;
                 Ok(())
             }
-            CommitOutcome::Fenced if told_at_most.is_some() => Err(DriveError::Overtaken),
+            CommitOutcome::Fenced if written.hears_all => Err(DriveError::Overtaken),
             CommitOutcome::Fenced => Err(DriveError::Fenced),
         }
     }
@@ -223,6 +291,13 @@ impl Execution {
             metrics::counter!("sluice_long_pauses_total").increment(1);
             warn!(execution.id = %id, "execution {id} has been paused for {:?}", machine::LONG_PAUSE);
         }
+    }
+
+    /// The state, if the next commit should write it although the execution stays in hand.
+    fn state_to_save(&self, context: &Context) -> Result<Option<String>, DriveError> {
+        let counts = self.counted.is_due(&self.pending, context.now().0, self.unsaved.is_cheap());
+        let saves = self.unsaved.is_much() || counts;
+        saves.then(|| self.state_text()).transpose()
     }
 
     fn state_text(&self) -> Result<String, DriveError> {
@@ -251,7 +326,7 @@ fn row(wait: machine::WaitRow) -> Result<WaitRow, DriveError> {
     let keys =
         (!wait.keys.is_empty()).then(|| serde_json::to_string(&wait.keys)).transpose().map_err(DriveError::Write)?;
     Ok(WaitRow {
-        step_path: wait.step_path,
+        step_path: wait.step_path.into(),
         kind: wait.kind.name().to_owned(),
         due_at_ms: wait.due_at.map(|due| due.0),
         event: wait.event,

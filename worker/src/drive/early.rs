@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use engine::Timestamp;
-use engine::machine::{self, WaitRow};
+use engine::machine::{self, StepPath, WaitRow};
 use engine::pattern::EventPattern;
 use ids::EventId;
 use ids::uuid::Builder;
@@ -42,7 +42,7 @@ fn bounds(since: i64, wanted: Option<Timestamp>) -> (EventId, i64) {
 
 impl Execution {
     /// The waits for events, as the database knows them or should.
-    pub(super) fn event_waits(&self) -> BTreeSet<(String, (u32, u32))> {
+    pub(super) fn event_waits(&self) -> BTreeSet<(StepPath, (u32, u32))> {
         let waits = machine::waits(&self.version.plan, &self.origin, &self.state);
         waits.into_iter().filter(|wait| wait.event.is_some()).map(|wait| (wait.step_path, wait.visit)).collect()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Timestamp;
-use engine::machine::{self, Command, Decided, Effect, EffectId, Event, Origin, Refused, State, Unbegun};
+use engine::machine::{self, Command, Decided, Effect, EffectId, Event, Origin, Refused, State, StepPath, Unbegun};
 use ids::{ExecutionId, OrganizationId};
 use service::executions::Facts;
 use service::plans::LoadedVersion;
@@ -16,8 +16,8 @@ use tracing::debug;
 use super::DriveError;
 use super::children::Family;
 use super::inbox::Inbox;
-use super::measures::Begun;
-use super::snapshot::{self, Unsaved};
+use super::measures::Counted;
+use super::snapshot::{self, Stored, Unsaved};
 use crate::context::Context;
 use crate::effects::EffectOwner;
 
@@ -78,13 +78,13 @@ pub(super) struct Execution {
     /// What it was told and has not been committed as taken in.
     pub(super) inbox: Inbox,
     /// The waits for events that whoever emits one finds in the database.
-    pub(super) recorded: BTreeSet<(String, (u32, u32))>,
+    pub(super) recorded: BTreeSet<(StepPath, (u32, u32))>,
     /// The approvals that are open in the database.
     pub(super) asked: BTreeSet<String>,
     /// The end of its whole life in the database, Unix milliseconds.
     pub(super) deadline: Option<i64>,
-    /// When its steps began, for the statistics.
-    pub(super) begun: Begun,
+    /// For the statistics.
+    pub(super) counted: Counted,
 }
 
 impl Execution {
@@ -107,11 +107,11 @@ impl Execution {
         };
         let base_url = &services.settings().public_url;
         let origin = service::executions::origin(&facts, &version.slug, name, base_url).map_err(LoadError::Origin)?;
-        let (state, unsaved) = snapshot::load(context, &claimed, &origin).await?;
+        let Stored { state, unsaved, counted } = snapshot::load(context, &claimed, &origin).await?;
         let seq = claimed.seq;
         let asked = state.approvals().keys().cloned().collect();
         let inbox = Inbox::new(claimed.signals > 0);
-        let (begun, deadline) = (Begun::of(&state), claimed.deadline_at_ms);
+        let deadline = claimed.deadline_at_ms;
         Ok(Self {
             claimed,
             version,
@@ -129,7 +129,7 @@ impl Execution {
             recorded: BTreeSet::new(),
             asked,
             deadline,
-            begun,
+            counted,
         })
     }
 
@@ -178,7 +178,7 @@ impl Execution {
 
     /// Notes that something could not be done, for whoever reads the history.
     pub(super) fn warn(&mut self, message: String) {
-        let event = Event::Warned { path: String::new(), message };
+        let event = Event::Warned { path: StepPath::default(), message };
         machine::apply(&mut self.state, &event);
         self.pending.push(event);
     }

@@ -101,8 +101,14 @@ impl Execution {
             }
             if self.comes_too_early(&told) {
                 later.push_back((position, told));
-            } else {
-                self.follow(context, position, told)?;
+                continue;
+            }
+            self.follow(context, position, told)?;
+            if self.goes_on() {
+                // The next one is heard when this part of a long loop is committed.
+                later.append(&mut self.inbox.waiting);
+                self.inbox.news = !later.is_empty();
+                break;
             }
         }
         self.inbox.waiting = later;

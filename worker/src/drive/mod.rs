@@ -203,8 +203,7 @@ async fn drive(
         }
         in_flight.keep(|effect| execution.state.awaits(effect));
         if execution.goes_on() {
-            execution.checkpoint(context).await?;
-            execution.advance(context, Command::Wake)?;
+            execution.checkpoint_and_go_on(context).await?;
             continue;
         }
         if execution.inbox.has_news() {

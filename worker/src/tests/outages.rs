@@ -142,7 +142,7 @@ fn effects(away: &Arc<Away>) -> Effects {
 
 async fn run(away: &Arc<Away>, request: EffectRequest, cancel: &CancellationToken) -> EffectOutcome {
     let owner = EffectOwner { organization: OrganizationId::new(), execution: ExecutionId::new(), depth: 0 };
-    let id = EffectId { step: "tell".to_owned(), attempt: 1, action: 0 };
+    let id = EffectId { step: "tell".into(), attempt: 1, action: 0 };
     let key = "exe_1/tell/0/0".to_owned();
     let effect = Effect { id, key, timeout: TIMEOUT, request, secrets: None, has_turn: false };
     effects(away).run(&owner, &effect, cancel).await

@@ -1,5 +1,6 @@
 //! What failed and is tried again: where it goes on.
 
+use crate::machine::effect::StepPath;
 use crate::machine::state::{ROOT, State, Status};
 use crate::plan::LOADING_STEP;
 
@@ -15,15 +16,15 @@ pub(super) fn keep_place(state: &mut State) {
             state.passages.entry(active.path.clone()).or_insert(active.passage);
         }
         None if state.failed_step.as_deref() == Some(LOADING_STEP) => {
-            state.passages.entry(LOADING_STEP.to_owned()).or_insert(1);
+            state.passages.entry(LOADING_STEP.into()).or_insert(1);
         }
         // The step that is left without a result is come to again: as another passage.
         Some(active) => {
             state.passages.entry(active.path.clone()).or_insert(active.passage);
-            state.entry = Some(active.step.clone());
+            state.entry = Some(active.step.to_string());
         }
         // At the top level the path of a step is its id.
-        None => state.entry.clone_from(&state.failed_step),
+        None => state.entry = state.failed_step.as_ref().map(StepPath::to_string),
     }
 }
 

@@ -27,16 +27,6 @@ pub(super) fn value_at<'v>(values: &'v Map<String, Value>, path: &str) -> Option
     Some(value)
 }
 
-pub(super) fn object(value: &mut Value) -> &mut Map<String, Value> {
-    if !value.is_object() {
-        *value = Value::Object(Map::new());
-    }
-    match value {
-        Value::Object(fields) => fields,
-        _made_one_above => unreachable!("it was made an object"),
-    }
-}
-
 /// Writes a root value where a scope reads it: nested scopes must not disturb each other.
 pub(super) fn write_near(state: &mut State, scope: ScopeId, name: &str, value: Value) {
     if scope == ROOT {

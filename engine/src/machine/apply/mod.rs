@@ -11,10 +11,11 @@ use serde_json::Value;
 
 pub(super) use self::context::collect_leaves;
 use self::context::{merge_over, write, write_near};
-use self::record::{action_finished, action_put_off, action_started, error_value, list_begun, record};
+use self::record::{action_finished, action_put_off, action_started, error_value, list_begun};
 pub(super) use self::scopes::scope_at;
 use self::scopes::{active_at, at_step_again, began, close, count_step, drop_below, finish, open};
 use super::event::Event;
+use super::finished::{Ending, Finished, Steps};
 use super::freeze::thaw;
 use super::outcome::Outcome;
 use super::resume_on::AwaitedResume;
@@ -22,8 +23,8 @@ use super::state::{
     Active, Awaited, Awaiting, Children, KeptSignal, OpenApproval, Phase, PutOff, ROOT, ScheduledResume, ScopeState,
     State, Status, Written,
 };
-use crate::Timestamp;
 use crate::plan::LOADING_STEP;
+use crate::{Name, Shared, Timestamp};
 
 /// Applies one event.
 pub fn apply(state: &mut State, event: &Event) {
@@ -46,12 +47,13 @@ pub fn apply(state: &mut State, event: &Event) {
         Event::ActionFinished { path, output, error, .. } => action_finished(state, path, output, error.as_ref()),
         Event::StepSucceeded { path, step, output, known_as, to, .. } => {
             let attempts = active_at(state, path).map_or(1, |active| active.attempt);
-            let record = record("succeeded", attempts, Some(output), known_as.as_deref(), None);
-            finish(state, path, step, record, to.as_deref());
+            let (output, known_as) = (Some(output.clone()), known_as.clone());
+            let finished = Finished { ending: Ending::Succeeded, attempts, output, known_as, error: None };
+            finish(state, path, step, finished, to.as_ref());
         }
         Event::StepSkipped { path, step, to, .. } => {
             count_step(state, path);
-            finish(state, path, step, record("skipped", 0, None, None, None), to.as_deref());
+            finish(state, path, step, skipped(None), to.as_ref());
         }
         Event::RetryScheduled { path, attempt, due_at, .. } => {
             drop_below(state, path);
@@ -64,9 +66,11 @@ pub fn apply(state: &mut State, event: &Event) {
             drop_below(state, path);
             let Some(scope) = scope_at(state, path) else { return };
             let shown = error_value(error, Some(step));
-            let output = Some(output).filter(|output| !output.is_null());
-            let record = record("failed", *attempt, output, known_as.as_deref(), Some(shown.clone()));
-            finish(state, path, step, record, to.as_deref());
+            let output = Some(output).filter(|output| !output.is_null()).cloned().map(Shared::from);
+            let (known_as, error_shown) = (known_as.clone(), Some(shown.clone()));
+            let finished =
+                Finished { ending: Ending::Failed, attempts: *attempt, output, known_as, error: error_shown };
+            finish(state, path, step, finished, to.as_ref());
             if to.is_none()
                 && scope != ROOT
                 && let Some(scope) = state.scopes.get_mut(&scope)
@@ -140,11 +144,11 @@ pub fn apply(state: &mut State, event: &Event) {
     }
 }
 
-fn started(state: &mut State, step: &str, at: Timestamp) {
+fn started(state: &mut State, step: &Name, at: Timestamp) {
     let loads = step == LOADING_STEP;
     if loads && state.loaded.is_some() {
         // Another version reads more: what loads is no step of `steps`, so its passages are counted here.
-        state.passages.entry(step.to_owned()).or_insert(1);
+        state.passages.entry(step.clone()).or_insert(1);
     }
     // One that is retried comes to the step again.
     let active = at_step_again(&mut state.passages, &state.steps, "", step);
@@ -166,14 +170,18 @@ fn step_started(state: &mut State, path: &str, attempt: u32, at: Timestamp) {
     }
 }
 
+const fn skipped(output: Option<Shared>) -> Finished {
+    Finished { ending: Ending::Skipped, attempts: 0, output, known_as: None, error: None }
+}
+
 /// What people did to the execution.
 fn by_hand(state: &mut State, event: &Event) {
     match event {
         Event::StepLeftOut { path, step, output, to, .. } => {
             drop_below(state, path);
             state.approvals.retain(|_, approval| approval.path != *path);
-            let output = Some(output).filter(|output| !output.is_null());
-            finish(state, path, step, record("skipped", 0, output, None, None), to.as_deref());
+            let output = Some(output).filter(|output| !output.is_null()).cloned();
+            finish(state, path, step, skipped(output), to.as_ref());
         }
         Event::ContextEdited { values, .. } => {
             for (path, value) in values {
@@ -207,7 +215,7 @@ fn by_hand(state: &mut State, event: &Event) {
         Event::Retried { step, .. } => again::retried(state, step.as_deref()),
         Event::TakenOver { step, steps, values, replaced, loaded, data, .. } => {
             state.entry = Some(step.clone());
-            state.steps.clone_from(steps);
+            state.steps = Steps::of(steps);
             state.loaded.clone_from(loaded);
             state.written = Written { values: values.clone(), replaced: replaced.clone() };
             merge_over(state, ROOT, data);
@@ -331,7 +339,7 @@ fn unpaused(state: &mut State, data: &Value, at_step: Option<&str>) {
             if let Some(left) = &root.active {
                 state.passages.entry(left.path.clone()).or_insert(left.passage);
             }
-            root.active = Some(at_step_again(&mut state.passages, &state.steps, "", step));
+            root.active = Some(at_step_again(&mut state.passages, &state.steps, "", &Name::new(step)));
         } else {
             // It has not begun.
             state.entry = Some(step.to_owned());

@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::context::write_near;
 use super::scopes::{active_at, scope_at};
-use crate::Timestamp;
 use crate::machine::effect::StepError;
 use crate::machine::render::size;
 use crate::machine::state::{Phase, PutOff, State};
+use crate::{Shared, Timestamp};
 
 /// People that are remembered of one message, and the longest name of one in bytes.
 const MOST_TOLD: usize = 1_000;
@@ -35,7 +35,7 @@ pub(super) fn action_put_off(state: &mut State, path: &str, until: PutOff) {
     }
 }
 
-pub(super) fn action_finished(state: &mut State, path: &str, output: &Value, error: Option<&StepError>) {
+pub(super) fn action_finished(state: &mut State, path: &str, output: &Shared, error: Option<&StepError>) {
     if let Some(active) = active_at(state, path)
         && let Phase::Actions { next, outputs, bytes, in_flight, put_off, .. } = &mut active.phase
     {
@@ -49,7 +49,7 @@ pub(super) fn action_finished(state: &mut State, path: &str, output: &Value, err
         *bytes = bytes.saturating_add(size(output));
         outputs.push(match error {
             None => output.clone(),
-            Some(error) => json!({ "error": error_value(error, None) }),
+            Some(error) => json!({ "error": error_value(error, None) }).into(),
         });
     }
     if error.is_none()
@@ -66,30 +66,6 @@ fn told(output: &Value, error: Option<&StepError>) -> Vec<String> {
     let delivered = answer.and_then(|answer| answer.get("delivered")).and_then(Value::as_array);
     let to = delivered.into_iter().flatten().filter_map(|delivered| delivered.get("to")?.as_str());
     to.filter(|to| to.len() <= MAX_TOLD).take(MOST_TOLD).map(str::to_owned).collect()
-}
-
-/// A finished step as `steps.<id>` shows it. Built by hand, since `json!` would copy a value by
-/// serialising it.
-pub(super) fn record(
-    status: &str,
-    attempts: u32,
-    output: Option<&Value>,
-    known_as: Option<&str>,
-    error: Option<Value>,
-) -> Value {
-    let mut record = Map::new();
-    record.insert("attempts".to_owned(), Value::from(attempts));
-    if let Some(output) = output {
-        if let Some(name) = known_as {
-            record.insert(name.to_owned(), output.clone());
-        }
-        record.insert("output".to_owned(), output.clone());
-    }
-    if let Some(error) = error {
-        record.insert("error".to_owned(), error);
-    }
-    record.insert("status".to_owned(), Value::String(status.to_owned()));
-    Value::Object(record)
 }
 
 /// The error as conditions and templates read it.

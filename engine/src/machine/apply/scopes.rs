@@ -3,24 +3,26 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use smol_str::format_smolstr;
 
-use super::context::{lay_over, object, write_near};
-use crate::Timestamp;
+use super::context::{lay_over, write_near};
 use crate::machine::effect::{StepError, StepPath};
+use crate::machine::finished::{Ending, Finished, Steps};
 use crate::machine::render::size;
 use crate::machine::state::{Active, BodyKind, Left, Phase, ROOT, ScopeId, ScopeState, State};
 use crate::plan::LOADING_STEP;
+use crate::{Name, Shared, Timestamp};
 
-pub(super) fn open(state: &mut State, id: ScopeId, path: &str, index: u32, entry: &str, locals: &Map<String, Value>) {
+pub(super) fn open(state: &mut State, id: ScopeId, path: &str, index: u32, entry: &Name, locals: &Map<String, Value>) {
     let Some(parent) = scope_at(state, path) else { return };
     let Some(active) = state.scopes.get_mut(&parent).and_then(|scope| scope.active.as_mut()) else { return };
     let Phase::Children(children) = &mut active.phase else { return };
     children.opened = children.opened.saturating_add(1);
     children.items.pop_front();
-    let again = if active.passage > 1 { format!("#{}", active.passage) } else { String::new() };
+    let again = if active.passage > 1 { format_smolstr!("#{}", active.passage) } else { Name::default() };
     let prefix = match children.kind {
-        BodyKind::Branches => format!("{path}{again}."),
-        BodyKind::Items | BodyKind::Rounds => format!("{path}{again}[{index}]."),
+        BodyKind::Branches => format_smolstr!("{path}{again}."),
+        BodyKind::Items | BodyKind::Rounds => format_smolstr!("{path}{again}[{index}]."),
     };
     let active = Some(at_step(&prefix, entry, 1));
     let scope =
@@ -29,11 +31,11 @@ pub(super) fn open(state: &mut State, id: ScopeId, path: &str, index: u32, entry
     state.scopes_opened = state.scopes_opened.max(id);
 }
 
-pub(super) fn close(state: &mut State, id: ScopeId, passed: bool, outcome: &Value, error: Option<&StepError>) {
+pub(super) fn close(state: &mut State, id: ScopeId, passed: bool, outcome: &Shared, error: Option<&StepError>) {
     let Some(mut scope) = state.scopes.remove(&id) else { return };
     let Some(parent) = scope.parent else { return };
     if !state.passages.is_empty() {
-        state.passages.retain(|path, _| !path.starts_with(&scope.prefix));
+        state.passages.retain(|path, _| !path.starts_with(scope.prefix.as_str()));
     }
     let Some(holder) = state.scopes.get_mut(&parent) else { return };
     let Some(Phase::Children(children)) = holder.active.as_mut().map(|active| &mut active.phase) else { return };
@@ -49,10 +51,7 @@ pub(super) fn close(state: &mut State, id: ScopeId, passed: bool, outcome: &Valu
         children.outcomes.insert(scope.index, outcome.clone());
     }
     // What happened in a branch, or in the last round, can be read behind it; an item's steps are its own.
-    let steps = match scope.steps {
-        Value::Object(steps) if children.kind != BodyKind::Items => steps,
-        _its_own => Map::new(),
-    };
+    let steps = if children.kind == BodyKind::Items { Steps::default() } else { scope.steps };
     let left = Left { written: scope.written, steps, data: scope.locals.remove("data") };
     if children.isolated {
         lay_over(&mut children.left.written, left.written);
@@ -72,14 +71,12 @@ pub(super) fn absorb(state: &mut State, id: ScopeId, left: Left) {
     let (written, steps) =
         if id == ROOT { (&mut state.written, &mut state.steps) } else { (&mut scope.written, &mut scope.steps) };
     lay_over(written, left.written);
-    if !left.steps.is_empty() {
-        object(steps).extend(left.steps);
-    }
+    steps.extend(left.steps);
 }
 
-pub(super) fn at_step(prefix: &str, step: &str, passage: u32) -> Active {
-    let path = format!("{prefix}{step}");
-    let (step, told) = (step.to_owned(), BTreeMap::new());
+pub(super) fn at_step(prefix: &str, step: &Name, passage: u32) -> Active {
+    let path = if prefix.is_empty() { step.clone() } else { format_smolstr!("{prefix}{step}") };
+    let (step, told) = (step.clone(), BTreeMap::new());
     Active { step, path, passage, attempt: 1, since: None, told, phase: Phase::Ready }
 }
 
@@ -95,7 +92,7 @@ pub(super) fn active_at<'a>(state: &'a mut State, path: &str) -> Option<&'a mut 
 }
 
 /// Records a finished step and moves its scope on.
-pub(super) fn finish(state: &mut State, path: &str, step: &str, record: Value, to: Option<&str>) {
+pub(super) fn finish(state: &mut State, path: &str, step: &Name, finished: Finished, to: Option<&Name>) {
     let Some(id) = scope_at(state, path) else { return };
     let active = state.scopes.get_mut(&id).and_then(|scope| scope.active.as_mut());
     if let Some(Phase::Children(children)) = active.map(|active| &mut active.phase) {
@@ -105,14 +102,14 @@ pub(super) fn finish(state: &mut State, path: &str, step: &str, record: Value, t
     let Some(scope) = state.scopes.get_mut(&id) else { return };
     let steps = if id == ROOT { &mut state.steps } else { &mut scope.steps };
     if step != LOADING_STEP {
-        object(steps).insert(step.to_owned(), record);
-    } else if record.get("status").is_some_and(|status| status != "failed") {
-        state.loaded = Some(record);
+        steps.insert(step.clone(), finished);
+    } else if finished.ending != Ending::Failed {
+        state.loaded = Some(finished.value());
         state.entry = None;
     }
     if id != ROOT {
         // Only a nested scope's outcome is read from its last step.
-        scope.last = Some(step.to_owned());
+        scope.last = Some(step.clone());
     }
     scope.active = to.map(|to| at_step_again(&mut state.passages, steps, &scope.prefix, to));
 }
@@ -120,12 +117,12 @@ pub(super) fn finish(state: &mut State, path: &str, step: &str, record: Value, t
 /// A step that a flow comes to, perhaps not for the first time.
 pub(super) fn at_step_again(
     passages: &mut BTreeMap<StepPath, u32>,
-    finished: &Value,
+    finished: &Steps,
     prefix: &str,
-    step: &str,
+    step: &Name,
 ) -> Active {
     let mut active = at_step(prefix, step, 1);
-    if finished.get(step).is_some() || passages.contains_key(&active.path) {
+    if finished.contains(step) || passages.contains_key(&active.path) {
         let count = passages.entry(active.path.clone()).or_insert(1);
         *count = count.saturating_add(1);
         active.passage = *count;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::Shared;
 use crate::expr::measure::{MAX_VALUE_DEPTH, is_deeper};
 
 /// Largest output that is stored whole, in bytes of JSON.
@@ -50,7 +51,32 @@ pub(in crate::machine) fn bounded(output: Value, keep_full: bool) -> Value {
     if text.len() <= MAX_STORED {
         return output;
     }
+    truncated(&text)
+}
+
+fn truncated(text: &str) -> Value {
     json!({ "$truncated": true, "bytes": text.len(), "preview": text.chars().take(KEPT).collect::<String>() })
+}
+
+/// The same of a value that others may have too: only what has to be cut is copied.
+pub(in crate::machine) fn bounded_shared(output: Shared, keep_full: bool) -> Shared {
+    if !is_deeper(&output, MAX_STORED_DEPTH) && (keep_full || is_surely_small(&output, &mut 2_000)) {
+        return output;
+    }
+    bounded(output.into_value(), keep_full).into()
+}
+
+/// Many outcomes as one list, bounded: what is cut anyway is not copied before.
+pub(in crate::machine) fn bounded_list(members: Vec<&Value>, keep_full: bool) -> Value {
+    // An eighth, because long numbers and escaped characters take more than they are counted.
+    let may_be_over = || members.iter().map(|member| size(member)).sum::<usize>() > MAX_STORED / 8;
+    if !keep_full && may_be_over() {
+        let text = serde_json::to_string(&members).expect("a value is JSON");
+        if text.len() > MAX_STORED {
+            return truncated(&text);
+        }
+    }
+    Value::Array(members.into_iter().cloned().collect())
 }
 
 /// Bytes of a value as JSON, about.
@@ -106,5 +132,28 @@ mod tests {
         assert_eq!(bounded(large.clone(), true), large, "keep_output: full");
         let many = json!((0..50_000).collect::<Vec<_>>());
         assert_eq!(bounded(many, false)["$truncated"], true);
+    }
+
+    #[test]
+    fn a_list_of_outcomes_is_cut_as_if_it_had_been_put_together_first() {
+        for (count, keep_full) in [(3, false), (40_000, false), (80_000, false), (80_000, true)] {
+            let outcomes: Vec<Shared> = (0..count).map(|number| Shared::from(json!(number))).collect();
+            let whole = json!((0..count).collect::<Vec<_>>());
+            assert_eq!(
+                bounded_list(outcomes.iter().map(|outcome| &**outcome).collect(), keep_full),
+                bounded(whole, keep_full),
+                "{count} {keep_full}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_shared_value_is_copied_only_if_it_is_cut() {
+        let small = Shared::from(json!({ "a": [1, 2] }));
+        let same = bounded_shared(small.clone(), false);
+        assert!(std::ptr::eq(&raw const *small, &raw const *same));
+        let large = Shared::from(json!("x".repeat(MAX_STORED)));
+        assert_eq!(bounded_shared(large.clone(), false)["$truncated"], true);
+        assert_eq!(bounded_shared(large.clone(), true), large);
     }
 }

@@ -9,7 +9,7 @@ mod shown;
 
 use serde_json::{Map, Value};
 
-pub(super) use self::bound::{MAX_STORED, bounded, bounded_answer, given, size};
+pub(super) use self::bound::{MAX_STORED, bounded, bounded_answer, bounded_list, bounded_shared, given, size};
 pub(super) use self::shown::shown;
 use super::effect::{EffectRequest, SecretMarks, StepError};
 use super::loading;
