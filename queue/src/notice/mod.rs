@@ -36,12 +36,6 @@ impl Notice {
         Self::told(organization, ExecutionId::from_uuid(ids::uuid::Uuid::nil()))
     }
 
-    /// Whether it may come a moment later, together with others: neither an end, nor meant for a worker.
-    #[must_use]
-    pub const fn may_wait(&self) -> bool {
-        !self.ended && !self.is_told()
-    }
-
     /// Whether it is such a one.
     #[must_use]
     pub const fn is_told(&self) -> bool {

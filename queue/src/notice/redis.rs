@@ -11,7 +11,6 @@ use std::time::Duration;
 use futures::StreamExt;
 use redis::RedisError;
 use tokio::sync::{Mutex, broadcast, mpsc};
-use tokio::time::{Instant, timeout_at};
 use tracing::{debug, error, warn};
 use uuid::Uuid;
 
@@ -26,8 +25,6 @@ use crate::work::{Line, Redis, RedisConfig};
 const GROUP: usize = 1_000;
 /// Notices that wait to be sent at most; beyond, they are dropped and the gap is noticed.
 const WAITING: usize = 100_000;
-/// For how long notices of executions that go on are gathered.
-const GATHERING: Duration = Duration::from_millis(2);
 /// How soon the last number is repeated.
 const REPEAT: Duration = Duration::from_secs(1);
 /// How many times that passes in quiet before it is repeated again.
@@ -85,7 +82,6 @@ async fn publish(redis: &Redis, receiver: &mut mpsc::Receiver<Notice>) {
                 if count == 0 {
                     return;
                 }
-                gather(receiver, &mut waiting).await;
                 number += 1;
             }
             _tick = repeat.tick() => {
@@ -111,21 +107,6 @@ async fn publish(redis: &Redis, receiver: &mut mpsc::Receiver<Notice>) {
             // The gap must be told of once Redis is back.
             repeated = u64::MAX;
         }
-    }
-}
-
-/// Waits a moment for more, unless somebody waits for what is there already: each message wakes every process.
-async fn gather(receiver: &mut mpsc::Receiver<Notice>, waiting: &mut Vec<Notice>) {
-    let until = Instant::now() + GATHERING;
-    let mut may_wait = waiting.iter().all(Notice::may_wait);
-    while may_wait && waiting.len() < GROUP {
-        let Ok(Some(notice)) = timeout_at(until, receiver.recv()).await else { return };
-        may_wait = notice.may_wait();
-        if !notice.is_told() {
-            // Who reads up to the later row has read the earlier one.
-            waiting.retain(|earlier| earlier.execution != notice.execution);
-        }
-        waiting.push(notice);
     }
 }
 
@@ -213,41 +194,6 @@ mod tests {
         for (number, is_full, gap) in heard {
             assert_eq!(has_gap(&mut numbers, &message(number, is_full)), gap, "message {number}");
         }
-    }
-
-    fn notice(execution: ExecutionId, seq: i32, ended: bool) -> Notice {
-        Notice { organization: OrganizationId::new(), execution, seq, ended }
-    }
-
-    /// What goes into one message when these come after the first at once, and how long that takes.
-    async fn gathered(first: Notice, others: &[Notice]) -> (Vec<i32>, Duration) {
-        let (sender, mut receiver) = mpsc::channel(10);
-        for other in others {
-            sender.send(*other).await.unwrap();
-        }
-        let (began, mut waiting) = (Instant::now(), vec![first]);
-        gather(&mut receiver, &mut waiting).await;
-        (waiting.into_iter().map(|notice| notice.seq).collect(), began.elapsed())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_goes_on_is_gathered_for_a_moment_and_its_last_row_is_told() {
-        let (one, other) = (ExecutionId::new(), ExecutionId::new());
-        let others = [notice(other, 3, false), notice(one, 3, false), notice(one, 4, false)];
-        let (told, took) = gathered(notice(one, 2, false), &others).await;
-        assert_eq!(told, [3, 4]);
-        assert!(took >= GATHERING, "{took:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_end_and_what_somebody_is_told_wait_for_nothing() {
-        let execution = ExecutionId::new();
-        let ended = notice(execution, 5, true);
-        assert_eq!(gathered(ended, &[notice(execution, 6, false)]).await, (vec![5], Duration::ZERO));
-        assert_eq!(gathered(notice(execution, 4, false), &[ended]).await, (vec![5], Duration::ZERO));
-        // A message to an execution names no row, so it stands for none.
-        let told = notice(execution, 0, false);
-        assert_eq!(gathered(notice(execution, 4, false), &[told]).await, (vec![4, 0], Duration::ZERO));
     }
 
     #[test]

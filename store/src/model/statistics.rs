@@ -176,12 +176,6 @@ impl Measures {
         self.failure = Some(failure);
     }
 
-    /// Whether nothing is counted.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.counts.is_empty() && self.failure.is_none()
-    }
-
     /// The cause of the failure, if it failed.
     #[must_use]
     pub const fn failure(&self) -> Option<&NewFailure> {

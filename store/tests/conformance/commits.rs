@@ -24,32 +24,6 @@ on_both_databases! {
         assert_eq!(journal.iter().map(|row| (row.seq, row.epoch)).collect::<Vec<_>>(), [(2, 1), (3, 1)]);
     }
 
-    async fn what_only_goes_on_is_written_as_it_is_beside_something_else(database: &Database) {
-        let worker = WorkerId::new();
-        let mut rows = Vec::new();
-        // Having taken in a signal that is not there changes nothing but the statement.
-        for taken in [Vec::new(), vec![i64::MAX]] {
-            let claimed = database.claimed(worker).await;
-            // A first one leaves a state behind, which has to stay.
-            database.store.commit(database.checkpoint(&claimed, worker, running())).await.unwrap();
-            let decision = Some(r#"{"outcome":"allow"}"#.to_owned());
-            let checkpoint = Checkpoint { seq: 2, decision, taken, ..database.checkpoint(&claimed, worker, goes_on()) };
-            assert_eq!(database.store.commit(checkpoint).await.unwrap(), CommitOutcome::Committed { seq: 3, signals: 0 });
-            let row = database.store.execution(database.organization, claimed.id).await.unwrap().unwrap();
-            let journal = database.store.journal(database.organization, claimed.id, 1, 10).await.unwrap();
-            let journal: Vec<_> = journal.into_iter().map(|row| (row.seq, row.epoch, row.events)).collect();
-            database.store.hand_back(worker, claimed.id, claimed.epoch, database.now()).await.unwrap().unwrap();
-            let again = database.store.claim(worker, &[claimed.id], database.now()).await.unwrap().remove(0);
-            rows.push((
-                (row.status, row.seq, row.epoch, row.worker_id, row.decision, row.result, row.error_code, row.ended_at_ms),
-                (again.state, again.state_seq, again.seq, again.claims, again.signals, again.deadline_at_ms),
-                journal,
-            ));
-        }
-        assert_eq!(rows[0], rows[1]);
-        assert_eq!((rows[0].0.1, rows[0].2.len()), (3, 2));
-    }
-
     async fn what_comes_too_late_does_not_go_on(database: &Database) {
         let (worker, other) = (WorkerId::new(), WorkerId::new());
         let claimed = database.claimed(worker).await;

@@ -8,8 +8,8 @@ use ids::ExecutionId;
 use queue::Notice;
 use service::signals::Told;
 use store::{
-    ApprovalWrites, Checkpoint, Claimed, CommitOutcome, Deadline, Ended, ExecutionResult, ExecutionStatus, Measures,
-    Patch, Runnable, WaitRow,
+    ApprovalWrites, Checkpoint, Claimed, CommitOutcome, Deadline, Ended, ExecutionResult, ExecutionStatus, Patch,
+    Runnable, WaitRow,
 };
 use tracing::warn;
 
@@ -37,8 +37,7 @@ pub(super) async fn give_up_unread(
         error_message: Some(error.message),
         failed_step: None,
     });
-    let mut measures = Measures::default();
-    measures::of_execution(&mut measures, &context.causes, claimed, claimed.seq, &patch, at.0);
+    let measures = measures::of_execution(&context.causes, claimed, claimed.seq, &patch, at.0);
     let checkpoint = Checkpoint {
         organization_id: claimed.organization_id,
         workflow_id: claimed.workflow_id,
@@ -106,7 +105,7 @@ impl Execution {
             return Ok(());
         }
         // While it is in hand nobody reads its state; after a crash the journal tells the rest.
-        let state = self.state_to_save(context)?;
+        let state = if self.unsaved.is_much() { Some(self.state_text()?) } else { None };
         if new.is_empty() {
             return self.commit(context, Patch::Running { state, waits: Vec::new() }).await;
         }
@@ -204,7 +203,7 @@ impl Execution {
             }
             return self.advance(context, Command::Wake);
         }
-        let state = self.state_to_save(context)?;
+        let state = if self.unsaved.is_much() { Some(self.state_text()?) } else { None };
         let (checkpoint, written) = self.prepare(context, Patch::Running { state, waits: Vec::new() })?;
         let next = async {
             // The committer comes first, then the database works while this goes on.
@@ -234,7 +233,8 @@ impl Execution {
         let told: Vec<ExecutionId> = sends.iter().map(|signal| signal.execution_id).collect();
         let at_ms = context.now().0;
         let life_ends = machine::life_ends(&self.version.plan, &self.origin, &self.state).map(|at| at.0);
-        let measures = self.counted.commit(&context.causes, &self.claimed, self.seq, &events, &patch, at_ms);
+        let (begun, causes) = (&mut self.begun, &context.causes);
+        let measures = measures::of_commit(begun, causes, &self.claimed, self.seq, &events, &patch, at_ms);
         let checkpoint = Checkpoint {
             organization_id: self.organization(),
             workflow_id: self.claimed.workflow_id,
@@ -291,13 +291,6 @@ impl Execution {
             metrics::counter!("sluice_long_pauses_total").increment(1);
             warn!(execution.id = %id, "execution {id} has been paused for {:?}", machine::LONG_PAUSE);
         }
-    }
-
-    /// The state, if the next commit should write it although the execution stays in hand.
-    fn state_to_save(&self, context: &Context) -> Result<Option<String>, DriveError> {
-        let counts = self.counted.is_due(&self.pending, context.now().0, self.unsaved.is_cheap());
-        let saves = self.unsaved.is_much() || counts;
-        saves.then(|| self.state_text()).transpose()
     }
 
     fn state_text(&self) -> Result<String, DriveError> {

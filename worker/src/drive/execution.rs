@@ -16,8 +16,8 @@ use tracing::debug;
 use super::DriveError;
 use super::children::Family;
 use super::inbox::Inbox;
-use super::measures::Counted;
-use super::snapshot::{self, Stored, Unsaved};
+use super::measures::Begun;
+use super::snapshot::{self, Unsaved};
 use crate::context::Context;
 use crate::effects::EffectOwner;
 
@@ -83,8 +83,8 @@ pub(super) struct Execution {
     pub(super) asked: BTreeSet<String>,
     /// The end of its whole life in the database, Unix milliseconds.
     pub(super) deadline: Option<i64>,
-    /// For the statistics.
-    pub(super) counted: Counted,
+    /// When its steps began, for the statistics.
+    pub(super) begun: Begun,
 }
 
 impl Execution {
@@ -107,11 +107,11 @@ impl Execution {
         };
         let base_url = &services.settings().public_url;
         let origin = service::executions::origin(&facts, &version.slug, name, base_url).map_err(LoadError::Origin)?;
-        let Stored { state, unsaved, counted } = snapshot::load(context, &claimed, &origin).await?;
+        let (state, unsaved) = snapshot::load(context, &claimed, &origin).await?;
         let seq = claimed.seq;
         let asked = state.approvals().keys().cloned().collect();
         let inbox = Inbox::new(claimed.signals > 0);
-        let deadline = claimed.deadline_at_ms;
+        let (begun, deadline) = (Begun::of(&state), claimed.deadline_at_ms);
         Ok(Self {
             claimed,
             version,
@@ -129,7 +129,7 @@ impl Execution {
             recorded: BTreeSet::new(),
             asked,
             deadline,
-            counted,
+            begun,
         })
     }
 

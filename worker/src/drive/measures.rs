@@ -7,72 +7,9 @@ use engine::machine::{Event, Ruling, State, StepPath};
 use service::error_groups::{Causes, Failure};
 use store::{Claimed, ExecutionStatus, Measured, Measures, Patch};
 
-/// For how long numbers may wait to be written, in milliseconds: each of them costs a commit as much as the step itself.
-const MAY_WAIT_MS: i64 = 1_000;
-
-/// The same where the state that is written with them is long.
-const MAY_WAIT_LONG_MS: i64 = 60_000;
-
-/// What is counted and not written yet.
-///
-/// Numbers are written with the state, or with the first commit. So whoever takes an execution up after a crash finds in
-/// the journal behind the state just what was not counted, and counts it again.
-#[derive(Debug)]
-pub(super) struct Counted {
-    begun: Begun,
-    measures: Measures,
-    /// When numbers were written last.
-    written_at_ms: i64,
-}
-
-impl Counted {
-    /// Of an execution whose stored state is this.
-    pub(super) fn of(state: &State, at_ms: i64) -> Self {
-        Self { begun: Begun::of(state), measures: Measures::default(), written_at_ms: at_ms }
-    }
-
-    /// Takes in what row `seq` of the journal says, which the stored state does not include.
-    pub(super) fn replay(&mut self, seq: i32, events: &[Event]) {
-        // The first commit has written its own.
-        let mut written = Measures::default();
-        self.begun.count(events, if seq <= 2 { &mut written } else { &mut self.measures });
-        if events.iter().any(Event::is_end) {
-            // It was retried: what ends it writes all that is left, and no state.
-            self.measures = Measures::default();
-        }
-    }
-
-    /// Whether the next commit, which is that of `events`, should write what is counted then; with the state, which is
-    /// cheap to write or not.
-    pub(super) fn is_due(&self, events: &[Event], now_ms: i64, is_cheap: bool) -> bool {
-        let may_wait = if is_cheap { MAY_WAIT_MS } else { MAY_WAIT_LONG_MS };
-        let is_old = now_ms.saturating_sub(self.written_at_ms) > may_wait;
-        is_old && (!self.measures.is_empty() || events.iter().any(is_counted))
-    }
-
-    /// Counts what comes with the commit of `events` after row `seq` of the journal; what that commit writes of it.
-    pub(super) fn commit(
-        &mut self,
-        causes: &Causes,
-        claimed: &Claimed,
-        seq: i32,
-        events: &[Event],
-        patch: &Patch,
-        at_ms: i64,
-    ) -> Measures {
-        of_execution(&mut self.measures, causes, claimed, seq, patch, at_ms);
-        self.begun.count(events, &mut self.measures);
-        if seq > 1 && matches!(patch, Patch::Running { state: None, .. }) {
-            return Measures::default();
-        }
-        self.written_at_ms = at_ms;
-        std::mem::take(&mut self.measures)
-    }
-}
-
 /// When what is under way began.
 #[derive(Debug, Default)]
-struct Begun {
+pub(super) struct Begun {
     /// Steps, by path.
     steps: BTreeMap<StepPath, Timestamp>,
     /// Approvals, by id.
@@ -81,7 +18,7 @@ struct Begun {
 
 impl Begun {
     /// Of an execution that is taken up.
-    fn of(state: &State) -> Self {
+    pub(super) fn of(state: &State) -> Self {
         let approvals = state.approvals().iter();
         Self {
             steps: state.under_way().map(|(path, since)| (path.clone(), since)).collect(),
@@ -126,18 +63,6 @@ impl Begun {
     }
 }
 
-/// Whether [`Begun::count`] counts something of it.
-const fn is_counted(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::StepSucceeded { .. }
-            | Event::StepFailed { .. }
-            | Event::RetryScheduled { .. }
-            | Event::ApprovalOpened { .. }
-            | Event::ApprovalDecided { .. }
-    )
-}
-
 const fn ruled(ruling: Ruling) -> Measured {
     match ruling {
         Ruling::Approved => Measured::ApprovalApproved,
@@ -146,15 +71,24 @@ const fn ruled(ruling: Ruling) -> Measured {
     }
 }
 
-/// What is counted of the execution as a whole.
-pub(super) fn of_execution(
-    measures: &mut Measures,
+/// What is counted with the commit of `events` after row `seq` of the journal.
+pub(super) fn of_commit(
+    begun: &mut Begun,
     causes: &Causes,
     claimed: &Claimed,
     seq: i32,
+    events: &[Event],
     patch: &Patch,
     at_ms: i64,
-) {
+) -> Measures {
+    let mut measures = of_execution(causes, claimed, seq, patch, at_ms);
+    begun.count(events, &mut measures);
+    measures
+}
+
+/// What is counted of the execution as a whole.
+pub(super) fn of_execution(causes: &Causes, claimed: &Claimed, seq: i32, patch: &Patch, at_ms: i64) -> Measures {
+    let mut measures = Measures::default();
     // The first row says that it was accepted, so what comes behind it comes once.
     if seq == 1 {
         measures.count(Measured::Started, Some(claimed.started_at_ms.saturating_sub(claimed.queued_at_ms)));
@@ -172,6 +106,7 @@ pub(super) fn of_execution(
             measures.fail(causes.tell(failure, at_ms), at_ms);
         }
     }
+    measures
 }
 
 #[cfg(test)]
@@ -211,45 +146,6 @@ mod tests {
         expected.count_step(Measured::StepRetried, "charge", None);
         after.count_step(Measured::StepSucceeded, "charge", Some(1_500));
         assert_eq!((first, second), (expected, after));
-    }
-
-    #[test]
-    fn what_stands_behind_the_stored_state_is_counted_once_more_but_for_the_first_commit_which_wrote_it() {
-        let mut counted = Counted::of(&State::new(), 0);
-        counted.replay(1, &[Event::Accepted]);
-        counted.replay(2, &[started("first", 1, 100), succeeded("first", 150), started("second", 1, 150)]);
-        assert!(counted.measures.is_empty(), "the first commit has written these");
-        counted.replay(3, &[succeeded("second", 250)]);
-        let mut expected = Measures::default();
-        // When it began is known all the same.
-        expected.count_step(Measured::StepSucceeded, "charge", Some(100));
-        assert_eq!(counted.measures, expected);
-    }
-
-    #[test]
-    fn what_an_end_has_written_is_not_counted_again_when_it_is_retried() {
-        let error = StepError::other("BROKEN", "it broke");
-        let failed = Event::Failed { error, step: Some("second".into()), at: Timestamp(300) };
-        let mut counted = Counted::of(&State::new(), 0);
-        counted.replay(2, &[started("first", 1, 100)]);
-        counted.replay(3, &[succeeded("first", 150), started("second", 1, 150)]);
-        counted.replay(4, &[failed]);
-        assert!(counted.measures.is_empty());
-        counted.replay(5, &[started("second", 1, 900), succeeded("second", 950)]);
-        let mut expected = Measures::default();
-        expected.count_step(Measured::StepSucceeded, "charge", Some(50));
-        assert_eq!(counted.measures, expected);
-    }
-
-    #[test]
-    fn numbers_wait_a_second_for_the_state_that_they_are_written_with() {
-        let counted = Counted::of(&State::new(), 5_000);
-        let (counts, says_nothing) = ([succeeded("first", 1)], [started("second", 1, 1)]);
-        let due = |now_ms| counted.is_due(&counts, now_ms, true);
-        assert_eq!([5_000, 6_000, 6_001].map(due), [false, false, true]);
-        let due = |now_ms| counted.is_due(&counts, now_ms, false);
-        assert_eq!([6_001, 65_000, 65_001].map(due), [false, false, true], "beside a long state");
-        assert!(!counted.is_due(&says_nothing, 65_001, true), "there is nothing to write");
     }
 
     #[test]

@@ -8,7 +8,6 @@ use engine::machine::{Event, Origin, State, apply};
 use store::Claimed;
 
 use super::execution::LoadError;
-use super::measures::Counted;
 use crate::context::Context;
 
 /// Bytes of journal that are always cheap to read again.
@@ -35,11 +34,6 @@ impl Unsaved {
         self.journal > FEW.saturating_add(self.state.saturating_mul(WORTH))
     }
 
-    /// Whether the state is so small that it may be written whenever there is another reason to.
-    pub(super) const fn is_cheap(self) -> bool {
-        self.state <= FEW
-    }
-
     /// A journal row of this size was written, and with it perhaps a state of that size.
     pub(super) const fn written(&mut self, journal: usize, state: Option<usize>) {
         match state {
@@ -49,15 +43,8 @@ impl Unsaved {
     }
 }
 
-/// What is known of a claimed execution.
-pub(super) struct Stored {
-    pub(super) state: State,
-    pub(super) unsaved: Unsaved,
-    pub(super) counted: Counted,
-}
-
 /// The state of a claimed execution: what is stored, and what the journal has behind it.
-pub(super) async fn load(context: &Context, claimed: &Claimed, origin: &Origin) -> Result<Stored, LoadError> {
+pub(super) async fn load(context: &Context, claimed: &Claimed, origin: &Origin) -> Result<(State, Unsaved), LoadError> {
     let (mut state, mut unsaved) = (State::new(), Unsaved::default());
     let mut seq = 0;
     if let Some(text) = &claimed.state {
@@ -65,7 +52,6 @@ pub(super) async fn load(context: &Context, claimed: &Claimed, origin: &Origin) 
         unsaved.written(0, Some(text.len()));
         seq = claimed.state_seq;
     }
-    let mut counted = Counted::of(&state, context.now().0);
     // The first row says that it was accepted, which a new state knows; and what it has taken over, if it repeats
     // another one from a step on.
     let known = i32::from(!origin.trigger["from_step"].is_string());
@@ -78,12 +64,11 @@ pub(super) async fn load(context: &Context, claimed: &Claimed, origin: &Origin) 
             for event in &events {
                 apply(&mut state, event);
             }
-            counted.replay(row.seq, &events);
             unsaved.written(row.events.len(), None);
         }
         seq = found;
     }
-    Ok(Stored { state, unsaved, counted })
+    Ok((state, unsaved))
 }
 
 #[cfg(test)]

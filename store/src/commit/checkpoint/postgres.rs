@@ -1,14 +1,11 @@
 //! One statement for a whole group.
 
-use sqlx::PgConnection;
-
 use super::columns::Columns;
 use crate::backend::Postgres;
 use crate::commit::rollup::{self, Rollups};
 use crate::error::StoreError;
 use crate::model::approval::ApprovalWrites;
-use crate::model::deadline::Deadline;
-use crate::model::execution::{Checkpoint, CommitOutcome, Patch, WaitRow};
+use crate::model::execution::{Checkpoint, CommitOutcome, WaitRow};
 use crate::model::failure::NewFailure;
 use crate::model::signal::NewSignal;
 
@@ -18,60 +15,7 @@ const PLAIN: &str = concat!(include_str!("postgres.sql"), include_str!("postgres
 const WHOLE: &str =
     concat!(include_str!("postgres.sql"), include_str!("postgres_more.sql"), include_str!("postgres_end.sql"));
 
-/// For a group in which everybody goes on in the same hands and has nothing else to say.
-const LEAN: &str = include_str!("postgres_lean.sql");
-
-/// What a statement tells of each that was written: its place from 1, its last journal row, what it was told and has not
-/// taken in.
-type Written = Result<Vec<(i64, i32, i32)>, sqlx::Error>;
-
 pub async fn write(postgres: &Postgres, items: &[Checkpoint]) -> Result<Vec<CommitOutcome>, StoreError> {
-    let mut connection = postgres.checkpoints.take().await?;
-    let written = if items.iter().all(is_lean) {
-        write_lean(&mut connection, items).await
-    } else {
-        write_whole(&mut connection, postgres.shard, items).await
-    };
-    crate::crash::point("checkpoint.committed");
-    postgres.checkpoints.give_back(connection, &written).await;
-    let mut outcomes = vec![CommitOutcome::Fenced; items.len()];
-    // `with ordinality` counts from 1.
-    for (ordinal, seq, signals) in written? {
-        if let Some(outcome) = usize::try_from(ordinal - 1).ok().and_then(|index| outcomes.get_mut(index)) {
-            *outcome = CommitOutcome::Committed { seq, signals };
-        }
-    }
-    Ok(outcomes)
-}
-
-/// Whether a checkpoint adds a row to the journal and leaves everything else as it is.
-fn is_lean(item: &Checkpoint) -> bool {
-    let goes_on = matches!(&item.patch, Patch::Running { state: None, waits } if waits.is_empty());
-    goes_on
-        && item.taken.is_empty()
-        && item.sends.is_empty()
-        && item.approvals.is_empty()
-        && item.told_at_most.is_none()
-        && item.deadline == Deadline::Stays
-        && item.measures.is_empty()
-}
-
-async fn write_lean(connection: &mut PgConnection, items: &[Checkpoint]) -> Written {
-    let item = Column(items);
-    sqlx::query_as(LEAN)
-        .bind(item.of(|item| item.execution_id.uuid()))
-        .bind(item.of(|item| item.organization_id.uuid()))
-        .bind(item.of(|item| item.worker_id.uuid()))
-        .bind(item.of(|item| item.epoch))
-        .bind(item.of(|item| item.seq))
-        .bind(item.of(|item| item.at_ms))
-        .bind(item.of(|item| item.events.as_str()))
-        .bind(item.of(|item| item.decision.as_deref()))
-        .fetch_all(connection)
-        .await
-}
-
-async fn write_whole(connection: &mut PgConnection, shard: i16, items: &[Checkpoint]) -> Written {
     let patches: Vec<Columns<'_>> = items.iter().map(|item| Columns::of(&item.patch)).collect();
     let item = Column(items);
     let mut rollups = Rollups::default();
@@ -83,7 +27,8 @@ async fn write_whole(connection: &mut PgConnection, shard: i16, items: &[Checkpo
     let sends = item.of(|item| json_unless_empty(&item.sends.iter().map(SendRecord::of).collect::<Vec<_>>()));
     let approvals = item.of(|item| approvals_json(&item.approvals));
     let is_plain = [&waits, &sends, &approvals].iter().all(|column| column.iter().all(Option::is_none));
-    sqlx::query_as(if is_plain { PLAIN } else { WHOLE })
+    let mut connection = postgres.checkpoints.take().await?;
+    let written: Result<Vec<(i64, i32, i32)>, sqlx::Error> = sqlx::query_as(if is_plain { PLAIN } else { WHOLE })
         .bind(item.of(|item| item.execution_id.uuid()))
         .bind(item.of(|item| item.organization_id.uuid()))
         .bind(item.of(|item| item.worker_id.uuid()))
@@ -108,7 +53,7 @@ async fn write_whole(connection: &mut PgConnection, shard: i16, items: &[Checkpo
         .bind(patch.of(|patch| patch.paused_at_ms))
         // One alone is written as a whole, or not at all.
         .bind(item.of(|item| if items.len() > 1 { rollup::json(&item.measures) } else { None }))
-        .bind(shard)
+        .bind(postgres.shard)
         .bind(item.of(|item| failure_json(item.measures.failure())))
         .bind(rollups.of(|key, _sum| key.0.uuid()))
         .bind(rollups.of(|key, _sum| key.1))
@@ -122,8 +67,18 @@ async fn write_whole(connection: &mut PgConnection, shard: i16, items: &[Checkpo
         .bind(rollups.of(|_key, sum| sum.most_ms))
         .bind(i64::try_from(items.len()).unwrap_or(i64::MAX))
         .bind(item.of(|item| item.deadline.column()))
-        .fetch_all(connection)
-        .await
+        .fetch_all(&mut connection)
+        .await;
+    crate::crash::point("checkpoint.committed");
+    postgres.checkpoints.give_back(connection, &written).await;
+    let mut outcomes = vec![CommitOutcome::Fenced; items.len()];
+    // `with ordinality` counts from 1.
+    for (ordinal, seq, signals) in written? {
+        if let Some(outcome) = usize::try_from(ordinal - 1).ok().and_then(|index| outcomes.get_mut(index)) {
+            *outcome = CommitOutcome::Committed { seq, signals };
+        }
+    }
+    Ok(outcomes)
 }
 
 /// A list that the statement takes apart; absent when there is nothing in it.
