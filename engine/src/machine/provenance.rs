@@ -1,5 +1,7 @@
 //! Where the values that conditions read came from, told from the journal.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::apply::{collect_leaves, scope_at};
@@ -8,16 +10,19 @@ use super::state::{ROOT, ScopeId, State};
 use crate::expr::{Explanation, Source, Template};
 use crate::plan::LOADING_STEP;
 
-/// What was written into the context, by whom and in which scope, oldest first.
+/// What was written into the context, by whom and in which scope.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Provenance {
-    writes: Vec<Write>,
+    /// The last write of each path, by the scope that sees it: a loop writes the same paths over and over.
+    writes: BTreeMap<ScopeId, BTreeMap<String, Write>>,
+    /// How many writes there were.
+    count: u64,
 }
 
 #[derive(Debug, Clone)]
 struct Write {
-    path: String,
-    scope: ScopeId,
+    /// Tells which of two came later.
+    number: u64,
     source: Source,
 }
 
@@ -33,22 +38,27 @@ impl Provenance {
                     }
                     Source::Written(active.path.to_string())
                 });
-                self.writes.push(Write { path: path.to_string(), scope: *scope, source });
+                self.write(*scope, path.to_string(), source);
             }
             Event::EventTaken { path, payload, .. } => {
                 let scope = scope_at(state, path).unwrap_or(ROOT);
                 self.merge(scope, payload, &Source::Written(path.to_string()));
             }
             Event::ContextEdited { values, .. } => {
-                let write = |path: &String| Write { path: path.clone(), scope: ROOT, source: Source::Resumed };
-                self.writes.extend(values.iter().map(|(path, _)| write(path)));
+                for (path, _) in values {
+                    self.write(ROOT, path.clone(), Source::Resumed);
+                }
             }
             Event::Unpaused { data, .. } | Event::TakenOver { data, .. } => self.merge(ROOT, data, &Source::Resumed),
             // What a scope has written is seen by the one around it from now on.
             Event::ScopeClosed { scope, .. } => {
                 let Some(parent) = state.scopes.get(scope).and_then(|scope| scope.parent) else { return };
-                for write in self.writes.iter_mut().filter(|write| write.scope == *scope) {
-                    write.scope = parent;
+                let Some(left) = self.writes.remove(scope) else { return };
+                let around = self.writes.entry(parent).or_default();
+                for (path, write) in left {
+                    if around.get(&path).is_none_or(|known| known.number < write.number) {
+                        around.insert(path, write);
+                    }
                 }
             }
             _writes_nothing => {}
@@ -58,7 +68,14 @@ impl Provenance {
     fn merge(&mut self, scope: ScopeId, value: &Value, source: &Source) {
         let mut leaves = Vec::new();
         collect_leaves(value, &mut String::new(), &mut leaves);
-        self.writes.extend(leaves.into_iter().map(|(path, _)| Write { path, scope, source: source.clone() }));
+        for (path, _) in leaves {
+            self.write(scope, path, source.clone());
+        }
+    }
+
+    fn write(&mut self, scope: ScopeId, path: String, source: Source) {
+        self.count += 1;
+        self.writes.entry(scope).or_default().insert(path, Write { number: self.count, source });
     }
 
     /// Tells of every value in an explanation where it came from; `scope` has read it.
@@ -99,8 +116,9 @@ impl Provenance {
         }
         let chain = state.chain(scope).map(|(id, _)| id).chain([ROOT]);
         let written = chain.into_iter().find_map(|id| {
-            let mut writes = self.writes.iter().rev().filter(|write| write.scope == id);
-            writes.find(|write| overlap(&write.path, path))
+            let writes = self.writes.get(&id).into_iter().flatten();
+            let about_it = writes.filter(|(written, _)| overlap(written, path));
+            about_it.map(|(_, write)| write).max_by_key(|write| write.number)
         });
         match (written, root) {
             (Some(write), _) => write.source.clone(),
